@@ -1,0 +1,34 @@
+# make demo | test | lint: each needs only CPython >= 3.11 and git, and sets up $(VENV) the first time
+# (some minutes, some 6 GB, most of it torch). Later runs start at once.
+#   make test VENV=/tmp/venv PYTHON=python3.12     another place, another Python
+
+PYTHON ?= python3
+VENV ?= .venv
+
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+OLD := sys.version_info < (3, 11) and "Python >= 3.11 is needed, but $(PYTHON) is %s; give another one by PYTHON=..." % sys.version.split()[0]
+
+.PHONY: demo test lint
+
+demo: $(INSTALLED)
+	$(PY) -m sansa_lightning fit
+
+test: $(INSTALLED)
+	$(PY) -m pytest --doctest-modules sansa_lightning tests
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+# sam2 is built from source and its isolated build would download a torch of its own; so torch comes first.
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit($(OLD))'
+	@echo "Setting up $(VENV): some minutes, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) torch torchvision setuptools wheel
+	@SAM2_BUILD_CUDA=0 $(PIP) --no-build-isolation sam2==1.1.0
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $(INSTALLED)
