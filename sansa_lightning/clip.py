@@ -1,0 +1,266 @@
+"""What travels through the framework: Episode (names), Clip (tensors of one), ClipBatch (tensors of many).
+
+One alphabet of shapes, used in every docstring of the project: B clips, K references, T frames of a
+clip (references first), N = T - K targets, H W pixels of a clip, h w cells of a feature grid, P points,
+C channels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+ClassId = int
+ImageKey = str | int
+
+IGNORE = 255
+"""Mask value of pixels that take no part in a loss or a score."""
+
+POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner x0 y0", 3: "box corner x1 y1"}
+"""Meaning of a point's label, as in SAM 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """The names of one clip: small, hashable, and writable as one line of JSON.
+
+    Attributes:
+        source: name of the source that the keys belong to.
+        class_id: the class to segment, an index into the source's classes.
+        references: image keys of the K references, K >= 1.
+        targets: image keys of the targets, at least one.
+    """
+
+    source: str
+    class_id: ClassId
+    references: tuple[ImageKey, ...]
+    targets: tuple[ImageKey, ...]
+
+    def __post_init__(self) -> None:
+        """Check that there is something to segment and something to segment it by."""
+        if not self.references or not self.targets:
+            msg = f"Episode of class {self.class_id}: expected at least one reference and one target, but got {self}"
+            raise ValueError(msg)
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys, so that equal episodes are equal text."""
+        fields = {
+            "class_id": self.class_id,
+            "references": list(self.references),
+            "source": self.source,
+            "targets": list(self.targets),
+        }
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> Episode:
+        """The episode written by :meth:`to_json`.
+
+        Raises:
+            ValueError: the line is not a JSON object with exactly the four fields, of the right types.
+        """
+        try:
+            fields = json.loads(line)
+        except json.JSONDecodeError as error:
+            msg = f"expected one JSON object per line, but got {line[:80]!r}"
+            raise ValueError(msg) from error
+        names = {"source", "class_id", "references", "targets"}
+        if not isinstance(fields, dict) or set(fields) != names:
+            msg = f"expected a JSON object with the keys {sorted(names)}, but got {line[:80]!r}"
+            raise ValueError(msg)
+        keys = [fields["references"], fields["targets"]]
+        well_typed = (
+            isinstance(fields["source"], str)
+            and type(fields["class_id"]) is int
+            and all(isinstance(group, list) and all(type(key) in (str, int) for key in group) for group in keys)
+        )
+        if not well_typed:
+            msg = f"expected source: text, class_id: integer, references and targets: lists, but got {line[:80]!r}"
+            raise ValueError(msg)
+        return cls(fields["source"], fields["class_id"], tuple(fields["references"]), tuple(fields["targets"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What annotates one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
+
+    Coordinates are (x, y) in pixels of the clip's own size, measured from the top left corner.
+
+    Attributes:
+        kind: "mask", "point" or "box".
+        dense: the mask, float32 [H, W] in {0, 1}; None unless kind is "mask".
+        coords: float32 [P, 2]; None if kind is "mask". A box is its two corners.
+        labels: int32 [P], see ``POINT_LABELS``; None if kind is "mask".
+    """
+
+    kind: Literal["mask", "point", "box"]
+    dense: Tensor | None = None
+    coords: Tensor | None = None
+    labels: Tensor | None = None
+
+    @classmethod
+    def mask(cls, mask: Any) -> Prompt:
+        """A mask prompt.
+
+        Args:
+            mask: [H, W], bool or any number type; non-zero is foreground. ``IGNORE`` counts as background.
+        """
+        dense = torch.as_tensor(mask)
+        if dense.ndim != 2:
+            msg = f"Prompt.mask: expected a mask of shape [H, W], but got {list(dense.shape)}"
+            raise ValueError(msg)
+        foreground = (dense != 0) & (dense != IGNORE)
+        return cls("mask", dense=foreground.float())
+
+    @classmethod
+    def points(cls, xy: Any, labels: Any = None) -> Prompt:
+        """Clicks.
+
+        Args:
+            xy: [P, 2], P >= 1, pixels of the clip.
+            labels: [P], 1 foreground or 0 background; all foreground if None.
+        """
+        coords = torch.as_tensor(xy, dtype=torch.float32)
+        if coords.ndim != 2 or coords.shape[1] != 2 or not len(coords):
+            msg = f"Prompt.points: expected points of shape [P, 2] with P >= 1, but got {list(coords.shape)}"
+            raise ValueError(msg)
+        kinds = torch.ones(len(coords)) if labels is None else torch.as_tensor(labels)
+        if kinds.shape != coords.shape[:1] or not bool(torch.isin(kinds, torch.tensor([0, 1])).all()):
+            msg = f"Prompt.points: expected {len(coords)} labels, each 0 or 1, but got {kinds.tolist()}"
+            raise ValueError(msg)
+        return cls("point", coords=_finite(coords, "Prompt.points"), labels=kinds.int())
+
+    @classmethod
+    def box(cls, xyxy: Any) -> Prompt:
+        """A box.
+
+        Args:
+            xyxy: (x0, y0, x1, y1), x1 and y1 exclusive, pixels of the clip; four numbers or [2, 2].
+        """
+        corners = torch.as_tensor(xyxy, dtype=torch.float32)
+        if corners.numel() != 4:
+            msg = f"Prompt.box: expected four numbers x0, y0, x1, y1, but got shape {list(corners.shape)}"
+            raise ValueError(msg)
+        coords = _finite(corners.reshape(2, 2), "Prompt.box")
+        if bool((coords[0] > coords[1]).any()):
+            msg = f"Prompt.box: expected x0 <= x1 and y0 <= y1, but got {coords.flatten().tolist()}"
+            raise ValueError(msg)
+        return cls("box", coords=coords, labels=torch.tensor([2, 3], dtype=torch.int32))
+
+    @property
+    def group(self) -> tuple[str, int]:
+        """What must agree for prompts to share one decoder call: dense or sparse, and the number of points.
+
+        Padding tokens would take part in the decoder's attention, so unequal counts are never padded.
+        """
+        return ("dense", 0) if self.coords is None else ("sparse", len(self.coords))
+
+    def to(self, device: torch.device | str) -> Prompt:
+        """The same prompt with its tensors on ``device``."""
+        parts = (self.dense, self.coords, self.labels)
+        return Prompt(self.kind, *(None if part is None else part.to(device) for part in parts))
+
+
+def _finite(coords: Tensor, where: str) -> Tensor:
+    if not bool(coords.isfinite().all()):
+        msg = f"{where}: expected finite coordinates, but got {coords.tolist()}"
+        raise ValueError(msg)
+    return coords
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One pseudo-video.
+
+    Attributes:
+        episode: what it shows.
+        images: float32 [T, 3, H, W], ImageNet-normalised, references first.
+        masks: uint8 [T, H, W] in {0, 1, 255 = ignore}.
+        prompts: K prompts, one a reference.
+        originals: uint8 masks of the N targets at the size of their own images, for scoring there; empty
+            when scores are taken at clip size.
+        scored: False for a clip that only fills up a rank's share and must not be counted.
+    """
+
+    episode: Episode
+    images: Tensor
+    masks: Tensor
+    prompts: tuple[Prompt, ...]
+    originals: tuple[Tensor, ...] = ()
+    scored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBatch:
+    """Clips of equal T, K, H and W, stacked.
+
+    Attributes:
+        episodes: B episodes.
+        images: float32 [B, T, 3, H, W].
+        masks: uint8 [B, T, H, W] in {0, 1, 255}.
+        prompts: B tuples of K prompts.
+        originals: B tuples, as in :class:`Clip`.
+        scored: bool [B].
+    """
+
+    episodes: tuple[Episode, ...]
+    images: Tensor
+    masks: Tensor
+    prompts: tuple[tuple[Prompt, ...], ...]
+    originals: tuple[tuple[Tensor, ...], ...]
+    scored: Tensor
+
+    @classmethod
+    def collate(cls, clips: Sequence[Clip]) -> ClipBatch:
+        """Stack clips; the dataset's ``collate_fn``.
+
+        Raises:
+            ValueError: clips differ in frames, size or number of references.
+        """
+        for clip in clips:
+            same = clip.images.shape == clips[0].images.shape and len(clip.prompts) == len(clips[0].prompts)
+            if not same or clip.masks.shape != clip.images.shape[:1] + clip.images.shape[2:]:
+                msg = (
+                    f"ClipBatch: expected clips of images {list(clips[0].images.shape)} with masks [T, H, W] and "
+                    f"{len(clips[0].prompts)} prompts, but got images {list(clip.images.shape)}, masks "
+                    f"{list(clip.masks.shape)} and {len(clip.prompts)} prompts in {clip.episode}"
+                )
+                raise ValueError(msg)
+        return cls(
+            episodes=tuple(clip.episode for clip in clips),
+            images=torch.stack([clip.images for clip in clips]),
+            masks=torch.stack([clip.masks for clip in clips]),
+            prompts=tuple(clip.prompts for clip in clips),
+            originals=tuple(clip.originals for clip in clips),
+            scored=torch.tensor([clip.scored for clip in clips]),
+        )
+
+    @property
+    def shots(self) -> int:
+        """K, the number of references of each clip."""
+        return len(self.prompts[0])
+
+    @property
+    def class_ids(self) -> Tensor:
+        """int64 [B], on the device of the images."""
+        return torch.tensor([episode.class_id for episode in self.episodes], device=self.images.device)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> ClipBatch:
+        """The same batch with its tensors on ``device``; what Lightning calls to move a batch."""
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=non_blocking),
+            masks=self.masks.to(device, non_blocking=non_blocking),
+            prompts=tuple(tuple(prompt.to(device) for prompt in prompts) for prompts in self.prompts),
+            originals=tuple(tuple(mask.to(device) for mask in masks) for masks in self.originals),
+            scored=self.scored.to(device),
+        )
+
+    def pin_memory(self) -> ClipBatch:
+        """The same batch with its large tensors in page-locked memory; what DataLoader calls."""
+        return replace(self, images=self.images.pin_memory(), masks=self.masks.pin_memory())

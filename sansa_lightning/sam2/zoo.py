@@ -1,0 +1,214 @@
+"""From a base's name to a SAM2 with its weights: architecture, weight lookup, strict loading, fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sansa_lightning.files import read_tensors, sha256_of
+from sansa_lightning.sam2.nano import build_nano
+
+if TYPE_CHECKING:
+    from sam2.modeling.sam2_base import SAM2Base
+
+log = logging.getLogger(__name__)
+
+OFFICIAL = "official"
+"""Value of ``weights`` that asks for the published file of the base."""
+
+WEIGHTS_VARIABLE = "SANSA_WEIGHTS"
+"""Environment variable: a folder with the published files."""
+
+SIZES = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
+NANO = "nano"
+BASES = (NANO, *(f"{family}_hiera_{size}" for family in ("sam2", "sam2.1") for size in SIZES))
+"""Names of the bases: ours, and the published ones."""
+
+OVERRIDES = (
+    # Object scores are off in SANSA: one token fewer, no gating of masks, no `no_obj_ptr` (spec 1.1).
+    "++model.pred_obj_scores=false",
+    "++model.pred_obj_scores_mlp=false",
+    "++model.fixed_no_obj_ptr=false",
+    # Added to memories of frames without the object only, which object scores would have to tell (SAM 2.1).
+    "++model.no_obj_embed_spatial=false",
+)
+
+LEFT_OVER = frozenset(
+    {"no_obj_ptr", "sam_mask_decoder.obj_score_token.weight"}
+    | {f"sam_mask_decoder.pred_obj_score_head.layers.{i}.{kind}" for i in range(3) for kind in ("weight", "bias")}
+)
+"""Keys of a published SAM 2.0 file that have no home once object scores are off (spec 1.1)."""
+
+LEFT_OVER_2_1 = LEFT_OVER | {"no_obj_embed_spatial"}
+
+
+@dataclass(frozen=True)
+class Base:
+    """Which SAM2 to build, and from which weights.
+
+    Attributes:
+        name: one of ``BASES``.
+        weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors), "official"
+            for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub), or None for
+            random weights.
+        seed: of the random weights.
+    """
+
+    name: str = "sam2_hiera_tiny"
+    weights: str | Path | None = OFFICIAL
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a name that does not exist.
+
+        Raises:
+            ValueError: the name is unknown.
+        """
+        if self.name not in BASES:
+            msg = f"Base.name: expected one of {', '.join(BASES)}, but got {self.name!r}"
+            raise ValueError(msg)
+
+    def build(self) -> SAM2Base:
+        """The SAM2, in eval mode, float32, on the CPU, with its weights.
+
+        Raises:
+            FileNotFoundError: the weights are not where they should be; says where to put them.
+            ValueError: the file does not fit the base.
+        """
+        path = None if self.weights is None else find_weights(self.name, self.weights)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            sam = build_architecture(self.name)
+        if path is None:
+            log.warning(
+                "%s has RANDOM weights (weights: null, seed %d): it has learnt nothing and its masks mean nothing",
+                self.name,
+                self.seed,
+            )
+        else:
+            load_weights(sam, path, left_over=LEFT_OVER_2_1 if self.name.startswith("sam2.1") else LEFT_OVER)
+        return sam.eval()
+
+
+def build_architecture(name: str) -> SAM2Base:
+    """A base with random weights; a published one from the configuration inside the sam2 package (spec 1.1)."""
+    if name == NANO:
+        return build_nano()
+    import sam2  # noqa: F401  importing it makes hydra find the package's configurations
+    from hydra import compose
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    family, size = name.split("_hiera_")
+    config = compose(f"configs/{family}/{family}_hiera_{SIZES[size]}.yaml", overrides=list(OVERRIDES))
+    OmegaConf.resolve(config)
+    sam: SAM2Base = instantiate(config.model, _recursive_=True)
+    return sam
+
+
+def find_weights(name: str, weights: str | Path) -> Path:
+    """The file that ``weights`` asks for.
+
+    Raises:
+        FileNotFoundError: there is none; the message names the file and where to put it.
+    """
+    if str(weights) != OFFICIAL:
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            msg = f"weights of {name}: {path} is not a file; give a path, {OFFICIAL!r}, or null for random weights"
+            raise FileNotFoundError(msg)
+        return path
+    folder = os.environ.get(WEIGHTS_VARIABLE)
+    if folder and (Path(folder) / f"{name}.pt").is_file():
+        return Path(folder) / f"{name}.pt"
+    return download_weights(name)
+
+
+def download_weights(name: str) -> Path:
+    """The published file in the local Hugging Face cache, fetched (resumed if broken off) when it is not there.
+
+    Raises:
+        FileNotFoundError: the hub cannot be reached, or refuses.
+        ValueError: the file in the cache is not the one the hub announced (SHA-256).
+    """
+    from huggingface_hub import hf_hub_download
+
+    repository = "facebook/" + name.replace("_", "-")
+    try:
+        path = Path(hf_hub_download(repo_id=repository, filename=f"{name}.pt"))
+    except OSError as error:  # what the hub's own errors derive from
+        msg = (
+            f"weights of {name}: {name}.pt is not in the local cache and cannot be fetched from the Hugging Face hub "
+            f"({repository}); put the file into a folder and set {WEIGHTS_VARIABLE} to it, or set weights to its path"
+        )
+        raise FileNotFoundError(msg) from error
+    announced = path.resolve().name  # the hub names the blobs of large files by their SHA-256
+    if re.fullmatch("[0-9a-f]{64}", announced) and sha256_of(path) != announced:
+        msg = (
+            f"weights of {name}: {path.resolve()} is corrupt (SHA-256 differs from the hub's); delete it and run again"
+        )
+        raise ValueError(msg)
+    return path
+
+
+def load_weights(sam: SAM2Base, path: Path, left_over: frozenset[str] = LEFT_OVER) -> None:
+    """Copy the tensors of a file into ``sam``, strictly.
+
+    Args:
+        sam: what receives them.
+        path: .pt with ``{"model": state dict}`` or a bare state dict, or .safetensors.
+        left_over: keys that the file may have beyond those of ``sam``: all of them or none.
+
+    Raises:
+        ValueError: keys or shapes differ in any other way; nothing was copied then.
+    """
+    content = read_tensors(path)
+    state = content.get("model", content)
+    own = sam.state_dict()
+    problems = compare(state, own)
+    extra = set(state) - set(own)
+    if extra and extra != left_over:
+        problems.append(f"unexpected {summary(extra - left_over or left_over - extra)}")
+    if problems:
+        msg = f"weights: {path} does not fit this base: {'; '.join(problems)}"
+        raise ValueError(msg)
+    sam.load_state_dict({key: state[key] for key in own})
+
+
+def compare(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    """What of ``own`` is missing in ``state`` or has another shape there, one phrase a kind."""
+    problems = []
+    if missing := own.keys() - state.keys():
+        problems.append(f"missing {summary(missing)}")
+    shapes = {key: (list(state[key].shape), list(own[key].shape)) for key in own.keys() & state.keys()}
+    wrong = sorted(key for key, (found, expected) in shapes.items() if found != expected)
+    if wrong:
+        found, expected = shapes[wrong[0]]
+        problems.append(f"{len(wrong)} tensors of another size, first {wrong[0]}: {found} in the file, {expected} here")
+    return problems
+
+
+def summary(keys: set[str] | frozenset[str]) -> str:
+    """How many keys, and the first of them."""
+    return f"{len(keys)} tensors, first {min(keys)}"
+
+
+def fingerprint(sam: SAM2Base) -> str:
+    """SHA-256 over names, shapes and float32 bytes of all tensors: what a checkpoint says it belongs to.
+
+    Call it before a strategy is attached: a strategy may add or rename tensors.
+    """
+    digest = hashlib.sha256()
+    for key, tensor in sorted(sam.state_dict().items()):
+        digest.update(f"{key}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()

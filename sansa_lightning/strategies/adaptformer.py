@@ -1,0 +1,102 @@
+"""AdaptFormer: a bottleneck beside the MLP of each encoder block (SANSA section 3.3; spec 2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from sansa_lightning.strategies.base import Strategy, check_stages, placed_blocks
+
+if TYPE_CHECKING:
+    from sam2.modeling.sam2_base import SAM2Base
+
+HiddenRule = Literal["released", "paper"]
+
+
+class AdaptFormer(Strategy):
+    """Adapters in whole stages; zero-initialised, so an attached base computes what it did before.
+
+    Args:
+        placement: stages of the image encoder, 0 to 3.
+        factor: width of the bottleneck relative to the block.
+        hidden_rule: "released": floor(factor x input width of the block), so the first block of a stage is half as
+            wide (published weights need it); "paper": round(factor x output width), the same in the whole stage.
+        scale: what the adapter's output is multiplied by.
+        hidden: width of the bottleneck per block, instead of factor and rule; for files that fix it.
+    """
+
+    def __init__(
+        self,
+        placement: Sequence[int] = (2, 3),
+        factor: float = 0.3,
+        hidden_rule: HiddenRule = "released",
+        scale: float = 0.1,
+        hidden: Mapping[int, int] | None = None,
+    ) -> None:
+        self.placement = check_stages(placement, "AdaptFormer")
+        if not 0 < factor <= 4:
+            msg = f"AdaptFormer.factor: expected a number in (0, 4], but got {factor}"
+            raise ValueError(msg)
+        if hidden_rule not in ("released", "paper"):
+            msg = f"AdaptFormer.hidden_rule: expected 'released' or 'paper', but got {hidden_rule!r}"
+            raise ValueError(msg)
+        self.factor = factor
+        self.hidden_rule = hidden_rule
+        self.scale = scale
+        self.hidden = hidden
+
+    def inject(self, sam: SAM2Base) -> None:
+        """Give each block of the placement an adapter, under the published name ``blocks.<i>.adapter``."""
+        blocks = placed_blocks(sam, self.placement)
+        if self.hidden is not None and set(self.hidden) != set(blocks):
+            msg = f"AdaptFormer.hidden: expected a width for each of the blocks {blocks}, but got {sorted(self.hidden)}"
+            raise ValueError(msg)
+        for number in blocks:
+            block = sam.image_encoder.trunk.blocks[number]
+            block.adapter = Bottleneck(block.dim_out, self.width(number, block.dim, block.dim_out), self.scale)
+            # Blocks call norm2 and then mlp on its result: the adapter reads what norm2 gets, mlp's result carries it.
+            block.norm2.register_forward_pre_hook(block.adapter.read)
+            block.mlp.register_forward_hook(block.adapter.add)
+
+    def width(self, number: int, dim: int, dim_out: int) -> int:
+        """Width of the bottleneck in block ``number`` with ``dim`` channels in and ``dim_out`` out."""
+        if self.hidden is not None:
+            return self.hidden[number]
+        if self.hidden_rule == "released":
+            return int(self.factor * dim)
+        return round(self.factor * dim_out)
+
+
+class Bottleneck(nn.Module):
+    """scale · up(ReLU(down(LayerNorm(x)))); starts as zero because ``up`` does."""
+
+    def __init__(self, channels: int, hidden: int, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.adapter_layer_norm_before = nn.LayerNorm(channels)
+        self.down_proj = nn.Linear(channels, hidden)
+        self.up_proj = nn.Linear(hidden, channels)
+        nn.init.kaiming_uniform_(self.down_proj.weight, a=math.sqrt(5))
+        for zero in (self.down_proj.bias, self.up_proj.weight, self.up_proj.bias):
+            nn.init.zeros_(zero)
+        self._residual: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the adapter adds; [..., C] to [..., C]."""
+        hidden = torch.relu(self.down_proj(self.adapter_layer_norm_before(x)))
+        result: Tensor = self.up_proj(hidden) * self.scale
+        return result
+
+    def read(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Keep the residual stream after attention, before ``norm2``."""
+        self._residual = inputs[0]
+
+    def add(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        """The MLP's result plus the adapter's."""
+        residual, self._residual = self._residual, None
+        added: Tensor = output + self(residual)
+        return added

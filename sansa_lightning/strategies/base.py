@@ -1,0 +1,96 @@
+"""The contract of a strategy, and placements."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from torch import nn
+
+from sansa_lightning.sam2.encoder import blocks_of_stage
+
+if TYPE_CHECKING:
+    from sam2.modeling.sam2_base import SAM2Base
+
+STAGES = (0, 1, 2, 3)
+"""Stages of the image encoder, from fine to coarse."""
+
+
+class Strategy(ABC):
+    """What trains on a base, and where.
+
+    A subclass is a constructor with its settings and :meth:`inject`. After :meth:`attach`, ``requires_grad`` is the
+    single truth of what trains, what is saved and what is counted.
+    """
+
+    _attached: ClassVar[WeakKeyDictionary[nn.Module, Strategy]] = WeakKeyDictionary()
+
+    def attach(self, sam: SAM2Base) -> None:
+        """Freeze everything, put it into eval, then inject or unfreeze.
+
+        Raises:
+            ValueError: the base has a strategy already, or the placement does not exist on it.
+        """
+        if sam in Strategy._attached:
+            msg = f"{type(self).__name__}: this base already has {type(Strategy._attached[sam]).__name__} attached"
+            raise ValueError(msg)
+        sam.requires_grad_(False).eval()
+        self.inject(sam)
+        Strategy._attached[sam] = self
+
+    @abstractmethod
+    def inject(self, sam: SAM2Base) -> None:
+        """Add trained modules to a frozen base, or unfreeze some of its own."""
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain values: a strategy keeps each under its own name."""
+        return {name: _plain(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
+
+    def train(self, sam: SAM2Base, mode: bool) -> None:
+        """Switch what trains between train and eval; what is frozen is always in eval.
+
+        Frozen is not eval by itself: dropout in memory attention would be active (spec 3).
+        """
+        sam.eval()
+        if mode:
+            _train_what_trains(sam)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _train_what_trains(module: nn.Module) -> None:
+    """Put into train mode each module all of whose parameters train, and nothing else."""
+    trained = [parameter.requires_grad for parameter in module.parameters()]
+    if trained and all(trained):
+        module.train()
+    elif any(trained):
+        for child in module.children():
+            _train_what_trains(child)
+
+
+def check_stages(placement: Sequence[int], owner: str) -> tuple[int, ...]:
+    """The placement as a sorted tuple.
+
+    Raises:
+        ValueError: empty, repeated, or a stage that no encoder has.
+    """
+    if not placement or len(set(placement)) != len(placement) or not set(placement) <= set(STAGES):
+        msg = f"{owner}.placement: expected different stages out of {list(STAGES)}, but got {list(placement)}"
+        raise ValueError(msg)
+    return tuple(sorted(placement))
+
+
+def placed_blocks(sam: SAM2Base, placement: Sequence[int]) -> list[int]:
+    """Numbers of the encoder blocks in the stages of ``placement``, ascending."""
+    stages = blocks_of_stage(sam)
+    return [block for stage in placement for block in stages[stage]]
+
+
+def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Name and parameter of everything that trains."""
+    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}

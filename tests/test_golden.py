@@ -1,0 +1,62 @@
+"""Faithfulness: equal to the published implementation on the same weights (shared golden folder)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from golden import recipe
+from sansa_lightning import Prompt, Segmenter, load
+from sansa_lightning.sam2.encoder import encode
+from sansa_lightning.sam2.zoo import build_architecture
+from sansa_lightning.strategies.adaptformer import AdaptFormer
+
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def segmenter(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
+    """sam2_hiera_tiny from files in the published layouts, through the public door."""
+    folder = tmp_path_factory.mktemp("golden")
+    weights = recipe(shared, "weights")
+    expected = json.loads((shared / "golden" / "sam2_hiera_tiny.json").read_text())["weights"]
+    sam = build_architecture("sam2_hiera_tiny")
+    AdaptFormer().attach(sam)
+    state = weights.fill(sam.state_dict(), expected["seed"])
+    assert weights.checksum(state) == expected["sha256"]
+    adapter = {f"sam.{key}": value for key, value in state.items() if ".adapter." in key}
+    torch.save({"model": {key: value for key, value in state.items() if ".adapter." not in key}}, folder / "base.pt")
+    torch.save({"model": adapter, "epoch": 4}, folder / "adapter.pth")
+    return load("sam2_hiera_tiny", weights=folder / "base.pt", adapter=folder / "adapter.pth")
+
+
+def prompt_of(recipe_prompt: dict) -> Prompt:
+    if recipe_prompt["type"] == "mask":
+        return Prompt.mask(recipe_prompt["mask"])
+    if recipe_prompt["type"] == "box":
+        return Prompt.box(recipe_prompt["coords"])
+    return Prompt.points(recipe_prompt["coords"], recipe_prompt["labels"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["a_mask_1shot", "e_mask_2clips_3targets", "i_mask_1024"])
+def test_logits_equal_the_published_implementation(segmenter: Segmenter, shared: Path, case: str) -> None:
+    golden = load_file(shared / "golden" / "sam2_hiera_tiny.safetensors")
+    clip = recipe(shared, "inputs").build(case)
+    prompts = [[prompt_of(prompt) for prompt in prompts] for prompts in clip["prompts"]]
+    with torch.inference_mode():
+        logits = segmenter.propagate(clip["images"], prompts)
+    assert (logits[:, :, ::6, ::6] - golden[f"{case}/pred_masks"]).abs().max() <= TOLERANCE
+
+
+def test_features_equal_the_published_implementation(segmenter: Segmenter, shared: Path) -> None:
+    golden = load_file(shared / "golden" / "sam2_hiera_tiny.safetensors")
+    clip = recipe(shared, "inputs").build("a_mask_1shot")
+    with torch.inference_mode():
+        features = encode(segmenter.base, clip["images"].flatten(0, 1)).image
+    sampled = features.flatten(2).permute(2, 0, 1)[::64, :, ::16]
+    assert (sampled - golden["a_mask_1shot/features"]).abs().max() <= TOLERANCE

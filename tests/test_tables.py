@@ -1,0 +1,29 @@
+"""The table as a person sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sansa_lightning.metrics import ClassScore, FewShotScores
+from sansa_lightning.tables import per_class_table
+
+FROZEN = FewShotScores(0.05, 0.5, (ClassScore(0, "person", 0.1, 12), ClassScore(44, "bottle", 0.0, 0)))
+ADAPTED = FewShotScores(0.28125, 0.75, (ClassScore(0, "person", 0.5625, 12), ClassScore(44, "bottle", 0.0, 0)))
+
+
+def test_two_runs_side_by_side():
+    assert per_class_table({"frozen": FROZEN, "AdaptFormer": ADAPTED}).splitlines() == [
+        "class          targets  frozen  AdaptFormer",
+        "-------------------------------------------",
+        "    0  person       12    10.0         56.2",
+        "   44  bottle        0     0.0          0.0",
+        "-------------------------------------------",
+        "       mIoU         12     5.0         28.1",
+        "       FB-IoU       12    50.0         75.0",
+    ]
+
+
+@pytest.mark.parametrize("runs", [{}, {"a": FROZEN, "b": FROZEN._replace(classes=FROZEN.classes[:1])}])
+def test_runs_that_cannot_be_compared(runs):
+    with pytest.raises(ValueError, match="scored on the same classes and targets, but got"):
+        per_class_table(runs)
