@@ -107,13 +107,15 @@ def to_frame(image: Image.Image | NDArray[np.uint8], size: Size) -> Tensor:
     height, width = height_width(size)
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     resized = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).to(torch.float32, copy=True).div_(255)
+    pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous().float().div_(255)
     mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    return pixels.sub_(mean).div_(std).contiguous()
+    return pixels.sub_(mean).div_(std)
 
 
 def resize_mask(mask: Any, size: Size) -> Tensor:
-    """A mask at another size, each pixel taking the value of the one under its centre.
+    """A mask at another size, each pixel taking the value of one of the old ones.
+
+    torch's "nearest" as in the released code (spec 4): the pixel at floor(i · old / new), half a pixel off.
 
     Args:
         mask: uint8 [H, W], array or tensor; any values, {0, 1, 255} in a clip.
@@ -123,8 +125,7 @@ def resize_mask(mask: Any, size: Size) -> Tensor:
         uint8 [H, W].
     """
     values = torch.as_tensor(mask, dtype=torch.uint8)
-    # "nearest-exact" looks at pixel centres, as the picture's own resizing does; "nearest" is half a pixel off.
-    return F.interpolate(values[None, None], size=height_width(size), mode="nearest-exact")[0, 0]
+    return F.interpolate(values[None, None], size=height_width(size), mode="nearest")[0, 0]
 
 
 def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:

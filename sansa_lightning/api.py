@@ -1,0 +1,150 @@
+"""The Python interface: torch only. Load a segmenter, propagate tensors, or segment pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from sansa_lightning.clip import Prompt
+from sansa_lightning.images import resize_logits, resize_mask, to_frame
+from sansa_lightning.sam2.memory import KShotMemory
+from sansa_lightning.sam2.propagate import Propagation
+
+if TYPE_CHECKING:
+    from sam2.modeling.sam2_base import SAM2Base
+
+
+def load(
+    name: str,
+    weights: str | Path | None = None,
+    adapter: str | Path | None = None,
+    kshot_memory: KShotMemory = "released",
+) -> Segmenter:
+    """A few-shot segmenter, on the CPU, in eval mode; move it with ``.to(device)``.
+
+    Args:
+        name: a base, for instance "sam2_hiera_tiny".
+        weights: a file, "official" for the published one, or None for random weights.
+        adapter: a checkpoint of this project or a published SANSA adapter; None for the frozen base.
+        kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
+
+    Raises:
+        ValueError: unknown base, or a file that does not fit.
+        FileNotFoundError: a file is missing.
+    """
+    from sansa_lightning.checkpoints import attach_from
+    from sansa_lightning.sam2.zoo import Base
+    from sansa_lightning.strategies.frozen import Frozen
+
+    propagation = Propagation(kshot_memory=kshot_memory)
+    sam = Base(name, weights).build()
+    if adapter is None:
+        Frozen().attach(sam)
+    else:
+        attach_from(Path(adapter), sam)
+    return Segmenter(sam, propagation).eval()
+
+
+class Segmenter(nn.Module):
+    """A base with its strategy, and how it propagates.
+
+    Attributes:
+        base: the SAM2.
+        propagation: options of the recipe.
+    """
+
+    def __init__(self, base: SAM2Base, propagation: Propagation) -> None:
+        super().__init__()
+        self.base = base
+        self.propagation = propagation
+
+    def propagate(self, images: Tensor, prompts: Sequence[Sequence[Prompt]], propagate_targets: bool = True) -> Tensor:
+        """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` when nothing trains.
+
+        Args:
+            images: float32 [B, T, 3, H, W], ImageNet-normalised, the K references first.
+            prompts: ``prompts[b][k]`` annotates reference k of clip b, in pixels of the clip.
+            propagate_targets: True: predictions of targets become memory for later ones; False: each target is
+                segmented from the references alone.
+
+        Returns:
+            float32 [B, T, H, W]; above 0 is foreground. For references, the decoder's own answer to the prompt.
+
+        Raises:
+            ValueError: shapes of images and prompts do not fit together.
+        """
+        parameter = self.base.maskmem_tpos_enc
+        placed = [[prompt.to(parameter.device) for prompt in clip] for clip in prompts]
+        return self.propagation(self.base, images.to(parameter.device), placed, propagate_targets).logits
+
+    @torch.inference_mode()
+    def segment(
+        self, references: Sequence[tuple[Any, Prompt]], targets: Sequence[Any], size: int = 640
+    ) -> list[NDArray[np.bool_]]:
+        """Masks of pictures, each target from the references alone.
+
+        Args:
+            references: (picture, prompt) pairs; the prompt is in pixels of its own picture.
+            targets: pictures: PIL images or uint8 arrays, [H, W, 3] RGB or [H, W] grey.
+            size: side of the square that every picture is resized to, as in evaluation (spec 1.2, step 1).
+
+        Returns:
+            One boolean mask per target, at the target's own size.
+
+        Raises:
+            ValueError: nothing to segment, or something that is not a picture; a mask prompt of another size.
+        """
+        if not references or not targets:
+            msg = f"segment: expected at least one reference and one target, but got {len(references)}, {len(targets)}"
+            raise ValueError(msg)
+        pictures = [as_picture(picture) for picture in [*(picture for picture, _ in references), *targets]]
+        prompts = [
+            fit_prompt(prompt, picture, size) for (_, prompt), picture in zip(references, pictures, strict=False)
+        ]
+        frames = torch.stack([to_frame(picture, size) for picture in pictures])
+        logits = self.propagate(frames[None], [prompts], propagate_targets=False)[0]
+        return [
+            (resize_logits(mask, (picture.height, picture.width)) > 0).cpu().numpy()
+            for mask, picture in zip(logits[len(prompts) :], pictures[len(prompts) :], strict=True)
+        ]
+
+
+def as_picture(picture: Any) -> Image.Image:
+    """A PIL image in RGB.
+
+    Args:
+        picture: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(picture, Image.Image):
+        return picture.convert("RGB")
+    array = np.asarray(picture)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        msg = f"segment: expected a PIL image or uint8 [H, W, 3] or [H, W], but got {array.dtype} {list(array.shape)}"
+        raise ValueError(msg)
+    return Image.fromarray(array).convert("RGB")
+
+
+def fit_prompt(prompt: Prompt, picture: Image.Image, size: int) -> Prompt:
+    """A prompt in pixels of its picture, in pixels of a clip of side ``size``.
+
+    Raises:
+        ValueError: a mask prompt has another size than the picture.
+    """
+    if prompt.dense is None:
+        scale = torch.tensor([size / picture.width, size / picture.height])
+        coords = None if prompt.coords is None else prompt.coords.cpu() * scale
+        return Prompt(prompt.kind, coords=coords, labels=prompt.labels)
+    if prompt.dense.shape != (picture.height, picture.width):
+        msg = f"segment: expected a mask of {[picture.height, picture.width]}, but got {list(prompt.dense.shape)}"
+        raise ValueError(msg)
+    return Prompt.mask(resize_mask(prompt.dense.byte().cpu(), size))

@@ -1,0 +1,67 @@
+"""When and how checkpoint files are written: whole or not at all, and only tensors and plain values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import CheckpointIO
+from lightning.fabric.utilities.types import _PATH
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from sansa_lightning.files import read_tensors, replacing
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Checkpoints on a local file system."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
+        """Write to a temporary name, then rename."""
+        with replacing(Path(path)) as partial:
+            torch.save(checkpoint, partial)
+
+    def load_checkpoint(self, path: _PATH, map_location: Any | None = None, weights_only: bool | None = None) -> Any:
+        """Read onto the CPU, without running any code from the file."""
+        return read_tensors(Path(path))
+
+    def remove_checkpoint(self, path: _PATH) -> None:
+        """Delete the file."""
+        Path(path).unlink(missing_ok=True)
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps one file up to date, to go on from: every so many steps, and at the end of each epoch.
+
+    Lightning's ModelCheckpoint does one or the other. To keep the best of several, add one to ``trainer.callbacks``.
+
+    Args:
+        path: the file.
+        every: optimiser steps between writes within an epoch, at least 1.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        super().__init__()
+        if every < 1:
+            msg = f"checkpoint_every: expected at least 1 step, but got {every}"
+            raise ValueError(msg)
+        self.path = path
+        self.every = every
+        self._written_at = 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write when it is time; the end of an epoch has its own."""
+        step = trainer.global_step
+        if step % self.every == 0 and step != self._written_at and not trainer.is_last_batch:
+            self._write(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write."""
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        self._written_at = trainer.global_step
+        trainer.save_checkpoint(self.path)

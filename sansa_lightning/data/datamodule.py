@@ -1,0 +1,263 @@
+"""The datamodule: a source and a protocol in, batches of clips out, the same ones for each method and machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse.typing import lazy_instance
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
+
+from sansa_lightning.clip import ClassId
+from sansa_lightning.data.dataset import ClipDataset, FilledDataset, ScoreAt
+from sansa_lightning.data.loader import ClipLoader, EvalBatches, TrainBatches, TrainLoader
+from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
+from sansa_lightning.data.prompts import MaskPrompt, Prompter
+from sansa_lightning.data.protocols import Pool, Protocol, Stage, Strict
+from sansa_lightning.data.samplers import DrawnEpisodes, Episodes, RandomEpisodes
+from sansa_lightning.data.sources.base import Source
+from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.images import height_width
+
+Part = Literal["train", "val", "test"]
+_PARTS: dict[str, tuple[Part, ...]] = {
+    "fit": ("train", "val"),
+    "validate": ("val",),
+    "test": ("test",),
+    "predict": ("test",),
+}
+
+
+class EpisodeDataModule(LightningDataModule):
+    """Clips of a source under a protocol.
+
+    Training clips are drawn anew in each epoch. Validation, test and prediction draw a fixed list from the protocol's
+    test classes; the validation list is the beginning of the test list, for a curve to watch: the paper selects no
+    model by it (spec 6). Everything the data must satisfy is checked in :meth:`setup`, before any training.
+
+    Args:
+        source: the dataset.
+        protocol: which classes train and which test.
+        size: side of the square clip, pixels (spec 4: 640, or 518 for FSS-1000 and parts).
+        shots: K, references of a validation or test clip, which has one target.
+        train_shots: references of a training clip.
+        train_targets: J, targets of a training clip.
+        train_length: training episodes of an epoch, over all processes.
+        val_episodes: validation clips.
+        test_episodes: test and prediction clips, if there is no ``manifest``.
+        batch_size: training clips a step in each process.
+        eval_batch_size: clips a step in each process, in validation, test and prediction.
+        num_workers: loading processes for each loader; 0 loads in the main process.
+        seed: of the training episodes.
+        test_seed: of the validation and test episodes, apart from ``seed`` so that runs with several seeds are
+            scored on the same list.
+        test_order: how a class is chosen in validation and test: ``RandomEpisodes`` or ``RoundRobinEpisodes``.
+        manifest: file with the test episodes, see :meth:`write_manifest`; None draws them.
+        prompt: how references are annotated; None is the mask itself.
+        score_at: "clip" scores at clip size as the published numbers do (spec 4), "original" at each image's own.
+    """
+
+    def __init__(
+        self,
+        source: Source = lazy_instance(Patterns),  # noqa: B008  how jsonargparse takes a default object
+        protocol: Protocol = lazy_instance(Strict, fold=0),  # noqa: B008
+        size: int = 96,
+        shots: int = 1,
+        train_shots: int = 1,
+        train_targets: int = 3,
+        train_length: int = 200,
+        val_episodes: int = 40,
+        test_episodes: int = 320,
+        batch_size: int = 4,
+        eval_batch_size: int = 8,
+        num_workers: int = 1,
+        seed: int = 0,
+        test_seed: int = 0,
+        test_order: type[DrawnEpisodes] = RandomEpisodes,
+        manifest: Path | None = None,
+        prompt: Prompter | None = None,
+        score_at: ScoreAt = "clip",
+    ) -> None:
+        super().__init__()
+        height_width(size)
+        _at_least(1, shots=shots, train_shots=train_shots, train_targets=train_targets, train_length=train_length)
+        _at_least(1, val_episodes=val_episodes, test_episodes=test_episodes)
+        _at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        _at_least(0, num_workers=num_workers, seed=seed, test_seed=test_seed)
+        if score_at not in ("clip", "original"):
+            msg = f"data.score_at: expected 'clip' or 'original', but got {score_at!r}"
+            raise ValueError(msg)
+        self.source = source
+        self.protocol = protocol
+        self.size = size
+        self.shots = shots
+        self.train_shots = train_shots
+        self.train_targets = train_targets
+        self.lengths: dict[Part, int] = {"train": train_length, "val": val_episodes, "test": test_episodes}
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.test_seed = test_seed
+        self.test_order = test_order
+        self.manifest = manifest
+        self.prompt = prompt or MaskPrompt()
+        self.score_at = score_at
+        self._pools: dict[Stage, tuple[Pool, ...]] = {}
+        self._clips: dict[Part, ClipDataset] = {}
+        self._loaders: list[ClipLoader] = []
+
+    def setup(self, stage: str) -> None:
+        """Read annotations, deal out classes, check files and manifest, and fix the lists of episodes.
+
+        Raises:
+            ValueError: data or manifest do not fit; names the file and the entry.
+            FileNotFoundError: data or manifest are not there.
+        """
+        for part in _PARTS[stage]:
+            if part not in self._clips:
+                pools = self.pools("train" if part == "train" else "test")
+                sources = {pool.source.name: pool.source for pool in pools}
+                episodes = self._draw(part, pools)
+                self._clips[part] = ClipDataset(episodes, sources, self.size, self.prompt, self.score_at)
+
+    def teardown(self, stage: str) -> None:
+        """End the loading processes."""
+        for loader in self._loaders:
+            loader.close()
+        self._loaders.clear()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """End the loading processes of a run that failed, for which ``teardown`` is not called."""
+        self.teardown("")
+
+    def pools(self, stage: Stage) -> tuple[Pool, ...]:
+        """The protocol's pools, checked; prints which classes were left out for want of images.
+
+        Raises:
+            ValueError: two sources of one name, or more than one pool to test.
+        """
+        if stage not in self._pools:
+            pools = self.protocol.pools(self.source, stage)
+            sources = {id(pool.source): pool.source for pool in pools}
+            names = [source.name for source in sources.values()]
+            if len(set(names)) < len(names) or (stage == "test" and len(pools) != 1):
+                msg = (
+                    f"{type(self.protocol).__name__}: expected sources of different names, and one pool to test, "
+                    f"but got {len(pools)} pools of {names}"
+                )
+                raise ValueError(msg)
+            for pool in pools:
+                pool.source.verify(pool.split)
+                rank_zero_info(_describe(pool, stage))
+            self._pools[stage] = pools
+        return self._pools[stage]
+
+    @property
+    def test_classes(self) -> tuple[ClassId, ...]:
+        """The classes that are tested; the mean IoU is over these."""
+        return self.pools("test")[0].classes
+
+    @property
+    def class_names(self) -> dict[ClassId, str]:
+        """A person's word for each test class."""
+        pool = self.pools("test")[0]
+        return {class_id: pool.source.class_name(class_id) for class_id in pool.classes}
+
+    def episodes(self, part: Part) -> Episodes:
+        """The list of "train", "val" or "test" episodes; after :meth:`setup`."""
+        if part not in self._clips:
+            stage = next(stage for stage, parts in _PARTS.items() if part in parts)
+            msg = f"the {part} episodes are not there yet: call setup({stage!r}) first"
+            raise ValueError(msg)
+        return self._clips[part].episodes
+
+    def manifest_hash(self, part: Part) -> str:
+        """SHA-256 of a part's episodes, of "train" those of the first epoch."""
+        return manifest_hash(self.episodes(part))
+
+    @property
+    def manifest_hashes(self) -> dict[Part, str]:
+        """:meth:`manifest_hash` of every list that is there."""
+        return {part: self.manifest_hash(part) for part in self._clips}
+
+    def episode_index(self, batch: int, position: int) -> int:
+        """Place in its list of the clip at ``position`` of this process's evaluation batch number ``batch``."""
+        rank, processes = self._place()
+        return rank + processes * (batch * self.eval_batch_size + position)
+
+    def write_manifest(self, path: Path) -> None:
+        """Write the test episodes to a file that ``manifest`` takes."""
+        write_manifest(self.episodes("test"), path)
+
+    def train_dataloader(self) -> ClipLoader:
+        """Batches of training clips for this process."""
+        episodes = self.episodes("train")
+        batches = TrainBatches(len(episodes), self.batch_size, *self._place())
+        # A few episodes tell lists apart: they change with seed, classes, images and their numbers.
+        identity = manifest_hash(episodes[index] for index in range(16))
+        return self._keep(TrainLoader(self._clips["train"], batches, self.num_workers, self._steps_done, identity))
+
+    def val_dataloader(self) -> ClipLoader:
+        """Batches of validation clips for this process."""
+        return self._eval_loader("val")
+
+    def test_dataloader(self) -> ClipLoader:
+        """Batches of test clips for this process."""
+        return self._eval_loader("test")
+
+    def predict_dataloader(self) -> ClipLoader:
+        """The test clips."""
+        return self._eval_loader("test")
+
+    def _draw(self, part: Part, pools: tuple[Pool, ...]) -> Episodes:
+        length = self.lengths[part]
+        if part == "train":
+            return RandomEpisodes(pools, self.train_shots, self.train_targets, self.seed, length)
+        if part == "val" or self.manifest is None:
+            return self.test_order(pools, self.shots, 1, self.test_seed, length)
+        listed = ManifestEpisodes(self.manifest)
+        listed.check(pools)
+        if len(listed[0].references) != self.shots:
+            msg = f"manifest {self.manifest}: expected data.shots = {self.shots} references, but line 1 is {listed[0]}"
+            raise ValueError(msg)
+        return listed
+
+    def _eval_loader(self, part: Part) -> ClipLoader:
+        self.episodes(part)
+        rank, processes = self._place()
+        filled = FilledDataset(self._clips[part], processes)
+        batches = EvalBatches(len(filled), self.eval_batch_size, rank, processes)
+        return self._keep(ClipLoader(filled, batches, self.num_workers))
+
+    def _keep(self, loader: ClipLoader) -> ClipLoader:
+        self._loaders.append(loader)
+        return loader
+
+    def _place(self) -> tuple[int, int]:
+        """This process and the number of processes."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def _steps_done(self) -> int:
+        """Batches that were trained on, by the loop's own count, which it restores and mends when it resumes."""
+        if self.trainer is None or not self.trainer.training:
+            return 0
+        # ``total``, not the epoch's number and place: with ``max_steps`` set, a run that resumes from the end of an
+        # epoch counts an empty one (Lightning 2.6).
+        return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
+
+
+def _at_least(least: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < least:
+            msg = f"data.{name}: expected at least {least}, but got {value}"
+            raise ValueError(msg)
+
+
+def _describe(pool: Pool, stage: Stage) -> str:
+    text = f"{stage}: {len(pool.classes)} classes in the {pool.split} split of {pool.source}"
+    if pool.dropped:
+        names = ", ".join(pool.source.class_name(class_id) for class_id in pool.dropped)
+        text += f"; {len(pool.dropped)} left out, with too few images: {names}"
+    return text

@@ -1,0 +1,162 @@
+"""COCO, and every dataset in its format: ``annotations/instances_<split>.json`` beside folders of images."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.instances import Instances, read_instances
+from sansa_lightning.data.sources.base import Source, Split
+from sansa_lightning.images import check_image, check_size, read_image
+
+
+class Coco(Source):
+    """Objects in photographs, with the class ids 0, 1, ... given to the categories in ascending order of id.
+
+    The mask of a class in an image is the union of its objects. Crowd regions (``iscrowd``) are 255, to be
+    left out of loss and score, except where an object is. Image keys are ``train/<file_name>`` and
+    ``val/<file_name>``, whatever the folders are called.
+
+    Args:
+        root: folder that holds the image folders and ``annotations``.
+        train: image folder of the train split, below ``root``.
+        val: image folder of the val split, below ``root``.
+        train_annotations: below ``root``; ``annotations/instances_<train>.json`` if None.
+        val_annotations: below ``root``; ``annotations/instances_<val>.json`` if None.
+        min_area: least area, in pixels of the image, of the union of a class's objects for the image to count as
+            one that shows the class. The literature disagrees (spec 4.1); 0 keeps every object of a pixel or more.
+        check_files: whether :meth:`verify` opens each image file, about 0.1 ms each from a warm disk.
+        name: of the source, for a mix of several sets in this format.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        train: str = "train2017",
+        val: str = "val2017",
+        train_annotations: Path | None = None,
+        val_annotations: Path | None = None,
+        min_area: float = 0.0,
+        check_files: bool = True,
+        name: str = "coco",
+    ) -> None:
+        if min_area < 0:
+            msg = f"Coco.min_area: expected pixels, 0 or more, but got {min_area}"
+            raise ValueError(msg)
+        self.name = name
+        self.root = Path(root)
+        self.min_area = min_area
+        self.check_files = check_files
+        self.folders: dict[Split, str] = {"train": train, "val": val}
+        self.annotations: dict[Split, Path] = {
+            "train": self.root / (train_annotations or f"annotations/instances_{train}.json"),
+            "val": self.root / (val_annotations or f"annotations/instances_{val}.json"),
+        }
+        self._tables: dict[Split, Instances] = {}
+        self._rows: dict[str, tuple[Split, int]] = {}
+        self._images: dict[tuple[ClassId, Split], tuple[str, ...]] = {}
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.root}"
+
+    def classes(self, split: Split) -> tuple[ClassId, ...]:
+        """0 .. number of categories - 1."""
+        return tuple(range(len(self._table(split).categories)))
+
+    def class_name(self, class_id: ClassId) -> str:
+        """The category's name."""
+        table = next(iter(self._tables.values()), None) or self._table("val")
+        return table.categories[self._known(class_id, table)][1]
+
+    def images(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
+        """Keys of the images that show the class, in the order of the annotation file."""
+        if (class_id, split) not in self._images:
+            table = self._table(split)
+            rows = table.rows(self._known(class_id, table), self.min_area)
+            self._images[class_id, split] = tuple(f"{split}/{table.files[row]}" for row in rows.tolist())
+        return self._images[class_id, split]
+
+    def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """One image, RGB also where it is stored in grey, with the mask of one class."""
+        split, row = self._find(key)
+        table = self._table(split)
+        path = self.root / self.folders[split] / table.files[row]
+        mask = table.mask(row, self._known(class_id, table))
+        image = read_image(path)
+        check_size(path, image.shape[:2], mask.shape)
+        return image, mask
+
+    def verify(self, split: Split) -> None:
+        """Check that all images of a split are on disk, and with ``check_files`` that they are whole.
+
+        Raises:
+            FileNotFoundError: names the first image that is missing and says how many are.
+            ValueError: names an image that is broken, or of another size than its annotations.
+        """
+        table = self._table(split)
+        folder = self.root / self.folders[split]
+        missing = _missing(folder, table.files)
+        if missing:
+            msg = (
+                f"{folder / missing[0]} is not there; {self.annotations[split]} lists {len(table.files)} images, "
+                f"of which {len(missing)} are missing"
+            )
+            raise FileNotFoundError(msg)
+        if self.check_files:
+            for file, (height, width) in zip(table.files, table.sizes.tolist(), strict=True):
+                check_image(folder / file, (height, width))
+
+    def _table(self, split: Split) -> Instances:
+        if split not in self._tables:
+            if not self.root.is_dir():
+                msg = f"Coco.root: {self.root} is not a folder; expected one with images and annotations"
+                raise FileNotFoundError(msg)
+            table = read_instances(self.annotations[split])
+            self._check_categories(table, split)
+            self._rows |= {f"{split}/{file}": (split, row) for row, file in enumerate(table.files)}
+            self._tables[split] = table
+        return self._tables[split]
+
+    def _check_categories(self, table: Instances, split: Split) -> None:
+        for other, known in self._tables.items():
+            if known.categories != table.categories:
+                different = sorted(set(known.categories) ^ set(table.categories))
+                msg = (
+                    f"expected equal categories in {self.annotations[other]} and {self.annotations[split]}, "
+                    f"but they differ in {different[:3]}"
+                )
+                raise ValueError(msg)
+
+    def _find(self, key: ImageKey) -> tuple[Split, int]:
+        for split in self.folders:
+            if str(key).startswith(f"{split}/"):
+                self._table(split)
+        if key not in self._rows:
+            msg = f"{self}: unknown image {key!r}; expected train/<file_name> or val/<file_name>"
+            raise KeyError(msg)
+        return self._rows[str(key)]
+
+    def _known(self, class_id: ClassId, table: Instances) -> ClassId:
+        if not 0 <= class_id < len(table.categories):
+            msg = f"{self}: unknown class {class_id}; expected 0 to {len(table.categories) - 1}"
+            raise KeyError(msg)
+        return class_id
+
+
+def _missing(folder: Path, files: Sequence[str]) -> list[str]:
+    """Those of ``files`` that ``folder`` lacks, found by listing folders instead of asking for each file."""
+    parents: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        parents[str(PurePosixPath(file).parent)].append(file)
+    missing: set[str] = set()
+    for parent, inside in parents.items():
+        place = folder / parent
+        there = {entry.name for entry in os.scandir(place)} if place.is_dir() else set()
+        missing.update(file for file in inside if PurePosixPath(file).name not in there)
+    return [file for file in files if file in missing]

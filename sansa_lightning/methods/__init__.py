@@ -1,0 +1,1 @@
+"""How a clip becomes masks."""

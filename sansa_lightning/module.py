@@ -1,0 +1,202 @@
+"""The one LightningModule: method + base + strategy + losses + metric + optimiser, and nothing of their inside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from jsonargparse.typing import lazy_instance
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from sansa_lightning.checkpoints import HEADER, MODULE_PREFIX, check_header, header, load_trained, trained_state
+from sansa_lightning.clip import ClipBatch
+from sansa_lightning.images import resize_logits
+from sansa_lightning.losses import WeightedSum
+from sansa_lightning.methods.base import Method
+from sansa_lightning.methods.sansa import Sansa
+from sansa_lightning.metrics import FewShotIoU, FewShotScores
+from sansa_lightning.sam2.encoder import checkpoint_activations
+from sansa_lightning.sam2.zoo import Base, fingerprint
+from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.strategies.base import Strategy, trained_parameters
+
+Stage = Literal["val", "test"]
+
+PAPER_LOSSES = {"bce": {"class_path": "BCE"}, "dice": {"class_path": "Dice"}}
+
+
+class FewShotModule(LightningModule):
+    """Trains a strategy on clips, and scores targets from their references alone.
+
+    The default is the paper's recipe: BCE + Dice, AdamW at 1e-4 without weight decay, cosine to zero over all steps
+    (spec 3). J, K and the batch are the datamodule's, clipping and precision the trainer's.
+
+    Args:
+        base: which SAM2.
+        strategy: what trains on it, and where.
+        method: how a clip becomes masks.
+        losses: what is minimised, on the targets.
+        optimizer: builds the optimiser from the trained parameters.
+        schedule: of the learning rate, stepped at each optimiser step.
+        threshold: probability above which a pixel is foreground (spec 6).
+        memory_dropout: train with memory attention's dropout active although it is frozen, as the released code does;
+            attention is then not fused, and a step of 2 clips x 4 frames at 1024 px (tiny) needs over 24 GB, not 11.
+        recompute: recompute activations in the backward pass: less memory, more time.
+    """
+
+    strict_loading = False  # the checkpoint holds trained tensors only; on_load_checkpoint is strict about those
+
+    def __init__(
+        self,
+        base: Base = Base("nano", weights=None),  # noqa: B008  frozen dataclass
+        strategy: Strategy = lazy_instance(AdaptFormer),  # noqa: B008  how jsonargparse takes a default object
+        method: Method = lazy_instance(Sansa),  # noqa: B008
+        losses: WeightedSum = lazy_instance(WeightedSum, terms=PAPER_LOSSES),  # noqa: B008
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.0),
+        schedule: Literal["cosine", "constant"] = "cosine",
+        threshold: float = 0.5,
+        memory_dropout: bool = False,
+        recompute: bool = False,
+    ) -> None:
+        super().__init__()
+        if not 0 < threshold < 1:
+            msg = f"FewShotModule.threshold: expected a probability in (0, 1), but got {threshold}"
+            raise ValueError(msg)
+        self.base_recipe = base
+        self.strategy = strategy
+        self.method = method
+        self.losses = losses
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.cut = math.log(threshold / (1 - threshold))
+        self.memory_dropout = memory_dropout
+        self.recompute = recompute
+        self.base: Any = None
+        self.fingerprint = ""
+        self.scores: dict[str, FewShotScores] = {}
+
+    def setup(self, stage: str) -> None:
+        """Take the classes to score from the datamodule, which has checked its data by now."""
+        names = self.trainer.datamodule.class_names  # type: ignore[attr-defined]
+        self.metric = FewShotIoU(tuple(names), tuple(names.values()))
+
+    def configure_model(self) -> None:
+        """Build the base and attach the strategy, once."""
+        if self.base is not None:
+            return
+        self.base = self.base_recipe.build()
+        self.fingerprint = fingerprint(self.base)
+        self.strategy.attach(self.base)
+        if self.recompute:
+            checkpoint_activations(self.base)
+
+    def train(self, mode: bool = True) -> FewShotModule:
+        """Train mode for what trains; what is frozen stays in eval."""
+        super().train(mode)
+        if self.base is not None:
+            self.strategy.train(self.base, mode)
+            if self.memory_dropout:
+                self.base.memory_attention.train(mode)
+        return self
+
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """The paper's objective: each target's prediction becomes memory for the next, the loss is on all targets."""
+        if self.memory_dropout:  # the same draws whether or not the run was interrupted
+            torch.manual_seed(self.global_step * self.trainer.world_size + self.global_rank)
+        logits = self.method(self.base, batch, propagate_targets=True).logits[:, batch.shots :]
+        loss = self.losses(logits, batch.masks[:, batch.shots :])
+        size = len(batch.episodes)
+        self.log("train/loss", loss.total, prog_bar=True, batch_size=size)
+        self.log_dict({f"train/{name}": value for name, value in loss.terms.items()}, batch_size=size)
+        total: Tensor = loss.total
+        return total
+
+    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """Count each target, segmented from the references alone."""
+        self._count(batch)
+
+    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """As in validation."""
+        self._count(batch)
+
+    def predict_step(self, batch: ClipBatch, batch_idx: int) -> list[list[Tensor]]:
+        """Masks of each clip's targets, bool, at original size if the batch brings it, else at clip size [H, W]."""
+        return self._predict(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores."""
+        self._conclude("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores."""
+        self._conclude("test")
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser over what trains.
+
+        Raises:
+            ValueError: nothing trains.
+        """
+        parameters = list(trained_parameters(self).values())
+        if not parameters:
+            msg = f"fit: {type(self.strategy).__name__} trains nothing; use validate or test, or another strategy"
+            raise ValueError(msg)
+        optimizer = self.optimizer(parameters)
+        if self.schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say what the tensors mean, and keep only those that train."""
+        checkpoint[HEADER] = self.header()
+        checkpoint["state_dict"] = {MODULE_PREFIX + name: value for name, value in trained_state(self.base).items()}
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Load trained tensors, strictly.
+
+        Raises:
+            ValueError: the checkpoint is of another base or strategy, or its tensors do not fit.
+        """
+        where = "checkpoint"
+        check_header(checkpoint.get(HEADER, {}), self.header(), where)
+        state = {name.removeprefix(MODULE_PREFIX): value for name, value in checkpoint["state_dict"].items()}
+        load_trained(self.base, state, where)
+
+    def header(self) -> dict[str, Any]:
+        """What a checkpoint says of itself: strategy, base, fingerprint."""
+        return header(self.strategy, self.base_recipe.name, self.fingerprint)
+
+    def _predict(self, batch: ClipBatch) -> list[list[Tensor]]:
+        logits = self.method(self.base, batch, propagate_targets=False).logits[:, batch.shots :]
+        if not any(batch.originals):
+            return [list(clip > self.cut) for clip in logits]
+        return [
+            [resize_logits(mask, original.shape) > self.cut for mask, original in zip(clip, originals, strict=True)]
+            for clip, originals in zip(logits, batch.originals, strict=True)
+        ]
+
+    def _count(self, batch: ClipBatch) -> None:
+        predictions = self._predict(batch)
+        clip_size = list(batch.masks[:, batch.shots :])
+        targets = [list(masks) for masks in (batch.originals if any(batch.originals) else clip_size)]
+        per_clip = len(targets[0])
+        flat_predictions = [mask for clip in predictions for mask in clip]
+        flat_targets = [mask for clip in targets for mask in clip]
+        ids = batch.class_ids.repeat_interleave(per_clip)
+        self.metric.update(flat_predictions, flat_targets, ids, batch.scored.repeat_interleave(per_clip))
+
+    def _conclude(self, stage: Stage) -> None:
+        scores = self.metric.compute()
+        self.metric.reset()
+        if self.trainer.sanity_checking:
+            return
+        self.scores[stage] = scores
+        values = {f"{stage}/miou": scores.miou, f"{stage}/fb_iou": scores.fb_iou}
+        self.log_dict(values, prog_bar=True)

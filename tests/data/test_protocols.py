@@ -1,0 +1,107 @@
+"""Folds and pools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sansa_lightning.data.protocols import InDomain, Pool, Strict
+from sansa_lightning.data.sources.coco import Coco
+
+
+class Listed(Coco):
+    """A source of any number of classes with any number of images, without files."""
+
+    def __init__(self, counts: list[int]) -> None:
+        super().__init__(Path("none"))
+        self.counts = counts
+
+    def classes(self, split):
+        return tuple(range(len(self.counts)))
+
+    def images(self, class_id, split):
+        return tuple(f"{split}/{class_id}-{i}" for i in range(self.counts[class_id]))
+
+
+@pytest.mark.parametrize("fold", range(4))
+@pytest.mark.parametrize(
+    ("layout", "classes", "unseen"),
+    [
+        ("interleaved", 80, lambda f: list(range(f, 80, 4))),
+        ("contiguous", 20, lambda f: list(range(5 * f, 5 * f + 5))),
+    ],
+)
+def test_folds_are_those_of_the_literature(fold, layout, classes, unseen):
+    source = Listed([9] * classes)
+    strict = Strict(fold, 4, layout)
+    (test,) = strict.pools(source, "test")
+    (train,) = strict.pools(source, "train")
+    assert list(test.classes) == unseen(fold)
+    assert sorted(train.classes + test.classes) == list(range(classes))
+    assert (train.split, test.split) == ("train", "val")
+    (inside,) = InDomain(fold, 4, layout).pools(source, "test")
+    assert (inside.classes, inside.split) == (train.classes, "val")
+    assert InDomain(fold, 4, layout).pools(source, "train") == (train,)
+
+
+@pytest.mark.parametrize("layout", ["interleaved", "contiguous"])
+def test_folds_of_an_odd_number_of_classes_partition_them(layout):
+    source = Listed([9] * 23)
+    tested = [c for fold in range(5) for c in Strict(fold, 5, layout).pools(source, "test")[0].classes]
+    assert sorted(tested) == list(range(23))
+
+
+def test_classes_with_one_image_are_dropped_and_reported():
+    source = Listed([9, 9, 1, 2, 0, 9, 9, 9])
+    (test,) = Strict(0).pools(source, "test")
+    assert (test.classes, test.dropped) == ((0,), (4,))
+    (train,) = Strict(0).pools(source, "train")
+    assert (train.classes, train.dropped) == ((1, 3, 5, 6, 7), (2,))
+    (strict,) = Strict(0, min_images=3).pools(source, "train")
+    assert (strict.classes, strict.dropped) == ((1, 5, 6, 7), (2, 3))
+
+
+def test_a_filtered_class_never_changes_sides():
+    full, thin = Listed([9] * 12), Listed([9, 9, 1, 9, 9, 0, 9, 9, 9, 9, 1, 9])
+    for fold in range(4):
+        unseen = set(Strict(fold).pools(full, "test")[0].classes)
+        assert not unseen & set(Strict(fold).pools(thin, "train")[0].classes)
+        assert unseen >= set(Strict(fold).pools(thin, "test")[0].classes)
+
+
+@pytest.mark.parametrize("fold", range(4))
+def test_real_photographs(shared, fold):
+    source = Coco(shared / "data" / "coco_mini")
+    (train,), (test,) = (Strict(fold).pools(source, stage) for stage in ("train", "test"))
+    assert len(train.classes) == [54, 54, 58, 56][fold]
+    assert len(test.classes) == [19, 19, 19, 17][fold]
+    assert len(train.classes + train.dropped) == 60
+    assert sorted(test.classes + test.dropped) == list(range(fold, 80, 4))
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(("fold", "folds"), [(4, 4), (-1, 4), (0, 1), (0, 0)])
+    @pytest.mark.parametrize("protocol", [Strict, InDomain])
+    def test_fold(self, protocol, fold, folds):
+        message = rf"{protocol.__name__}.fold: expected 0 to {folds - 1} of at least 2 folds, but got {fold} of {folds}"
+        with pytest.raises(ValueError, match=message):
+            protocol(fold, folds)
+
+    def test_layout(self):
+        with pytest.raises(ValueError, match=r"Strict.layout: expected 'interleaved' or 'contiguous', but got 'x'"):
+            Strict(0, layout="x")
+
+    def test_min_images(self):
+        with pytest.raises(ValueError, match=r"Strict.min_images: expected at least 2, but got 1"):
+            Strict(0, min_images=1)
+
+    def test_nothing_left(self):
+        message = r"Strict fold 1, unseen classes: none of its 2 classes has 2 images in the val split of coco in none"
+        with pytest.raises(ValueError, match=message):
+            Strict(1).pools(Listed([9, 1, 9, 9, 9, 0, 9, 9]), "test")
+
+    @pytest.mark.parametrize(("classes", "weight"), [((), 1.0), ((1,), 0.0), ((1,), float("nan"))])
+    def test_pool(self, classes, weight):
+        with pytest.raises(ValueError, match=r"Pool of coco in none, val: expected at least one class and a weight"):
+            Pool(Listed([]), "val", classes, weight)
