@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from sansa_lightning.files import read_tensors
-from sansa_lightning.sam2.zoo import compare, fingerprint, summary
+from sansa_lightning.sam2.zoo import compare, fingerprint, published_layout, summary
 from sansa_lightning.strategies.adaptformer import AdaptFormer
-from sansa_lightning.strategies.base import Strategy, placed_blocks, trained_parameters
+from sansa_lightning.strategies.base import Strategy, known_strategies, placed_blocks, trained_parameters
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
@@ -94,13 +94,17 @@ def attach_from(path: Path, sam: SAM2Base) -> Strategy:
 
 
 def _attach_own(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> Strategy:
-    found = content[HEADER]
-    expected = {"base": {"fingerprint": fingerprint(sam)}, "strategy": {}}
-    check_header(found, expected, f"adapter {path}")
-    strategy = _strategy_class(found["strategy"]["class"], path)(**found["strategy"]["settings"])
+    where = f"adapter {path}"
+    try:
+        found = content[HEADER]
+        check_header(found, {"base": {"fingerprint": fingerprint(sam)}, "strategy": {}}, where)
+        strategy = _strategy_class(found["strategy"]["class"], path).from_settings(found["strategy"]["settings"])
+        state = {key.removeprefix(MODULE_PREFIX): value for key, value in content["state_dict"].items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        msg = f"{where} is not a whole checkpoint of this project: {type(error).__name__} {error}"
+        raise ValueError(msg) from error
     strategy.attach(sam)
-    state = {key.removeprefix(MODULE_PREFIX): value for key, value in content["state_dict"].items()}
-    load_trained(sam, state, f"adapter {path}")
+    load_trained(sam, state, where)
     return strategy
 
 
@@ -108,11 +112,7 @@ def _strategy_class(name: str, path: Path) -> type[Strategy]:
     """A strategy by its name, out of those that were imported: a file cannot make us import anything."""
     import sansa_lightning.strategies.all  # noqa: F401  makes the project's own ones known
 
-    known, found = [Strategy], {}
-    while known:
-        children = known.pop().__subclasses__()
-        known += children
-        found.update({child.__name__: child for child in children})
+    found = known_strategies()
     if name not in found:
         msg = f"adapter {path}: strategy {name!r} is not known; import its module first; known: {sorted(found)}"
         raise ValueError(msg)
@@ -120,7 +120,7 @@ def _strategy_class(name: str, path: Path) -> type[Strategy]:
 
 
 def _attach_published(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> Strategy:
-    state = published_state(content.get("model", content), path)
+    state = published_state(published_layout(content, path), path)
     hidden, blocks = {}, sam.image_encoder.trunk.blocks
     for number in sorted({block for block, _ in state}):
         down = state.get((number, "down_proj.weight"))

@@ -130,7 +130,7 @@ class Prompt:
             msg = f"Prompt.points: expected points of shape [P, 2] with P >= 1, but got {list(coords.shape)}"
             raise ValueError(msg)
         kinds = torch.ones(len(coords)) if labels is None else torch.as_tensor(labels)
-        if kinds.shape != coords.shape[:1] or not bool(torch.isin(kinds, torch.tensor([0, 1])).all()):
+        if kinds.shape != coords.shape[:1] or not bool(((kinds == 0) | (kinds == 1)).all()):
             msg = f"Prompt.points: expected {len(coords)} labels, each 0 or 1, but got {kinds.tolist()}"
             raise ValueError(msg)
         return cls("point", coords=_finite(coords, "Prompt.points"), labels=kinds.int())

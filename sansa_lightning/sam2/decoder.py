@@ -136,4 +136,5 @@ def _no_points(features: Features) -> tuple[Tensor, Tensor]:
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(maps, tuple(size), mode="bilinear", align_corners=False, antialias=True)
+    # In float32: under autocast a convolution's result is not, and antialiasing knows no bfloat16 on the CPU.
+    return F.interpolate(maps.float(), tuple(size), mode="bilinear", align_corners=False, antialias=True)

@@ -139,10 +139,11 @@ def check_clips(images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> int:
     """K, after checking that images and prompts fit together.
 
     Raises:
-        ValueError: not [B, T, 3, H, W]; not B times K prompts with 1 <= K < T; a mask prompt of another size.
+        ValueError: images that are not floating-point [B, T, 3, H, W]; not B times K prompts with 1 <= K < T; a mask
+            prompt of another size.
     """
-    if images.ndim != 5 or images.shape[2] != 3:
-        msg = f"images: expected float32 [B, T, 3, H, W], but got {list(images.shape)}"
+    if images.ndim != 5 or images.shape[2] != 3 or not images.is_floating_point():
+        msg = f"images: expected float32 [B, T, 3, H, W], but got {images.dtype} {list(images.shape)}"
         raise ValueError(msg)
     clips, frames = images.shape[:2]
     counts = {len(clip) for clip in prompts}

@@ -9,16 +9,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sansa_lightning.files import read_tensors, sha256_of
 from sansa_lightning.sam2.nano import build_nano
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.sam2.packaged import packaged_weights
+from sansa_lightning.sam2.types import SAM2Base
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +57,8 @@ class Base:
     Attributes:
         name: one of ``BASES``.
         weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors), "official"
-            for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub), or None for
-            random weights.
+            for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub; for nano the
+            packaged one), or None for random weights.
         seed: of the random weights.
     """
 
@@ -85,9 +84,7 @@ class Base:
             ValueError: the file does not fit the base.
         """
         path = None if self.weights is None else find_weights(self.name, self.weights)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            sam = build_architecture(self.name)
+        sam = self.random()
         if path is None:
             log.warning(
                 "%s has RANDOM weights (weights: null, seed %d): it has learnt nothing and its masks mean nothing",
@@ -96,7 +93,27 @@ class Base:
             )
         else:
             load_weights(sam, path, left_over=LEFT_OVER_2_1 if self.name.startswith("sam2.1") else LEFT_OVER)
+        sam.recipe = self
         return sam.eval()
+
+    def random(self) -> SAM2Base:
+        """The SAM2 with the random weights of ``seed``, whatever ``weights`` says."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return build_architecture(self.name)
+
+
+def recipe_of(sam: SAM2Base) -> Base:
+    """What a base was built from, and so whether it holds weights.
+
+    Raises:
+        ValueError: it was not built by :meth:`Base.build`.
+    """
+    if not hasattr(sam, "recipe"):
+        msg = "this base does not say what it was built from; build it with sansa_lightning.sam2.zoo.Base(...).build()"
+        raise ValueError(msg)
+    recipe: Base = sam.recipe
+    return recipe
 
 
 def build_architecture(name: str) -> SAM2Base:
@@ -127,6 +144,8 @@ def find_weights(name: str, weights: str | Path) -> Path:
             msg = f"weights of {name}: {path} is not a file; give a path, {OFFICIAL!r}, or null for random weights"
             raise FileNotFoundError(msg)
         return path
+    if name == NANO:
+        return packaged_weights(name)
     folder = os.environ.get(WEIGHTS_VARIABLE)
     if folder and (Path(folder) / f"{name}.pt").is_file():
         return Path(folder) / f"{name}.pt"
@@ -141,11 +160,15 @@ def download_weights(name: str) -> Path:
         ValueError: the file in the cache is not the one the hub announced (SHA-256).
     """
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
 
+    # A connection that breaks raises an error of the hub's HTTP library, which its own errors derive from.
+    parents: tuple[type, ...] = HfHubHTTPError.__mro__
+    broken: list[type[Exception]] = [base for base in parents if base.__name__ in ("HTTPError", "OSError")]
     repository = "facebook/" + name.replace("_", "-")
     try:
         path = Path(hf_hub_download(repo_id=repository, filename=f"{name}.pt"))
-    except OSError as error:  # what the hub's own errors derive from
+    except tuple(broken) as error:
         msg = (
             f"weights of {name}: {name}.pt is not in the local cache and cannot be fetched from the Hugging Face hub "
             f"({repository}); put the file into a folder and set {WEIGHTS_VARIABLE} to it, or set weights to its path"
@@ -171,17 +194,31 @@ def load_weights(sam: SAM2Base, path: Path, left_over: frozenset[str] = LEFT_OVE
     Raises:
         ValueError: keys or shapes differ in any other way; nothing was copied then.
     """
-    content = read_tensors(path)
-    state = content.get("model", content)
+    state = published_layout(read_tensors(path), path)
     own = sam.state_dict()
     problems = compare(state, own)
-    extra = set(state) - set(own)
-    if extra and extra != left_over:
-        problems.append(f"unexpected {summary(extra - left_over or left_over - extra)}")
+    extra = state.keys() - own.keys()
+    if unexpected := extra - left_over:
+        problems.append(f"unexpected {summary(unexpected)}")
+    elif extra and (absent := left_over - extra):
+        problems.append(f"missing {summary(absent)}")
     if problems:
         msg = f"weights: {path} does not fit this base: {'; '.join(problems)}"
         raise ValueError(msg)
     sam.load_state_dict({key: state[key] for key in own})
+
+
+def published_layout(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The state dict of a file: under "model", as published, or the file itself.
+
+    Raises:
+        ValueError: something else is under "model".
+    """
+    state = content.get("model", content)
+    if not isinstance(state, Mapping):
+        msg = f"{path}: expected a state dict under 'model', but got {type(state).__name__}"
+        raise ValueError(msg)
+    return state
 
 
 def compare(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:

@@ -3,64 +3,77 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from sansa_lightning.strategies.base import Strategy, check_stages, placed_blocks
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
 
 HiddenRule = Literal["released", "paper"]
+Insertion = Literal["parallel", "sequential"]
 
 
 class AdaptFormer(Strategy):
-    """Adapters in whole stages; zero-initialised, so an attached base computes what it did before.
+    """Adapters in chosen blocks; zero-initialised, so an attached base computes what it did before.
 
     Args:
-        placement: stages of the image encoder, 0 to 3.
+        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
         factor: width of the bottleneck relative to the block.
         hidden_rule: "released": floor(factor x input width of the block), so the first block of a stage is half as
             wide (published weights need it); "paper": round(factor x output width), the same in the whole stage.
         scale: what the adapter's output is multiplied by.
         hidden: width of the bottleneck per block, instead of factor and rule; for files that fix it.
+        layer_norm: whether the adapter normalises what it reads (released), or takes it as it is (paper's formula).
+        insertion: "parallel": x + MLP(norm2(x)) + adapter(x) (SANSA); "sequential": x + m + adapter(m) with
+            m = MLP(norm2(x)) (the other form of the AdaptFormer paper).
     """
 
     def __init__(
         self,
-        placement: Sequence[int] = (2, 3),
+        placement: Placement = (2, 3),
         factor: float = 0.3,
         hidden_rule: HiddenRule = "released",
         scale: float = 0.1,
         hidden: Mapping[int, int] | None = None,
+        layer_norm: bool = True,
+        insertion: Insertion = "parallel",
     ) -> None:
-        self.placement = check_stages(placement, "AdaptFormer")
+        self.placement = check_placement(placement, "AdaptFormer")
         if not 0 < factor <= 4:
             msg = f"AdaptFormer.factor: expected a number in (0, 4], but got {factor}"
             raise ValueError(msg)
         if hidden_rule not in ("released", "paper"):
             msg = f"AdaptFormer.hidden_rule: expected 'released' or 'paper', but got {hidden_rule!r}"
             raise ValueError(msg)
+        if insertion not in INSERTIONS:
+            msg = f"AdaptFormer.insertion: expected {' or '.join(map(repr, INSERTIONS))}, but got {insertion!r}"
+            raise ValueError(msg)
         self.factor = factor
         self.hidden_rule = hidden_rule
         self.scale = scale
         self.hidden = hidden
+        self.layer_norm = layer_norm
+        self.insertion = insertion
 
     def inject(self, sam: SAM2Base) -> None:
         """Give each block of the placement an adapter, under the published name ``blocks.<i>.adapter``."""
-        blocks = placed_blocks(sam, self.placement)
+        blocks = blocks_of(sam, self.placement, "AdaptFormer")
         if self.hidden is not None and set(self.hidden) != set(blocks):
             msg = f"AdaptFormer.hidden: expected a width for each of the blocks {blocks}, but got {sorted(self.hidden)}"
             raise ValueError(msg)
-        for number in blocks:
-            block = sam.image_encoder.trunk.blocks[number]
-            block.adapter = Bottleneck(block.dim_out, self.width(number, block.dim, block.dim_out), self.scale)
-            # Blocks call norm2 and then mlp on its result: the adapter reads what norm2 gets, mlp's result carries it.
-            block.norm2.register_forward_pre_hook(block.adapter.read)
-            block.mlp.register_forward_hook(block.adapter.add)
+        trunk = sam.image_encoder.trunk.blocks
+        widths = {number: self.width(number, trunk[number].dim, trunk[number].dim_out) for number in blocks}
+        if any(width < 1 for width in widths.values()):
+            msg = f"AdaptFormer: expected bottlenecks of at least 1 channel, but got {widths} (block: channels)"
+            raise ValueError(msg)
+        for number, width in widths.items():
+            block = trunk[number]
+            block.adapter = Bottleneck(block.dim_out, width, self.scale, self.layer_norm)
+            INSERTIONS[self.insertion](block, block.adapter)
 
     def width(self, number: int, dim: int, dim_out: int) -> int:
         """Width of the bottleneck in block ``number`` with ``dim`` channels in and ``dim_out`` out."""
@@ -72,12 +85,12 @@ class AdaptFormer(Strategy):
 
 
 class Bottleneck(nn.Module):
-    """scale · up(ReLU(down(LayerNorm(x)))); starts as zero because ``up`` does."""
+    """scale · up(ReLU(down(LayerNorm(x)))), or without the LayerNorm; starts as zero because ``up`` does."""
 
-    def __init__(self, channels: int, hidden: int, scale: float) -> None:
+    def __init__(self, channels: int, hidden: int, scale: float, layer_norm: bool = True) -> None:
         super().__init__()
         self.scale = scale
-        self.adapter_layer_norm_before = nn.LayerNorm(channels)
+        self.adapter_layer_norm_before = nn.LayerNorm(channels) if layer_norm else nn.Identity()
         self.down_proj = nn.Linear(channels, hidden)
         self.up_proj = nn.Linear(hidden, channels)
         nn.init.kaiming_uniform_(self.down_proj.weight, a=math.sqrt(5))
@@ -100,3 +113,25 @@ class Bottleneck(nn.Module):
         residual, self._residual = self._residual, None
         added: Tensor = output + self(residual)
         return added
+
+    def follow(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        """A module's result plus what the adapter makes of it."""
+        followed: Tensor = output + self(output)
+        return followed
+
+
+def insert_beside_mlp(block: Any, adapter: Bottleneck) -> None:
+    """Blocks call norm2 and then mlp on its result: the adapter reads what norm2 gets, mlp's result carries it."""
+    block.norm2.register_forward_pre_hook(adapter.read)
+    block.mlp.register_forward_hook(adapter.add)
+
+
+def insert_after_mlp(block: Any, adapter: Bottleneck) -> None:
+    """The adapter reads mlp's result, before it is added to the residual stream."""
+    block.mlp.register_forward_hook(adapter.follow)
+
+
+INSERTIONS: dict[str, Callable[[Any, Bottleneck], None]] = {
+    "parallel": insert_beside_mlp,
+    "sequential": insert_after_mlp,
+}

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from sansa_lightning.sam2.encoder import blocks_of_stage
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.sam2.types import SAM2Base
 
 STAGES = (0, 1, 2, 3)
 """Stages of the image encoder, from fine to coarse."""
@@ -29,7 +27,7 @@ class Strategy(ABC):
     _attached: ClassVar[WeakKeyDictionary[nn.Module, Strategy]] = WeakKeyDictionary()
 
     def attach(self, sam: SAM2Base) -> None:
-        """Freeze everything, put it into eval, then inject or unfreeze.
+        """Freeze everything, then inject or unfreeze; all of it is in eval afterwards.
 
         Raises:
             ValueError: the base has a strategy already, or the placement does not exist on it.
@@ -37,8 +35,9 @@ class Strategy(ABC):
         if sam in Strategy._attached:
             msg = f"{type(self).__name__}: this base already has {type(Strategy._attached[sam]).__name__} attached"
             raise ValueError(msg)
-        sam.requires_grad_(False).eval()
+        sam.requires_grad_(False)
         self.inject(sam)
+        sam.eval()
         Strategy._attached[sam] = self
 
     @abstractmethod
@@ -49,6 +48,11 @@ class Strategy(ABC):
         """The constructor's arguments, as plain values: a strategy keeps each under its own name."""
         return {name: _plain(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
 
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The strategy that gave these :meth:`settings`."""
+        return cls(**settings)
+
     def train(self, sam: SAM2Base, mode: bool) -> None:
         """Switch what trains between train and eval; what is frozen is always in eval.
 
@@ -57,6 +61,16 @@ class Strategy(ABC):
         sam.eval()
         if mode:
             _train_what_trains(sam)
+
+
+def known_strategies() -> dict[str, type[Strategy]]:
+    """Every strategy class that was imported, by its name: naming one in a file cannot make us import anything."""
+    unseen, found = [Strategy], {}
+    while unseen:
+        children = unseen.pop().__subclasses__()
+        unseen += children
+        found.update({child.__name__: child for child in children if not inspect.isabstract(child)})
+    return found
 
 
 def _plain(value: Any) -> Any:

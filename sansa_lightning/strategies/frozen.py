@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
 
 
 class Frozen(Strategy):

@@ -1,0 +1,99 @@
+"""Several strategies on one base, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from torch import nn
+
+from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.strategies.base import Strategy, known_strategies, trained_parameters
+
+
+class Compose(Strategy):
+    """Strategies in their order, each on other modules: for instance LoRA in the trunk and a fine-tuned decoder.
+
+    Two of them may work in the same block, but not on the same module: wrap it, hook into it or unfreeze it. After
+    an error about that the base is to be built anew.
+
+    Args:
+        strategies: at least one; any but the first may rely on what the earlier ones did.
+    """
+
+    def __init__(self, strategies: Sequence[Strategy]) -> None:
+        if not strategies:
+            msg = "Compose.strategies: expected at least one strategy, but got none; use Frozen to train nothing"
+            raise ValueError(msg)
+        self.strategies = tuple(strategies)
+
+    def inject(self, sam: SAM2Base) -> None:
+        """Inject all of them.
+
+        Raises:
+            ValueError: two strategies work on the same module.
+        """
+        original = dict(sam.named_modules())
+        taken: dict[str, str] = {}
+        trained: list[nn.Parameter] = []
+        for strategy in self.strategies:
+            sam.requires_grad_(False)  # each finds the base frozen, as when it is alone
+            before = _states(sam, original)
+            strategy.inject(sam)
+            after = _states(sam, original)
+            changed = [name for name in original if before[name] != after[name]]
+            if both := [name for name in changed if name in taken]:
+                first, second = taken[both[0]], type(strategy).__name__
+                msg = (
+                    f"Compose: {first} and {second} both work on {both[0] or 'the base itself'}"
+                    f"{f' and {len(both) - 1} more modules' if len(both) > 1 else ''}; give them different placements, "
+                    f"targets or parts"
+                )
+                raise ValueError(msg)
+            taken |= dict.fromkeys(changed, type(strategy).__name__)
+            trained += trained_parameters(sam).values()
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+    def train(self, sam: SAM2Base, mode: bool) -> None:
+        """Train mode for what any of the strategies puts into it."""
+        training: set[nn.Module] = set()
+        for strategy in self.strategies:
+            strategy.train(sam, mode)
+            training |= {module for module in sam.modules() if module.training}
+        for module in training:
+            module.training = True
+
+    def settings(self) -> dict[str, Any]:
+        """Class and settings of each strategy, as plain values."""
+        return {
+            "strategies": [
+                {"class": type(strategy).__name__, "settings": strategy.settings()} for strategy in self.strategies
+            ]
+        }
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The composition that gave these :meth:`settings`.
+
+        Raises:
+            ValueError: a strategy whose module was not imported.
+        """
+        known = known_strategies()
+        if unknown := [part["class"] for part in settings["strategies"] if part["class"] not in known]:
+            msg = f"Compose: strategies {unknown} are not known; import their modules first; known: {sorted(known)}"
+            raise ValueError(msg)
+        return cls([known[part["class"]].from_settings(part["settings"]) for part in settings["strategies"]])
+
+
+def _states(sam: nn.Module, original: Mapping[str, nn.Module]) -> dict[str, tuple[Any, ...]]:
+    """What a strategy changes about each module of the base: its place, its hooks, which of its parameters train."""
+    now = dict(sam.named_modules())
+    return {
+        name: (
+            now.get(name) is module,
+            len(module._forward_hooks) + len(module._forward_pre_hooks),
+            [parameter.requires_grad for parameter in module.parameters(recurse=False)],
+        )
+        for name, module in original.items()
+    }

@@ -1,0 +1,66 @@
+"""Houlsby: a bottleneck behind attention and one behind the MLP of each encoder block (Houlsby et al., ICML 2019)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
+
+
+class Houlsby(Strategy):
+    """Serial adapters, two a block: the "Adapter" row of the paper's Table 3.
+
+    Each one reads the result of a sublayer before it is added to the residual stream, and has a residual connection
+    of its own: m + up(GELU(down(m))). Both projections have biases. Unlike the original, ``up`` starts as zero, not
+    as almost zero, so that an attached base computes what it did before; and the base's own norms stay frozen.
+
+    Args:
+        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        width: channels of each bottleneck, the same in all blocks.
+    """
+
+    def __init__(self, placement: Placement = (2, 3), width: int = 64) -> None:
+        self.placement = check_placement(placement, "Houlsby")
+        if width < 1:
+            msg = f"Houlsby.width: expected at least 1 channel, but got {width}"
+            raise ValueError(msg)
+        self.width = width
+
+    def inject(self, sam: SAM2Base) -> None:
+        """Give each block of the placement two adapters, ``blocks.<i>.houlsby.{after_attention,after_mlp}``."""
+        for number in blocks_of(sam, self.placement, "Houlsby"):
+            block = sam.image_encoder.trunk.blocks[number]
+            after_attention, after_mlp = (SerialAdapter(block.dim_out, self.width) for _ in range(2))
+            block.houlsby = nn.ModuleDict({"after_attention": after_attention, "after_mlp": after_mlp})
+            # Attention works on windows, and gives them before they are put together again: an adapter sees tokens
+            # one by one, so it may act there. Padding of the last windows is cut off afterwards.
+            block.attn.register_forward_hook(after_attention.follow)
+            block.mlp.register_forward_hook(after_mlp.follow)
+
+
+class SerialAdapter(nn.Module):
+    """m + up(GELU(down(m))); starts as the identity because ``up`` is zero."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.down_proj = nn.Linear(channels, width)
+        self.up_proj = nn.Linear(width, channels)
+        nn.init.kaiming_uniform_(self.down_proj.weight, a=math.sqrt(5))
+        for zero in (self.down_proj.bias, self.up_proj.weight, self.up_proj.bias):
+            nn.init.zeros_(zero)
+
+    def forward(self, m: Tensor) -> Tensor:
+        """[..., C] to [..., C]."""
+        change: Tensor = self.up_proj(F.gelu(self.down_proj(m)))
+        return m + change
+
+    def follow(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        """The result of the sublayer in front of it, adapted."""
+        adapted: Tensor = self(output)
+        return adapted

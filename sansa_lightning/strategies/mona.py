@@ -1,0 +1,102 @@
+"""Mona: multi-scale depth-wise convolution adapters in each encoder block (Yin et al., CVPR 2025)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
+
+KERNELS = (3, 5, 7)
+NORM_START = 1e-6
+
+
+class Mona(Strategy):
+    """Two convolutional adapters a block, one on the residual stream after attention and one after the MLP.
+
+    They see the whole map of a block, [B, H, W, C], after its windows were put together and its queries pooled. Unlike
+    the original, the last projection starts as zero, so that an attached base computes what it did before.
+
+    Args:
+        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        width: channels that the convolutions work on, the same in all blocks; the original's 64 by default.
+        dropout: probability inside the adapter, while training.
+    """
+
+    def __init__(self, placement: Placement = (2, 3), width: int = 64, dropout: float = 0.1) -> None:
+        self.placement = check_placement(placement, "Mona")
+        if width < 1:
+            msg = f"Mona.width: expected at least 1 channel, but got {width}"
+            raise ValueError(msg)
+        if not 0 <= dropout < 1:
+            msg = f"Mona.dropout: expected a probability in [0, 1), but got {dropout}"
+            raise ValueError(msg)
+        self.width = width
+        self.dropout = dropout
+
+    def inject(self, sam: SAM2Base) -> None:
+        """Give each block of the placement two adapters, ``blocks.<i>.mona.{after_attention,after_mlp}``."""
+        for number in blocks_of(sam, self.placement, "Mona"):
+            block = sam.image_encoder.trunk.blocks[number]
+            block.mona = MonaPair(block.dim_out, self.width, self.dropout)
+            block.norm2.register_forward_pre_hook(block.mona.change_residual)
+            block.mlp.register_forward_hook(block.mona.change_result)
+
+
+class MonaPair(nn.Module):
+    """The two adapters of a block, and how they reach its residual stream through hooks alone.
+
+    A block computes y = x + MLP(norm2(x)). Wanted is y' = x' + m + c(x' + m) with x' = x + b(x), m = MLP(norm2(x')),
+    and b, c what the adapters add. The block adds whatever the MLP returns to its own x, so the hook on norm2 hands
+    x' to the MLP, and the hook on the MLP returns b(x) + m + c(x' + m).
+    """
+
+    def __init__(self, channels: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.after_attention = ConvAdapter(channels, width, dropout)
+        self.after_mlp = ConvAdapter(channels, width, dropout)
+        self._kept: tuple[Tensor, ...] = ()
+
+    def change_residual(self, _module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
+        """What norm2 gets: x' instead of x; keeps b(x) and x' for the other hook."""
+        change = self.after_attention(inputs[0])
+        changed = inputs[0] + change
+        self._kept = change, changed
+        return (changed,)
+
+    def change_result(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        """What the MLP returns: b(x) + m + c(x' + m)."""
+        (change, changed), self._kept = self._kept, ()
+        result: Tensor = change + output + self.after_mlp(changed + output)
+        return result
+
+
+class ConvAdapter(nn.Module):
+    """What a Mona adds to its input: scaled norm, down, convolutions of three sizes, 1x1, GELU, up."""
+
+    def __init__(self, channels: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.norm_scale = nn.Parameter(torch.full((channels,), NORM_START))
+        self.input_scale = nn.Parameter(torch.ones(channels))
+        self.down_proj = nn.Linear(channels, width)
+        self.depthwise = nn.ModuleList(nn.Conv2d(width, width, k, padding=k // 2, groups=width) for k in KERNELS)
+        self.pointwise = nn.Conv2d(width, width, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.up_proj = nn.Linear(width, channels)
+        nn.init.zeros_(self.up_proj.weight)
+        nn.init.zeros_(self.up_proj.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, H, W, C] to [B, H, W, C]."""
+        scaled = self.norm(x) * self.norm_scale + x * self.input_scale
+        maps = self.down_proj(scaled).permute(0, 3, 1, 2)
+        maps = maps + torch.stack([convolution(maps) for convolution in self.depthwise]).mean(dim=0)
+        maps = maps + self.pointwise(maps)
+        result: Tensor = self.up_proj(self.dropout(F.gelu(maps)).permute(0, 2, 3, 1))
+        return result

@@ -1,0 +1,61 @@
+"""Any tuner of the peft library that wraps linear layers: LoHa, LoKr, IA3, BOFT and others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from sansa_lightning.strategies.peft_layers import PeftStrategy
+from sansa_lightning.strategies.placement import Placement
+
+
+class PeftTuner(PeftStrategy):
+    """A tuner by the name peft gives it, with peft's own options; :class:`~sansa_lightning.strategies.lora.LoRA` aside.
+
+    Tried with peft 0.21 on the base's [B, H, W, C] maps: LOHA, LOKR, IA3 (with ``feedforward_modules: []``), BOFT,
+    MISS, DELORA and ROAD start as nothing, bit by bit; HRA but for rounding; FOURIERFT and C3A start elsewhere. OFT
+    takes maps for images and GRALORA for sequences: they fail in the first forward pass.
+
+    Args:
+        tuner: a name of ``peft.PeftType``, for instance "LOHA".
+        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        targets: layers of each block: "qkv", "proj" (of attention), "mlp" (both layers), "skip" (where width changes).
+        options: fields of the tuner's peft configuration, without ``target_modules``.
+    """
+
+    def __init__(
+        self,
+        tuner: str,
+        placement: Placement = (2, 3),
+        targets: Sequence[str] = ("qkv",),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(placement, targets)
+        self.tuner = tuner.upper()
+        self.options = dict(options or {})
+        self.config([])
+
+    def config(self, modules: list[str]) -> Any:
+        """The tuner's peft configuration.
+
+        Raises:
+            ValueError: peft has no such tuner or cannot inject it, or it takes no such options.
+        """
+        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
+        from peft.tuners.tuners_utils import BaseTuner
+
+        known = {
+            kind.name: PEFT_TYPE_TO_CONFIG_MAPPING[kind]
+            for kind, tuner in PEFT_TYPE_TO_TUNER_MAPPING.items()
+            if issubclass(tuner, BaseTuner) and not tuner.uses_shared_state  # others only work inside a PeftModel
+        }
+        if self.tuner not in known:
+            near = get_close_matches(self.tuner, known, n=3) or sorted(known)
+            msg = f"PeftTuner.tuner: peft cannot inject {self.tuner!r}; nearest it can: {', '.join(near)}"
+            raise ValueError(msg)
+        try:
+            return known[self.tuner](target_modules=modules, **self.options)
+        except (TypeError, ValueError) as error:
+            msg = f"PeftTuner.options: {self.tuner} does not take {self.options}: {error}"
+            raise ValueError(msg) from error

@@ -1,0 +1,96 @@
+"""Where an injected strategy sits: stages by number or by the paper's names, or single blocks."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from sansa_lightning.sam2.encoder import blocks_of_stage
+from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.strategies.base import check_stages, placed_blocks
+
+log = logging.getLogger(__name__)
+
+Placement = Sequence[int] | str
+"""Stages of the image encoder, 0 to 3, as a list; or a name of ``NAMED``; or blocks, as "blocks 0-2, 5"."""
+
+NONE = "none"
+NAMED: dict[str, tuple[int, ...]] = {"all": (0, 1, 2, 3), "early": (0, 1), "middle": (1, 2), "late": (2, 3)}
+"""Rows of the paper's placement study (Table 3, right): their stages. Beside them, "none" is no stage at all."""
+
+BLOCKS = re.compile(r"blocks? *(\d+ *(?:- *\d+ *)?(?:, *\d+ *(?:- *\d+ *)?)*)")
+
+
+def check_placement(placement: Placement, owner: str) -> tuple[int, ...] | str:
+    """The placement in its one form: stages ascending, "none", or "blocks 0-2, 5" ascending.
+
+    >>> check_placement("late", "LoRA"), check_placement([3, 2], "LoRA"), check_placement("blocks 5,0-2, 1", "LoRA")
+    ((2, 3), (2, 3), 'blocks 0-2, 5')
+
+    Raises:
+        ValueError: a stage that no encoder has, an unknown name, or something that is no list of blocks.
+    """
+    if not isinstance(placement, str):
+        return check_stages(placement, owner)
+    if placement == NONE:
+        return NONE
+    if placement in NAMED:
+        return NAMED[placement]
+    match = BLOCKS.fullmatch(placement.strip())
+    if match is None or not (blocks := _numbers(match[1])):
+        near = get_close_matches(placement, [NONE, *NAMED], n=1)
+        msg = (
+            f"{owner}.placement: expected stages as a list, {', '.join([NONE, *NAMED])}, or blocks as 'blocks 0-2, 5', "
+            f"but got {placement!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+        )
+        raise ValueError(msg)
+    return f"blocks {_ranges(blocks)}"
+
+
+def blocks_of(sam: SAM2Base, placement: tuple[int, ...] | str, owner: str) -> list[int]:
+    """Numbers of the encoder blocks of a checked placement, ascending; says in the log which they are.
+
+    Raises:
+        ValueError: a block that this base does not have.
+    """
+    if placement == NONE:
+        log.warning("%s.placement is 'none': nothing is injected, and nothing of it trains", owner)
+        return []
+    if not isinstance(placement, str):
+        blocks = placed_blocks(sam, placement)
+    else:
+        blocks = _numbers(placement.removeprefix("blocks "))
+        _check_blocks(sam, blocks, owner)
+    log.info("%s sits in %d blocks: %s", owner, len(blocks), _by_stage(sam, blocks))
+    return blocks
+
+
+def _check_blocks(sam: SAM2Base, blocks: list[int], owner: str) -> None:
+    last = len(sam.image_encoder.trunk.blocks) - 1
+    if absent := [block for block in blocks if block > last]:
+        msg = (
+            f"{owner}.placement: blocks {_ranges(absent)} do not exist; this base has blocks 0-{last} "
+            f"({_by_stage(sam, range(last + 1))}), the nearest is {last}"
+        )
+        raise ValueError(msg)
+
+
+def _by_stage(sam: SAM2Base, blocks: Sequence[int]) -> str:
+    stages = [sorted(set(stage) & set(blocks)) for stage in blocks_of_stage(sam)]
+    return "; ".join(f"stage {stage}: {_ranges(members)}" for stage, members in enumerate(stages) if members)
+
+
+def _numbers(text: str) -> list[int]:
+    """From "0-2, 5" to [0, 1, 2, 5]; a range that runs backwards holds nothing."""
+    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+    return sorted({block for pair in ends for block in range(pair[0], pair[-1] + 1)})
+
+
+def _ranges(blocks: Sequence[int]) -> str:
+    """From [0, 1, 2, 5] to "0-2, 5"."""
+    first = [block for block in blocks if block - 1 not in blocks]
+    last = [block for block in blocks if block + 1 not in blocks]
+    pairs = zip(first, last, strict=True)
+    return ", ".join(str(start) if start == end else f"{start}-{end}" for start, end in pairs)

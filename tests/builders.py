@@ -1,0 +1,85 @@
+"""Small parts that many tests build: a nano, clips, prompts of each kind."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from sansa_lightning import Prompt
+from sansa_lightning.sam2.nano import build_nano
+
+if TYPE_CHECKING:
+    from sam2.modeling.sam2_base import SAM2Base
+
+
+def nano(seed: int = 0) -> SAM2Base:
+    """A nano in eval mode, random, but with logits and memories large enough for 1e-5 to mean something."""
+    return copy.deepcopy(_template(seed))
+
+
+@cache
+def _template(seed: int) -> SAM2Base:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        sam = build_nano().eval()
+        nn.init.normal_(sam.maskmem_tpos_enc)
+    loud = (sam.sam_mask_decoder, sam.sam_prompt_encoder, sam.memory_attention, sam.memory_encoder, sam.obj_ptr_proj)
+    for parameter in (parameter for part in loud for parameter in part.parameters()):
+        if parameter.ndim > 1:
+            parameter.data *= 2
+    return sam
+
+
+def nano_2_1(seed: int = 0) -> SAM2Base:
+    """A nano that encodes the distances of object pointers, as SAM 2.1 does."""
+    sam = nano(seed)
+    sam.add_tpos_enc_to_obj_ptrs = True
+    sam.proj_tpos_enc_in_obj_ptrs = True
+    sam.use_signed_tpos_enc_to_obj_ptrs = True
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed + 1)
+        sam.obj_ptr_tpos_proj = nn.Linear(sam.hidden_dim, sam.mem_dim)
+    return sam
+
+
+def randomise(module: nn.Module, seed: int = 0) -> None:
+    """Give everything that trains random values, so that no zero hides a mistake."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            parameter.data.normal_(std=0.2, generator=generator)
+
+
+def frames(clips: int, length: int, size: tuple[int, int] = (96, 96), seed: int = 0) -> Tensor:
+    """Images [clips, length, 3, H, W]: blobs on a gradient, another picture for each frame."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.randn(clips * length, 3, 6, 6, generator=generator)
+    images = nn.functional.interpolate(coarse, size, mode="bilinear")
+    return images.unflatten(0, (clips, length))
+
+
+def mask_prompt(size: tuple[int, int] = (96, 96), corner: int = 20) -> Prompt:
+    """A rectangle."""
+    mask = torch.zeros(size)
+    mask[corner : corner + 25, corner + 5 : corner + 40] = 1
+    return Prompt.mask(mask)
+
+
+def prompts_of_each_kind(size: tuple[int, int] = (96, 96)) -> list[Prompt]:
+    """Mask, one point, three points with one negative, box."""
+    return [
+        mask_prompt(size),
+        Prompt.points([[30.0, 40.5]]),
+        Prompt.points([[30, 40], [50, 20], [5, 60]], [1, 1, 0]),
+        Prompt.box([10, 12.5, 60, 70]),
+    ]
+
+
+def largest_difference(first: Tensor, second: Tensor) -> float:
+    """Of two tensors of equal shape, element by element."""
+    assert first.shape == second.shape
+    return float((first - second).detach().abs().max())

@@ -1,0 +1,45 @@
+"""Prompts and features to masks: groups of prompts, and the choice among a target's three masks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from builders import frames, largest_difference, nano, prompts_of_each_kind
+from sansa_lightning.sam2.decoder import decode_references, decode_targets
+from sansa_lightning.sam2.encoder import encode
+
+
+def test_prompts_of_one_group_share_a_call_and_keep_their_order() -> None:
+    sam, sizes = nano(), []
+    sam.sam_mask_decoder.register_forward_hook(lambda *args: sizes.append(len(args[2][0])))
+    mask, one, three, box = prompts_of_each_kind()
+    prompts = [box, mask, three, one, mask, box]  # groups: 2 points twice, dense twice, 3 points, 1 point
+    with torch.inference_mode():
+        features = encode(sam, frames(1, 6)[0])
+        together = decode_references(sam, features, prompts, (96, 96), 0.0)
+        assert sizes == [2, 2, 1, 1]
+        for frame, prompt in enumerate(prompts):
+            alone = decode_references(sam, features.select(torch.tensor([frame])), [prompt], (96, 96), 0.0)
+            assert largest_difference(together.decoded.mask[frame], alone.decoded.mask[0]) <= 1e-5
+            assert largest_difference(together.decoded.pointer[frame], alone.decoded.pointer[0]) <= 1e-5
+            assert largest_difference(together.remembered[frame], alone.remembered[0]) <= 1e-5
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_a_target_is_the_mask_with_the_best_predicted_iou(best: int) -> None:
+    sam, raw = nano(), {}
+
+    def prefer(_module: object, _inputs: object, output: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        masks, ious, tokens, scores = output
+        raw.update(masks=masks, tokens=tokens)
+        return masks, torch.eye(3)[best].expand_as(ious), tokens, scores
+
+    sam.sam_mask_decoder.register_forward_hook(prefer)
+    with torch.inference_mode():
+        decoded = decode_targets(sam, encode(sam, frames(1, 2)[0]))
+        pointer = sam.obj_ptr_proj(raw["tokens"][:, best])
+    assert raw["masks"].shape[1] == 3
+    assert torch.equal(decoded.mask[:, 0], raw["masks"][:, best])
+    assert torch.equal(decoded.pointer, pointer)

@@ -1,0 +1,71 @@
+"""Parts of a base: every parameter has its place, and what a kind of prompts doesn't use is found by experiment."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from builders import frames, mask_prompt, nano
+from sansa_lightning import Prompt
+from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.sam2.zoo import build_architecture
+from sansa_lightning.strategies.parts import NEVER_USED, NOT_USED_WITH, PARTS, check_parts, part_parameters
+
+POINTS = Prompt.points([[30, 40], [50, 20], [5, 60]], [1, 1, 0])
+BOX = Prompt.box([10, 12.5, 60, 70])
+CHOSEN = r".*hypernetworks_mlps\.[123]\..*|.*k_proj\.bias"
+"""Gradients of zero for other reasons: masks that no target took; a bias of all keys, which softmax does not see."""
+
+
+@pytest.mark.parametrize("name", ["nano", "sam2_hiera_tiny", "sam2.1_hiera_tiny"])
+def test_every_parameter_lies_in_one_part(name: str) -> None:
+    sam = build_architecture(name)
+    patterns = [pattern for part, pattern in PARTS.items() if part != "qkv"]
+    homes = {name: sum(bool(re.fullmatch(pattern, name)) for pattern in patterns) for name, _ in sam.named_parameters()}
+    assert set(homes.values()) == {1}
+
+
+def gradients(*prompts: Prompt) -> tuple[set[str], set[str]]:
+    """Names of the parameters without any gradient, and of those with nothing but zeros, after one clip a prompt."""
+    sam = nano()
+    logits = Propagation()(sam, frames(len(prompts), 3), [[prompt] for prompt in prompts]).logits
+    logits[:, 1:].square().mean().backward()
+    absent = {name for name, parameter in sam.named_parameters() if parameter.grad is None}
+    zero = {
+        name
+        for name, parameter in sam.named_parameters()
+        if parameter.grad is not None and not parameter.grad.any() and not re.fullmatch(CHOSEN, name)
+    }
+    return absent, zero
+
+
+def unused(prompts: str) -> set[str]:
+    pattern = f"{NEVER_USED}|{NOT_USED_WITH[prompts]}"
+    return {name for name, _ in nano().named_parameters() if re.fullmatch(pattern, name)}
+
+
+def test_what_mask_prompts_leave_unused() -> None:
+    absent, zero = gradients(mask_prompt())
+    assert absent | zero == unused("mask")
+
+
+def test_what_points_and_boxes_leave_unused() -> None:
+    absent, zero = gradients(POINTS, POINTS)
+    assert absent == unused("points")
+    assert zero == {f"sam_prompt_encoder.point_embeddings.{corner}.weight" for corner in (2, 3)}
+    absent, zero = gradients(BOX, BOX)
+    assert absent == unused("points")
+    assert zero == {f"sam_prompt_encoder.point_embeddings.{label}.weight" for label in (0, 1)}
+
+
+def test_what_batches_of_mixed_prompts_may_leave_without_a_gradient() -> None:
+    assert gradients(mask_prompt())[0] | gradients(POINTS)[0] == unused("mixed")
+
+
+def test_parts_of_a_name_and_their_order() -> None:
+    assert check_parts("full", "x") == tuple(part for part in PARTS if part != "qkv")
+    assert check_parts(["mask_decoder", "neck"], "x") == ("neck", "mask_decoder")
+    names = part_parameters(nano(), ["qkv"], "mask")
+    assert len(names) == 2 * 7
+    assert all(".attn.qkv." in name for name in names)

@@ -1,0 +1,234 @@
+"""The Python interface: pictures and tensors in, masks out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from builders import frames, largest_difference, mask_prompt, nano, prompts_of_each_kind, randomise
+from sansa_lightning import Prompt, Segmenter, load
+from sansa_lightning.api import as_picture, fit_prompt
+from sansa_lightning.checkpoints import trained_state
+from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.strategies.base import trained_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPOSITORY = Path(__file__).parents[1]
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter(nano(), Propagation()).eval()
+
+
+def picture(height: int, width: int, seed: int) -> NDArray[np.uint8]:
+    """Smooth colours, uint8 [height, width, 3]."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def prepared(image: NDArray[np.uint8]) -> Tensor:
+    """A frame of side SIZE by spec 1.2, step 1."""
+    small = np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    normal = (small - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    return torch.from_numpy(normal.transpose(2, 0, 1)).float()
+
+
+# --- load -------------------------------------------------------------------------------------------------------------
+
+
+def test_load_and_propagate(tmp_path: Path) -> None:
+    """From files, and equal to the parts put together by hand."""
+    sam = nano(seed=2)
+    torch.save({"model": sam.state_dict()}, tmp_path / "base.pt")
+    AdaptFormer().attach(sam)
+    randomise(sam)
+    torch.save({f"sam.{name}": value for name, value in trained_state(sam).items()}, tmp_path / "adapter.pth")
+    found = load("nano", weights=tmp_path / "base.pt", adapter=str(tmp_path / "adapter.pth"), kshot_memory="invariant")
+    images, prompts = frames(2, 4), [prompts_of_each_kind()[:2], prompts_of_each_kind()[2:]]
+    with torch.inference_mode():
+        logits = found.propagate(images, prompts)
+        expected = Propagation(kshot_memory="invariant")(sam, images, prompts).logits
+    assert torch.equal(logits, expected)
+    assert not any(module.training for module in found.modules())
+
+
+def test_without_an_adapter_nothing_trains() -> None:
+    assert trained_parameters(load("nano")) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"name": "sam3"}, ValueError, r"Base\.name: expected one of nano, .* but got 'sam3'"),
+        ({"name": "nano", "kshot_memory": "all"}, ValueError, r"kshot_memory: expected 'released' or 'invariant'"),
+        ({"name": "nano", "weights": "no.pt"}, FileNotFoundError, r"weights of nano: no\.pt is not a file"),
+        ({"name": "nano", "adapter": "no.pth"}, FileNotFoundError, r"no\.pth is not a file"),
+    ],
+)
+def test_what_cannot_be_loaded(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        load(**arguments)
+
+
+# --- propagate --------------------------------------------------------------------------------------------------------
+
+
+def test_gradients_flow_through_propagate() -> None:
+    sam = nano()
+    AdaptFormer().attach(sam)
+    randomise(sam)
+    images = frames(1, 3).requires_grad_()
+    Segmenter(sam, Propagation()).propagate(images, [[mask_prompt()]])[:, 1:].square().mean().backward()
+    assert images.grad.abs().amax() > 0
+    assert all(parameter.grad.abs().amax() > 0 for parameter in trained_parameters(sam).values())
+
+
+def test_targets_alone_or_in_a_row(segmenter: Segmenter) -> None:
+    images, prompts = frames(1, 4), [[mask_prompt()]]
+    with torch.inference_mode():
+        alone = segmenter.propagate(images, prompts, propagate_targets=False)
+        row = segmenter.propagate(images, prompts)
+    assert largest_difference(alone[:, :2], row[:, :2]) <= 1e-5
+    assert largest_difference(alone[:, 2:], row[:, 2:]) > 1e-3
+
+
+# --- segment ----------------------------------------------------------------------------------------------------------
+
+
+def test_segment_equals_propagate_on_tensors_prepared_by_hand(segmenter: Segmenter) -> None:
+    """Pictures of four sizes; a box, clicks and a mask in pixels of their own pictures, scaled to the clip."""
+    references = [picture(50, 80, 0), picture(120, 40, 1), picture(128, 128, 2)]
+    targets = [picture(33, 90, 3), picture(70, 64, 4)]
+    mask = np.zeros((128, 128), dtype=bool)
+    mask[20:60, 30:101] = True
+    found = segmenter.segment(
+        [
+            (references[0], Prompt.box([8, 10, 40, 45])),
+            (references[1], Prompt.points([[10, 60], [20, 30]], [1, 0])),
+            (references[2], Prompt.mask(mask)),
+        ],
+        targets,
+        size=SIZE,
+    )
+    half = torch.from_numpy(mask)[1::2, 1::2]  # 128 to 64: an edge at an odd pixel shows which one is taken
+    prompts = [
+        Prompt.box([8 * 64 / 80, 10 * 64 / 50, 40 * 64 / 80, 45 * 64 / 50]),
+        Prompt.points([[10 * 64 / 40, 60 * 64 / 120], [20 * 64 / 40, 30 * 64 / 120]], [1, 0]),
+        Prompt.mask(half),
+    ]
+    clip = torch.stack([prepared(image) for image in [*references, *targets]])[None]
+    with torch.inference_mode():
+        logits = segmenter.propagate(clip, [prompts], propagate_targets=False)[0, 3:]
+    for result, mask_logits, target in zip(found, logits, targets, strict=True):
+        expected = F.interpolate(mask_logits[None, None], target.shape[:2], mode="bilinear", align_corners=False)[0, 0]
+        assert result.dtype == np.bool_
+        assert result.shape == target.shape[:2]
+        sure = (expected.abs() > 1e-4).numpy()
+        assert np.array_equal(result[sure], expected.numpy()[sure] > 0)
+        assert 0 < result.mean() < 1
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        Image.fromarray,
+        lambda array: Image.fromarray(array).convert("RGBA"),
+        lambda array: torch.from_numpy(array.copy()),
+        lambda array: array.tolist() and np.asfortranarray(array),
+    ],
+    ids=["PIL", "RGBA", "tensor", "fortran"],
+)
+def test_pictures_of_every_kind(segmenter: Segmenter, convert: Callable[[NDArray[np.uint8]], Any]) -> None:
+    reference, target = picture(40, 60, 0), picture(50, 30, 1)
+    prompt = Prompt.box([5, 5, 30, 30])
+    expected = segmenter.segment([(reference, prompt)], [target], size=SIZE)[0]
+    found = segmenter.segment([(convert(reference), prompt)], [convert(target)], size=SIZE)[0]
+    assert np.array_equal(found, expected)
+
+
+def test_grey_pictures_are_grey_in_all_three_channels(segmenter: Segmenter) -> None:
+    grey = picture(40, 60, 0)[..., 0]
+    prompt = Prompt.box([5, 5, 30, 30])
+    expected = segmenter.segment([(np.stack([grey] * 3, axis=-1), prompt)], [picture(50, 30, 1)], size=SIZE)[0]
+    for kind in (grey, Image.fromarray(grey)):
+        assert np.array_equal(segmenter.segment([(kind, prompt)], [picture(50, 30, 1)], size=SIZE)[0], expected)
+
+
+def test_segment_keeps_no_graph(segmenter: Segmenter) -> None:
+    image = picture(40, 40, 0)
+    segmenter.segment([(image, Prompt.box([5, 5, 30, 30]))], [image], size=SIZE)
+    assert torch.is_grad_enabled()
+    assert all(parameter.grad is None for parameter in segmenter.parameters())
+
+
+PICTURE = picture(20, 30, 0)
+BOX = Prompt.box([1, 2, 10, 12])
+
+
+@pytest.mark.parametrize(
+    ("references", "targets", "size", "message"),
+    [
+        ([], [PICTURE], 64, r"segment: expected at least one reference and one target, but got 0, 1"),
+        ([(PICTURE, BOX)], [], 64, r"segment: expected at least one reference and one target, but got 1, 0"),
+        (
+            [(PICTURE / 255, BOX)],
+            [PICTURE],
+            64,
+            r"segment: expected a PIL image or uint8 .*, but got float64 \[20, 30, 3\]",
+        ),
+        ([(PICTURE, BOX)], [PICTURE.transpose(2, 0, 1)], 64, r"segment: .* but got uint8 \[3, 20, 30\]"),
+        ([(PICTURE, BOX)], ["cat.jpg"], 64, r"segment: expected a PIL image or uint8 .*, but got <U7 \[\]"),
+        (
+            [(PICTURE, Prompt.mask(np.ones((30, 20))))],
+            [PICTURE],
+            64,
+            r"segment: expected a mask of \[20, 30\], but got \[30, 20\]",
+        ),
+        ([(PICTURE, BOX)], [PICTURE], 0, r"size: expected one or two positive integers \(H, W\), but got 0"),
+    ],
+)
+def test_what_cannot_be_segmented(
+    segmenter: Segmenter, references: list[Any], targets: list[Any], size: int, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        segmenter.segment(references, targets, size=size)
+
+
+def test_a_prompt_keeps_its_kind_when_it_is_fitted() -> None:
+    image = as_picture(picture(20, 40, 0))
+    points = fit_prompt(Prompt.points([[10, 5]], [0]), image, 80)
+    assert (points.kind, points.coords.tolist(), points.labels.tolist()) == ("point", [[20, 20]], [0])
+    assert fit_prompt(BOX, image, 80).labels.tolist() == [2, 3]
+    assert fit_prompt(Prompt.mask(np.eye(20, 40)), image, 80).dense.shape == (80, 80)
+
+
+# --- imports ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import sansa_lightning", ("sam2", "hydra", "huggingface_hub", "torchvision", "cv2", "scipy")),
+        ("import sansa_lightning as s; s.load('nano')", ("huggingface_hub", "cv2", "scipy")),
+    ],
+)
+def test_imports_stay_light(code: str, unwanted: tuple[str, ...]) -> None:
+    unwanted += ("lightning", "torchmetrics", "jsonargparse", "wandb", "peft", "pycocotools", "matplotlib")
+    script = f"{code}\nimport sys\nprint(*sorted(set({unwanted}) & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
