@@ -1,0 +1,79 @@
+"""ADE20K with the 150 classes of the scene parsing benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sansa_lightning.clip import ClassId
+from sansa_lightning.data.class_index import shown_values
+from sansa_lightning.data.mask_files import read_labels, stems
+from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.paired import Index, LabelMaps
+
+CLASSES = 150
+_FOLDERS: dict[Split, str] = {"train": "training", "val": "validation"}
+_NAME_FILES = ("objectInfo150.txt", "utils/ade20k_classes.json")
+
+
+class Ade20k(LabelMaps):
+    """Things and stuff in scenes, 150 classes, a dozen on an image; part of the generalist's mix (spec 4.6, 4.13).
+
+    Layout: ``{images,annotations}/{training,validation}`` with label maps of class id + 1, where 0 (other) and 255 are
+    background, and the class names in ``objectInfo150.txt``, as published, or ``utils/ade20k_classes.json``, a list.
+
+    Which classes an image shows is read from all label maps at the first use and kept in ``root``, in
+    ``class_index_<split>.json``. Nothing here asks for a least area: a class counts where it has a pixel.
+
+    Args:
+        root: the folder ``ADEChallengeData2016``.
+        check_files: whether :meth:`verify` opens each file.
+    """
+
+    name = "ade20k"
+
+    def _read_names(self) -> Sequence[str]:
+        for file in _NAME_FILES:
+            path = self.root / file
+            if path.is_file():
+                names = _names_of(path)
+                if len(names) != CLASSES:
+                    msg = f"{path}: expected {CLASSES} class names, but got {len(names)}"
+                    raise ValueError(msg)
+                return names
+        msg = f"{self.root} has no {' or '.join(_NAME_FILES)}; expected one with the names of the {CLASSES} classes"
+        raise FileNotFoundError(msg)
+
+    def _read_index(self, split: Split) -> Index:
+        folder = self.root / "annotations" / _FOLDERS[split]
+        names = stems(folder, [".png"])
+        files = [f"{name}.png" for name in names]
+        shown = shown_values(folder, files, self.root / f"class_index_{split}.json")
+        return {c: tuple(n for n, values in zip(names, shown, strict=True) if c + 1 in values) for c in range(CLASSES)}
+
+    def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
+        folder = _FOLDERS[split]
+        return self.root / "images" / folder / f"{stem}.jpg", self.root / "annotations" / folder / f"{stem}.png"
+
+    def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
+        return (read_labels(path) == class_id + 1).astype(np.uint8)
+
+
+def _names_of(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".txt":
+        # Idx, Ratio, Train, Val, Name, between tabs, below a line of these titles; of several names the first.
+        return [line.split("\t")[-1].split(",")[0].strip() for line in text.splitlines()[1:] if line.strip()]
+    try:
+        names = json.loads(text)
+    except ValueError as error:
+        msg = f"{path} is not valid JSON: {error}"
+        raise ValueError(msg) from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        msg = f"{path}: expected a JSON list of names"
+        raise ValueError(msg)
+    return names

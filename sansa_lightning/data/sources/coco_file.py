@@ -1,0 +1,28 @@
+"""One's own data: one annotation file in COCO's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sansa_lightning.data.sources.coco import Coco
+
+
+class CocoFile(Coco):
+    """One annotation file in COCO's format and one folder of images, which are both splits.
+
+    Use a protocol that tests other classes than it trains, such as ``Strict``; any other would test on the images
+    that it trains on. For data with a split of its own there is ``Coco``.
+
+    Args:
+        root: folder of the images.
+        annotations: the annotation file.
+        min_area: see ``Coco``.
+        check_files: see ``Coco``.
+        name: of the source.
+    """
+
+    def __init__(
+        self, root: Path, annotations: Path, min_area: float = 0.0, check_files: bool = True, name: str = "coco_file"
+    ) -> None:
+        file = Path(annotations).absolute()
+        super().__init__(Path(root), ".", ".", file, file, min_area, check_files, name)

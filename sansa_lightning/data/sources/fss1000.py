@@ -1,0 +1,84 @@
+"""FSS-1000: 1,000 classes of ten images, split by class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sansa_lightning.clip import ClassId
+from sansa_lightning.data.mask_files import check_pair, stems
+from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.paired import ClassMasks, Index
+from sansa_lightning.images import resize_mask
+
+_LISTS = ("trn", "val", "test")
+
+
+class Fss1000(ClassMasks):
+    """One object on each image; the train split has other classes than the val split, so use ``ClassSplits``.
+
+    Layout (spec 4.3): ``data/<class>/<n>.jpg`` with ``<n>.png``, and the lists ``splits/{trn,val,test}.txt``, a class
+    a line, 520, 240 and 240 of them as published. Class ids count through the lists, each sorted by name. Where a mask
+    has another size than its image, as three of the published ones do (HKUSTCV/FSS-1000, issue 25), it is resized.
+
+    Args:
+        root: folder that holds ``data`` and ``splits``.
+        val: which list is this source's val split; published results are on "test".
+        check_files: whether :meth:`verify` opens each file.
+    """
+
+    name = "fss1000"
+
+    def __init__(self, root: Path, val: Literal["val", "test"] = "test", check_files: bool = True) -> None:
+        super().__init__(root, check_files)
+        if val not in ("val", "test"):
+            msg = f"Fss1000.val: expected 'val' or 'test', but got {val!r}"
+            raise ValueError(msg)
+        self.lists: dict[Split, str] = {"train": "trn", "val": val}
+
+    def _read_names(self) -> Sequence[str]:
+        names = [name for listed in _LISTS for name in self._listed(listed)]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            msg = f"{self.root / 'splits'}: expected each class in one list, once, but {twice[0]!r} is there twice"
+            raise ValueError(msg)
+        return names
+
+    def _read_index(self, split: Split) -> Index:
+        listed = self._listed(self.lists[split])
+        missing = [name for name in listed if not (self.root / "data" / name).is_dir()]
+        if missing:
+            msg = (
+                f"{self}: {len(missing)} of the {len(listed)} classes of splits/{self.lists[split]}.txt have no folder "
+                f"in {self.root / 'data'}: {', '.join(missing[:3])}"
+            )
+            raise FileNotFoundError(msg)
+        return {self._names.index(name): self._stems_of(name) for name in listed}
+
+    def _stems_of(self, name: str) -> tuple[str, ...]:
+        # Masks too, so that one without an image is found to lack it.
+        numbers = sorted(set(stems(self.root / "data" / name, [".jpg", ".png"])), key=lambda stem: (len(stem), stem))
+        return tuple(f"{name}/{number}" for number in numbers)
+
+    def _listed(self, name: str) -> list[str]:
+        path = self.root / "splits" / f"{name}.txt"
+        if not path.is_file():
+            msg = f"{path} is not there; expected the published list of classes, one a line"
+            raise FileNotFoundError(msg)
+        return sorted(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+
+    def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
+        return self.root / "data" / f"{stem}.jpg", self.root / "data" / f"{stem}.png"
+
+    def _check_pair(self, image: Path, mask: Path) -> None:
+        check_pair(image, mask, same_size=False)
+
+    def _fitted(self, mask: NDArray[np.uint8], image: Path, size: tuple[int, ...]) -> NDArray[np.uint8]:
+        if mask.shape == size:
+            return mask
+        return np.asarray(resize_mask(mask, (size[0], size[1])).numpy(), np.uint8)

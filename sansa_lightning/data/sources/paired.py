@@ -1,0 +1,185 @@
+"""What datasets of image files with mask files have in common; one of them is an index and two paths more."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sansa_lightning.clip import IGNORE, ClassId, ImageKey
+from sansa_lightning.data.mask_files import FOREGROUND, check_pair, missing_files, read_grey, read_labels
+from sansa_lightning.data.sources.base import Source, Split
+from sansa_lightning.images import check_size, read_image
+
+Index = dict[ClassId, tuple[str, ...]]
+"""Class id -> stems of its images in one split; ids ascending, stems in a fixed order."""
+
+
+class PairedFiles(Source):
+    """A dataset in which each image is a file and each mask is a file.
+
+    A subclass gives the class names and the index of a split, both read when first asked for, and the files of a
+    stem. Image keys are ``<split>/<stem>``.
+
+    Args:
+        root: the dataset's folder.
+        check_files: whether :meth:`verify` opens each file, about half a millisecond a pair from a warm disk.
+    """
+
+    def __init__(self, root: Path, check_files: bool = True) -> None:
+        self.root = Path(root)
+        self.check_files = check_files
+        self._class_names: tuple[str, ...] | None = None
+        self._indices: dict[Split, Index] = {}
+        self._keys: dict[tuple[ClassId, Split], tuple[str, ...]] = {}
+        self._stems: dict[Split, frozenset[str]] = {}
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.root}"
+
+    @abstractmethod
+    def _read_names(self) -> Sequence[str]:
+        """The name of each class id from 0 on."""
+
+    @abstractmethod
+    def _read_index(self, split: Split) -> Index:
+        """The classes and images of a split."""
+
+    @abstractmethod
+    def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
+        """The image and the mask of a stem."""
+
+    @abstractmethod
+    def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
+        """The mask of a class, uint8 [H, W] in {0, 1, 255}."""
+
+    def classes(self, split: Split) -> tuple[ClassId, ...]:
+        """Ids of the split's classes, ascending."""
+        return tuple(self._index(split))
+
+    def class_name(self, class_id: ClassId) -> str:
+        """As the dataset calls it."""
+        return self._names[self._known(class_id)]
+
+    def images(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
+        """Keys of the images of the class, in the order of the index; none if the split does not have the class."""
+        wanted = (self._known(class_id), split)
+        if wanted not in self._keys:
+            self._keys[wanted] = tuple(f"{split}/{stem}" for stem in self._index(split).get(class_id, ()))
+        return self._keys[wanted]
+
+    def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """One image, RGB also where it is stored in grey, with the mask of one class."""
+        split, stem = self._find(key)
+        image_path, mask_path = self._files(split, stem, self._known(class_id))
+        image = read_image(image_path)
+        mask = self._read_mask(mask_path, class_id)
+        return image, self._fitted(mask, image_path, image.shape[:2])
+
+    def verify(self, split: Split) -> None:
+        """Check that all files of a split are there, and with ``check_files`` that they are whole.
+
+        Raises:
+            FileNotFoundError: names the first files that are missing and says how many are.
+            ValueError: names a file that is broken, or an image of another size than its mask.
+        """
+        index = self._index(split)
+        pairs = dict.fromkeys(self._files(split, stem, class_id) for class_id in index for stem in index[class_id])
+        files = dict.fromkeys(file for pair in pairs for file in pair)
+        missing = missing_files(files)
+        if missing:
+            named = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
+            msg = f"{self}: {len(missing)} of the {len(files)} files of the {split} split are not there: {named}"
+            raise FileNotFoundError(msg)
+        if self.check_files:
+            for image, mask in pairs:
+                self._check_pair(image, mask)
+
+    def _check_pair(self, image: Path, mask: Path) -> None:
+        check_pair(image, mask)
+
+    def _fitted(self, mask: NDArray[np.uint8], image: Path, size: tuple[int, ...]) -> NDArray[np.uint8]:
+        """The mask, after a look at its size."""
+        check_size(image, size, mask.shape)
+        return mask
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        if self._class_names is None:
+            self._check_root()
+            self._class_names = tuple(self._read_names())
+        return self._class_names
+
+    def _index(self, split: Split) -> Index:
+        if split not in self._indices:
+            self._check_root()
+            self._indices[split] = self._read_index(split)
+        return self._indices[split]
+
+    def _check_root(self) -> None:
+        if not self.root.is_dir():
+            msg = f"{type(self).__name__}.root: {self.root} is not a folder; expected the one with the dataset"
+            raise FileNotFoundError(msg)
+
+    def _find(self, key: ImageKey) -> tuple[Split, str]:
+        start, _, stem = str(key).partition("/")
+        for split in get_args(Split):
+            if start == split and stem in self._known_stems(split):
+                return split, stem
+        msg = f"{self}: unknown image {key!r}; expected a key that images() gives, such as train/<name> or val/<name>"
+        raise KeyError(msg)
+
+    def _known_stems(self, split: Split) -> frozenset[str]:
+        if split not in self._stems:
+            self._stems[split] = frozenset(stem for stems in self._index(split).values() for stem in stems)
+        return self._stems[split]
+
+    def _known(self, class_id: ClassId) -> ClassId:
+        if not 0 <= class_id < len(self._names):
+            msg = f"{self}: unknown class {class_id}; expected 0 to {len(self._names) - 1}"
+            raise KeyError(msg)
+        return class_id
+
+
+class LabelMaps(PairedFiles):
+    """A dataset with one mask file an image, whose values are class id + 1, and 255 for pixels to ignore.
+
+    Any class may be asked for in any image; the mask is empty where it is not shown.
+    """
+
+    def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
+        labels = read_labels(path)
+        mask = (labels == class_id + 1).astype(np.uint8)
+        mask[labels == IGNORE] = IGNORE
+        return mask
+
+
+class ClassMasks(PairedFiles):
+    """A dataset with a grey mask file for each image and class; no other class may be asked for."""
+
+    def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """One image, RGB also where it is stored in grey, with its mask of a class that it is annotated for."""
+        split, stem = self._find(key)
+        if stem not in self._index(split).get(self._known(class_id), ()):
+            shown = ", ".join(str(other) for other, stems in self._index(split).items() if stem in stems)
+            msg = f"{self}: {key!r} has no mask of class {class_id}; expected class {shown}"
+            raise KeyError(msg)
+        return super().load(key, class_id)
+
+    def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
+        return (read_grey(path) >= FOREGROUND).astype(np.uint8)
+
+
+class EvaluationOnly(ClassMasks):
+    """A dataset of another domain without a train split, to test what was learnt elsewhere (spec 4.7 to 4.9)."""
+
+    def _read_index(self, split: Split) -> Index:
+        return {} if split == "train" else self._read_test_index()
+
+    @abstractmethod
+    def _read_test_index(self) -> Index:
+        """The classes and images."""
