@@ -1,9 +1,67 @@
 """Every source, protocol, order of episodes and prompt of the project, so that a configuration can name it."""
 
-from sansa_lightning.data.prompts import MaskPrompt
-from sansa_lightning.data.protocols import InDomain, Strict
+from sansa_lightning.data.class_lists import AllClasses, ClassSplits
+from sansa_lightning.data.every_image import EveryImageEpisodes
+from sansa_lightning.data.generalist import CrossDataset, Generalist
+from sansa_lightning.data.list_protocols import StrictByPosition, StrictByTrainPosition
+from sansa_lightning.data.prompts import (
+    BoxPrompt,
+    MaskPrompt,
+    MultiPrompt,
+    PointPrompt,
+    ScribblePrompt,
+    WholeBoxPrompt,
+)
+from sansa_lightning.data.protocols import Chosen, InDomain, Strict
 from sansa_lightning.data.samplers import RandomEpisodes, RoundRobinEpisodes
+from sansa_lightning.data.sources.ade20k import Ade20k
 from sansa_lightning.data.sources.coco import Coco
+from sansa_lightning.data.sources.coco20i_released import Coco20iReleased
+from sansa_lightning.data.sources.coco_file import CocoFile
+from sansa_lightning.data.sources.deepglobe import DeepGlobe
+from sansa_lightning.data.sources.folder import Folder
+from sansa_lightning.data.sources.fss1000 import Fss1000
+from sansa_lightning.data.sources.isic import Isic
+from sansa_lightning.data.sources.lung import Lung
+from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
+from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
+from sansa_lightning.data.sources.pascal5i import Pascal5i
+from sansa_lightning.data.sources.pascal_part import PascalPart
 from sansa_lightning.data.sources.patterns import Patterns
 
-__all__ = ["Coco", "InDomain", "MaskPrompt", "Patterns", "RandomEpisodes", "RoundRobinEpisodes", "Strict"]
+__all__ = [
+    "Ade20k",
+    "AllClasses",
+    "BoxPrompt",
+    "Chosen",
+    "ClassSplits",
+    "Coco",
+    "Coco20iReleased",
+    "CocoFile",
+    "CrossDataset",
+    "DeepGlobe",
+    "EveryImageEpisodes",
+    "Folder",
+    "Fss1000",
+    "Generalist",
+    "InDomain",
+    "Isic",
+    "Lung",
+    "Lvis",
+    "LvisReleased",
+    "MaskPrompt",
+    "MultiPrompt",
+    "PacoPart",
+    "PacoPartReleased",
+    "Pascal5i",
+    "PascalPart",
+    "Patterns",
+    "PointPrompt",
+    "RandomEpisodes",
+    "RoundRobinEpisodes",
+    "ScribblePrompt",
+    "Strict",
+    "StrictByPosition",
+    "StrictByTrainPosition",
+    "WholeBoxPrompt",
+]

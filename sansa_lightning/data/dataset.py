@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch.utils.data import Dataset
@@ -16,6 +16,14 @@ from sansa_lightning.data.sources.base import Source
 from sansa_lightning.images import Size, height_width, resize_mask, to_frame
 
 ScoreAt = Literal["clip", "original"]
+
+
+class ClipList(Protocol):
+    """Clips by index, and how many there are."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Clip: ...
 
 
 class ClipDataset(Dataset[Clip]):
@@ -79,7 +87,7 @@ class FilledDataset(Dataset[Clip]):
         multiple: number of processes.
     """
 
-    def __init__(self, clips: ClipDataset, multiple: int) -> None:
+    def __init__(self, clips: ClipList, multiple: int) -> None:
         self.clips = clips
         self.length = -(-len(clips) // multiple) * multiple
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import IGNORE
+from sansa_lightning.data.run_lengths import LARGEST_SIDE, decode, run_lengths, union
 
 _NEEDED = {
     "images": {"id", "file_name", "height", "width"},
@@ -62,12 +63,8 @@ class Instances:
         return mask
 
     def _decode(self, entry: int, height: int, width: int) -> NDArray[np.bool_]:
-        from pycocotools import mask as coco_mask
-
         counts = self.runs[self.offsets[entry] : self.offsets[entry + 1]]
-        if not counts:
-            return np.zeros((height, width), bool)
-        return np.asarray(coco_mask.decode({"size": [height, width], "counts": counts}), bool)
+        return decode(counts, height, width).astype(bool) if counts else np.zeros((height, width), bool)
 
 
 def read_instances(path: Path) -> Instances:
@@ -127,7 +124,7 @@ def _positions(path: Path, group: str, keys: Sequence[Any], name: str = "id") ->
 
 def _sizes(path: Path, images: Sequence[dict[str, Any]]) -> NDArray[np.int32]:
     for image in images:
-        if any(type(image[side]) is not int or image[side] < 1 for side in ("height", "width")):
+        if any(type(image[side]) is not int or not 1 <= image[side] <= LARGEST_SIDE for side in ("height", "width")):
             got = f"{image['height']!r} and {image['width']!r}"
             msg = f"{path}: image {image['id']}: expected height and width in pixels, but got {got}"
             raise ValueError(msg)
@@ -153,38 +150,10 @@ def _group(
             listed = "images" if row is None else "categories"
             msg = f"{where} has {missing} {annotation[missing]}, which is not in the file's {listed}"
             raise ValueError(msg)
-        counts = _run_lengths(where, annotation["segmentation"], *shapes[row])
+        counts = run_lengths(where, annotation["segmentation"], *shapes[row])
         pair = groups.setdefault(row * len(classes) + class_id, ([], []))
         pair[bool(annotation.get("iscrowd", 0))].append(counts)
     return groups
-
-
-def _run_lengths(where: str, segmentation: Any, height: int, width: int) -> bytes:
-    from pycocotools import mask as coco_mask
-
-    if isinstance(segmentation, list):
-        # Four numbers would be taken for a box without a word.
-        if not segmentation or any(len(polygon) < 6 or len(polygon) % 2 for polygon in segmentation):
-            msg = f"{where}: expected polygons of at least three points x, y, but got {str(segmentation)[:60]}"
-            raise ValueError(msg)
-        return _union(coco_mask.frPyObjects(segmentation, height, width))
-    if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:
-        got = str(segmentation)[:60]
-        msg = f"{where}: expected polygons or run lengths of size [{height}, {width}], but got {got}"
-        raise ValueError(msg)
-    counts = segmentation["counts"]
-    if isinstance(counts, list):
-        if sum(counts) != height * width:
-            msg = f"{where}: expected run lengths that add up to {height * width} pixels, but got {sum(counts)}"
-            raise ValueError(msg)
-        return bytes(coco_mask.frPyObjects(segmentation, height, width)["counts"])
-    return counts.encode() if isinstance(counts, str) else bytes(counts)
-
-
-def _union(parts: list[dict[str, Any]]) -> bytes:
-    from pycocotools import mask as coco_mask
-
-    return bytes((parts[0] if len(parts) == 1 else coco_mask.merge(parts))["counts"])
 
 
 def _pack(
@@ -198,9 +167,7 @@ def _pack(
     runs: list[bytes] = []
     for pair in pairs:
         size = sizes[pair // classes].tolist()
-        unions = [
-            _union([{"size": size, "counts": counts} for counts in kind]) if kind else b"" for kind in groups[pair]
-        ]
+        unions = [union(kind, *size) if kind else b"" for kind in groups[pair]]
         areas.append(int(coco_mask.area({"size": size, "counts": unions[0]})) if unions[0] else 0)
         runs += unions
     offsets = np.cumsum([0, *map(len, runs)], dtype=np.int64)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from sansa_lightning.clip import Clip, ClipBatch
+
+Collate = Callable[[Sequence[Any]], ClipBatch]
+"""Stacks the clips of a dataset; :meth:`ClipBatch.collate` for plain ones."""
 
 
 class TrainBatches:
@@ -88,12 +91,20 @@ class ClipLoader:
         dataset: index -> clip.
         batches: lists of indices.
         num_workers: processes that load; they live until :meth:`close`. torch gives each a single thread.
+        collate: stacks the clips.
     """
 
-    def __init__(self, dataset: Dataset[Clip], batches: Iterable[list[int]], num_workers: int = 0) -> None:
+    def __init__(
+        self,
+        dataset: Dataset[Clip],
+        batches: Iterable[list[int]],
+        num_workers: int = 0,
+        collate: Collate = ClipBatch.collate,
+    ) -> None:
         self.dataset = dataset
         self.batches = batches
         self.num_workers = num_workers
+        self.collate = collate
         self._loader = self._build()
 
     def __len__(self) -> int:
@@ -111,7 +122,7 @@ class ClipLoader:
             self.dataset,
             batch_sampler=self.batches,
             num_workers=self.num_workers,
-            collate_fn=ClipBatch.collate,
+            collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
             # Its own stream: otherwise each iterator would take a number from the model's, and a resumed run
@@ -133,6 +144,7 @@ class TrainLoader(ClipLoader):
         num_workers: see :class:`ClipLoader`.
         steps_done: gives the number of steps that the run has been trained for, over all epochs.
         identity: what tells one list of training episodes from another; saved with the state.
+        collate: see :class:`ClipLoader`.
     """
 
     def __init__(
@@ -142,8 +154,9 @@ class TrainLoader(ClipLoader):
         num_workers: int = 0,
         steps_done: Callable[[], int] = int,
         identity: str = "",
+        collate: Collate = ClipBatch.collate,
     ) -> None:
-        super().__init__(dataset, batches, num_workers)
+        super().__init__(dataset, batches, num_workers, collate)
         self.train_batches = batches
         self.steps_done = steps_done
         self.identity = identity

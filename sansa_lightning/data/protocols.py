@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,7 +62,7 @@ class Pool:
             ValueError: no class is left.
         """
         there = set(source.classes(split))
-        kept = tuple(c for c in sorted(wanted) if c in there and len(source.images(c, split)) >= min_images)
+        kept = tuple(c for c in sorted(wanted) if c in there and source.image_count(c, split) >= min_images)
         if not kept:
             msg = (
                 f"{what}: none of its {len(wanted)} classes has {min_images} images in the {split} split of {source}; "
@@ -144,3 +144,28 @@ class InDomain(Strict):
     def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
         """One pool: base classes, in the train or the val split."""
         return (self._pool(source, "train" if stage == "train" else "val", unseen=False),)
+
+
+class Chosen(Protocol):
+    """Train and test on the same few classes in the same split: for checks, with ``data.memorise``, never for a result.
+
+    Args:
+        classes: ids, each with at least two images in the split.
+        split: whose images.
+    """
+
+    def __init__(self, classes: Sequence[ClassId], split: Split = "train") -> None:
+        self.classes = tuple(classes)
+        self.split = split
+
+    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
+        """One pool, whatever the stage.
+
+        Raises:
+            ValueError: a class is unknown or has too few images.
+        """
+        pool = Pool.filtered(source, self.split, self.classes, 2, "Chosen")
+        if pool.dropped:
+            msg = f"Chosen.classes: expected classes with 2 images in the {self.split} split, but got {pool.dropped}"
+            raise ValueError(msg)
+        return (pool,)

@@ -93,6 +93,23 @@ class RoundRobinEpisodes(DrawnEpisodes):
         return choices[index % len(choices)]
 
 
+class Repeated(Episodes):
+    """A list that starts again at its end, for training on the same few episodes.
+
+    Args:
+        episodes: the list.
+    """
+
+    def __init__(self, episodes: Episodes) -> None:
+        self.episodes = episodes
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def __getitem__(self, index: int) -> Episode:
+        return self.episodes[index % len(self.episodes)]
+
+
 def draw_images(rng: np.random.Generator, images: int, shots: int, targets: int) -> tuple[list[int], list[int]]:
     """Positions of references and of targets among a class's images; no image is ever both.
 

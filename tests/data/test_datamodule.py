@@ -11,7 +11,7 @@ from lightning.pytorch import Trainer
 from fakes.recorder import Recorder
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.loader import ClipLoader
-from sansa_lightning.data.protocols import InDomain, Pool, Protocol, Strict
+from sansa_lightning.data.protocols import Chosen, InDomain, Pool, Protocol, Strict
 from sansa_lightning.data.samplers import RoundRobinEpisodes
 from sansa_lightning.data.sources.coco import Coco
 
@@ -232,3 +232,12 @@ def test_real_photographs(shared):
     for batch in loader:
         assert batch.masks.eq(1).any(dim=(2, 3)).float().mean() > 0.5
         assert {e.class_id % 4 for e in batch.episodes} == {0}
+
+
+def test_memorising_trains_on_the_test_episodes_over_and_over(fake):
+    data = build(fake.root, protocol=Chosen([1, 2]), memorise=True, test_episodes=3, batch_size=3)
+    data.setup("fit")
+    data.setup("test")
+    test = list(data.episodes("test"))
+    assert [data.episodes("train")[i] for i in range(6)] == test * 2
+    assert [e for batch in data.train_dataloader() for e in batch.episodes] == test

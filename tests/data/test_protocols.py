@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sansa_lightning.data.protocols import InDomain, Pool, Strict
+from sansa_lightning.data.protocols import Chosen, InDomain, Pool, Strict
 from sansa_lightning.data.sources.coco import Coco
 
 
@@ -105,3 +105,12 @@ class TestMistakes:
     def test_pool(self, classes, weight):
         with pytest.raises(ValueError, match=r"Pool of coco in none, val: expected at least one class and a weight"):
             Pool(Listed([]), "val", classes, weight)
+
+
+def test_chosen_classes_train_and_test_on_the_same_images():
+    source = Listed([9, 2, 1, 4])
+    (train,), (test,) = (Chosen([3, 1]).pools(source, stage) for stage in ("train", "test"))
+    assert train == test
+    assert (train.classes, train.split) == ((1, 3), "train")
+    with pytest.raises(ValueError, match=r"Chosen.classes: expected classes with 2 images in the val split.*\(2,\)"):
+        Chosen([1, 2], split="val").pools(source, "test")

@@ -9,8 +9,9 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from sansa_lightning.data.protocols import Pool, Strict
-from sansa_lightning.data.samplers import RandomEpisodes, RoundRobinEpisodes, draw_images
+from sansa_lightning.data.samplers import RandomEpisodes, Repeated, RoundRobinEpisodes, draw_images
 from sansa_lightning.data.sources.coco import Coco
+from sansa_lightning.data.sources.patterns import Patterns
 
 STORED = [
     (6, ("val/000000000010.jpg", "val/000000000013.jpg"), ("val/000000000003.jpg",)),
@@ -132,3 +133,19 @@ class TestMistakes:
     def test_index(self, pools):
         with pytest.raises(IndexError, match="RandomEpisodes: expected an index >= 0, but got -1"):
             RandomEpisodes(pools, 1, 1, 0, 5)[-1]
+
+
+def test_repeated_starts_again(pools):
+    episodes = RandomEpisodes(pools, 1, 1, seed=0, length=3)
+    repeated = Repeated(episodes)
+    assert len(repeated) == 3
+    assert [repeated[i] for i in range(7)] == [episodes[i % 3] for i in range(7)]
+
+
+def test_a_source_may_fit_a_target_to_its_reference():
+    """The embedded source dresses targets: once each, from the episode's own randomness, after the draw."""
+    source = Patterns(train_images=20, val_images=20, transfer=1.0)
+    pool = Pool(source, "val", (3, 7))
+    episode = RandomEpisodes([pool], 1, 2, seed=1, length=1)[0]
+    assert all(f"={episode.references[0]}" in target for target in episode.targets)
+    assert RandomEpisodes([pool], 1, 2, seed=1, length=1)[0] == episode

@@ -69,6 +69,14 @@ class Source(ABC):
         """
         return target
 
+    def image_count(self, class_id: ClassId, split: Split) -> int:
+        """How many pictures show the class: fewer than there are keys where one picture has several."""
+        return len(self.images(class_id, split))
+
+    def listing(self, split: Split) -> tuple[ClassId, ...]:
+        """The classes in the order of the dataset's own list, which published folds go by; ascending if it has none."""
+        return self.classes(split)
+
     def verify(self, split: Split) -> None:  # noqa: B027 - a source without files has nothing to check
         """Check that everything which :meth:`load` will need for a split is there; called before any run.
 

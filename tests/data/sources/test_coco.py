@@ -164,7 +164,7 @@ class TestMistakes:
             (lambda c: c["annotations"][0].update(segmentation=[]), r"annotation 1: expected polygons of at least"),
             (
                 lambda c: c["annotations"][0].update(segmentation={"size": [9, 9], "counts": [81]}),
-                r"annotation 1: expected polygons or run lengths of size \[32, 35\]",
+                r"annotation 1: expected polygons, or run lengths or an array of size \[32, 35\]",
             ),
             (
                 lambda c: c["annotations"][0].update(segmentation={"size": [32, 35], "counts": [81]}),

@@ -1,0 +1,165 @@
+"""Folds that go by a class's position in a list instead of its number: LVIS-92i and PACO-Part."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from lightning.pytorch.utilities import rank_zero_warn
+
+from sansa_lightning.clip import ClassId
+from sansa_lightning.data.protocols import Pool, Protocol, Stage
+from sansa_lightning.data.sources.base import Source, Split
+
+
+class ListFolds(Protocol):
+    """Train on the classes that the fold does not test, test on the fold's; a subclass says which these are.
+
+    The lists are those of the classes with at least ``min_images`` pictures, whatever the number of references, so
+    that a class is never trained in one run and tested in another of the same fold.
+
+    The published lists are of classes with *more than K* pictures, with K = ``shots`` when testing and
+    K = ``targets`` when training (spec 4.2): positions shift, and tested classes are trained on.
+    ``released_lists`` gives these, to score published adapters on the classes that their numbers are means of.
+
+    Args:
+        fold: 0 .. folds - 1.
+        folds: number of folds, at least 2.
+        min_images: pictures that a class needs in a split to be in its list, at least 2.
+        released_lists: take the published lists, in the order of the annotation files; warns of what leaks.
+        shots: as ``data.shots``; only looked at with ``released_lists``.
+        targets: as ``data.train_targets``; only looked at with ``released_lists``.
+    """
+
+    def __init__(
+        self,
+        fold: int,
+        folds: int,
+        min_images: int = 2,
+        released_lists: bool = False,
+        shots: int = 1,
+        targets: int = 3,
+    ) -> None:
+        if folds < 2 or not 0 <= fold < folds:
+            msg = (
+                f"{type(self).__name__}.fold: expected 0 to {folds - 1} of at least 2 folds, but got {fold} of {folds}"
+            )
+            raise ValueError(msg)
+        if min_images < 2 or min(shots, targets) < 1:
+            msg = (
+                f"{type(self).__name__}: expected min_images of at least 2, shots and targets of at least 1, "
+                f"but got {min_images}, {shots} and {targets}"
+            )
+            raise ValueError(msg)
+        self.fold = fold
+        self.folds = folds
+        self.min_images = min_images
+        self.released_lists = released_lists
+        self.shots = shots
+        self.targets = targets
+
+    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
+        """One pool: base classes to train, unseen classes to test."""
+        tested = self._unseen(source, self._least(self.shots))
+        held_out = self._unseen(source, self._least(self.targets))
+        wanted = [c for c in self._base(source, self._least(self.targets)) if c not in held_out]
+        if self.released_lists and stage == "train":
+            leaking = len(set(wanted) & set(tested))
+            rank_zero_warn(
+                f"{type(self).__name__}.released_lists: {leaking} of the {len(tested)} classes tested are trained on"
+            )
+        if stage == "train":
+            return (self._pool(source, "train", wanted, "base"),)
+        return (self._pool(source, "val", tested, "unseen"),)
+
+    @abstractmethod
+    def _unseen(self, source: Source, least: int) -> list[ClassId]:
+        """The classes to test, if lists are of classes with at least so many pictures."""
+
+    @abstractmethod
+    def _base(self, source: Source, least: int) -> list[ClassId]:
+        """The classes to train, before those that are held out are taken away."""
+
+    def _eligible(self, source: Source, split: Split, least: int) -> list[ClassId]:
+        """The list of a split."""
+        ordered = source.listing(split) if self.released_lists else source.classes(split)
+        return [class_id for class_id in ordered if source.image_count(class_id, split) >= least]
+
+    def _dealt(self, classes: list[ClassId]) -> list[ClassId]:
+        """Those at the positions fold, fold + folds, ...; as many for each fold, what is left over for none."""
+        return classes[self.fold : len(classes) // self.folds * self.folds : self.folds]
+
+    def _least(self, images: int) -> int:
+        return images + 1 if self.released_lists else self.min_images
+
+    def _pool(self, source: Source, split: Split, wanted: list[ClassId], kind: str) -> Pool:
+        what = f"{type(self).__name__} fold {self.fold}, {kind} classes"
+        return Pool.filtered(source, split, wanted, 2, what)
+
+
+class StrictByPosition(ListFolds):
+    """LVIS-92i (spec 4.2): the fold is dealt from the list of val classes; the other train classes are for training.
+
+    Of LVIS v1's val classes, 920 have two pictures or more: 10 folds of 92.
+
+    Args:
+        fold: 0 .. folds - 1.
+        folds: number of folds, at least 2.
+        min_images: pictures that a class needs in a split to be in its list, at least 2.
+        released_lists: see :class:`ListFolds`.
+        shots: see :class:`ListFolds`.
+        targets: see :class:`ListFolds`.
+    """
+
+    def __init__(
+        self,
+        fold: int,
+        folds: int = 10,
+        min_images: int = 2,
+        released_lists: bool = False,
+        shots: int = 1,
+        targets: int = 3,
+    ) -> None:
+        super().__init__(fold, folds, min_images, released_lists, shots, targets)
+
+    def _unseen(self, source: Source, least: int) -> list[ClassId]:
+        return self._dealt(self._eligible(source, "val", least))
+
+    def _base(self, source: Source, least: int) -> list[ClassId]:
+        return self._eligible(source, "train", least)
+
+
+class StrictByTrainPosition(ListFolds):
+    """PACO-Part (spec 4.5): the fold is dealt from the whole train list, and tests those that val has pictures of.
+
+    Of 448 train classes each of 4 folds has 112, of which about 76 can be tested; the others may be trained on.
+
+    Args:
+        fold: 0 .. folds - 1.
+        folds: number of folds, at least 2.
+        min_images: pictures that a class needs in val to be tested, at least 2.
+        released_lists: see :class:`ListFolds`.
+        shots: see :class:`ListFolds`.
+        targets: see :class:`ListFolds`.
+    """
+
+    def __init__(
+        self,
+        fold: int,
+        folds: int = 4,
+        min_images: int = 2,
+        released_lists: bool = False,
+        shots: int = 1,
+        targets: int = 3,
+    ) -> None:
+        super().__init__(fold, folds, min_images, released_lists, shots, targets)
+
+    def dealt(self, source: Source) -> list[ClassId]:
+        """The fold's share of the train list, also of classes that cannot be tested."""
+        return self._dealt(self._eligible(source, "train", 1))
+
+    def _unseen(self, source: Source, least: int) -> list[ClassId]:
+        testable = set(self._eligible(source, "val", least))
+        return [class_id for class_id in self.dealt(source) if class_id in testable]
+
+    def _base(self, source: Source, least: int) -> list[ClassId]:
+        return self._eligible(source, "train", 1)

@@ -1,0 +1,98 @@
+"""COCO-20i as it is in circulation: class maps in PNG, and a pickle of image lists for each fold (spec 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sansa_lightning.clip import ClassId
+from sansa_lightning.data.pickles import read_pickle
+from sansa_lightning.data.picture_files import below
+from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.paired import Index, LabelMaps
+
+FOLDS = 4
+_CATEGORIES = (
+    "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign, "
+    "parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, "
+    "handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat, baseball glove, skateboard, "
+    "surfboard, tennis racket, bottle, wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, "
+    "broccoli, carrot, hot dog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop, "
+    "mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, scissors, "
+    "teddy bear, hair drier, toothbrush"
+)
+NAMES = tuple(_CATEGORIES.split(", "))
+"""COCO's categories in ascending order of id; the position is the class id."""
+
+_LISTS = (list, tuple, np.ndarray)
+
+_FOLDERS: dict[Split, str] = {"train": "trn", "val": "val"}
+
+
+class Coco20iReleased(LabelMaps):
+    """COCO 2014 with the image lists that published COCO-20i numbers go by, whatever rule of area made them.
+
+    ``splits/trn/fold<f>.pkl`` lists the images of the 60 base classes of fold f, ``splits/val/fold<f>.pkl`` those of
+    its 20 unseen ones. Image keys are ``<split>/<folder>/<file>.jpg``.
+
+    Args:
+        root: folder with ``train2014``, ``val2014``, ``annotations`` (class maps) and ``splits``.
+        fold: read the lists of this fold alone; the protocol's fold must be the same. None takes the lists of each
+            class from the first fold that has it, and all folds must agree.
+        check_files: see :class:`PairedFiles`.
+        name: of the source.
+    """
+
+    def __init__(
+        self, root: Path, fold: int | None = None, check_files: bool = True, name: str = "coco20i_released"
+    ) -> None:
+        if fold is not None and not 0 <= fold < FOLDS:
+            msg = f"Coco20iReleased.fold: expected 0 to {FOLDS - 1} or None, but got {fold}"
+            raise ValueError(msg)
+        super().__init__(root, check_files)
+        self.fold = fold
+        self.name = name
+
+    def __str__(self) -> str:
+        lists = "" if self.fold is None else f" (lists of fold {self.fold})"
+        return f"{self.name} in {self.root}{lists}"
+
+    def _read_names(self) -> Sequence[str]:
+        return NAMES
+
+    def _read_index(self, split: Split) -> Index:
+        index: Index = dict.fromkeys(range(len(NAMES)), ())
+        for fold in range(FOLDS) if self.fold is None else (self.fold,):
+            path = self.root / "splits" / _FOLDERS[split] / f"fold{fold}.pkl"
+            for class_id, files in _lists(path).items():
+                if index[class_id] and set(index[class_id]) != set(files):
+                    msg = (
+                        f"{path}: expected the images of class {class_id} that the folds before list, but they differ; "
+                        f"set Coco20iReleased.fold to read the lists of one fold alone"
+                    )
+                    raise ValueError(msg)
+                index[class_id] = index[class_id] or files
+        return index
+
+    def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
+        return self.root / stem, (self.root / "annotations" / stem).with_suffix(".png")
+
+
+def _lists(path: Path) -> Index:
+    """Class id -> images, of the classes that have some."""
+    content: Any = read_pickle(path)
+    if not isinstance(content, dict):
+        msg = f"{path}: expected a dictionary class -> images, but got {type(content).__name__}"
+        raise ValueError(msg)
+    index: Index = {}
+    for class_id, files in content.items():
+        if not str(class_id).isdigit() or int(class_id) >= len(NAMES) or not isinstance(files, _LISTS):
+            msg = f"{path}: expected lists of images for the classes 0 to {len(NAMES) - 1}, but got class {class_id!r}"
+            raise ValueError(msg)
+        named = dict.fromkeys(below(f"{path}: class {class_id}", file) for file in files)
+        if named:
+            index[int(class_id)] = tuple(named)
+    return index

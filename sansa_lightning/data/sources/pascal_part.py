@@ -1,0 +1,155 @@
+"""Pascal-Part: parts of the objects of PASCAL VOC 2010, in the layout in circulation (spec 4.4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from sansa_lightning.clip import ClassId
+from sansa_lightning.data.annotation_json import Entry, entries, read_json
+from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
+from sansa_lightning.data.picture_files import below
+from sansa_lightning.data.regions import Regions, View
+from sansa_lightning.data.run_lengths import LARGEST_SIDE, run_lengths
+from sansa_lightning.data.sources.base import Split
+
+Group = Literal["animals", "indoor", "person", "vehicles"]
+"""The four folds of the literature, in their order."""
+
+_VOC = "VOCdevkit/VOC2010"
+_EXCLUDED = {("aeroplane", "TAIL")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A class: an object's part, and the pictures that are listed for it."""
+
+    group: str
+    owner: str
+    part: str
+    listed: dict[Split, list[str]]
+
+
+class PascalPart(ObjectSource):
+    """Parts of objects, each object cut out by its box; the mask of a class is the union of the object's parts of it.
+
+    A class is an object with a part, such as ``dog:HEAD``, that pictures are listed for in both splits; the tail of
+    the aeroplane is left out as in the literature. Class ids count the classes of all groups, so that they mean the
+    same whichever are chosen. Image keys are ``<split>/<file>#<position among the picture's objects>``.
+
+    Args:
+        root: folder with ``VOCdevkit/VOC2010``.
+        group: whose classes to have; None has all.
+        check_files: see :class:`RegionSource`.
+        name: of the source.
+    """
+
+    def __init__(
+        self, root: Path, group: Group | None = None, check_files: bool = True, name: str = "pascal_part"
+    ) -> None:
+        if group not in (*get_args(Group), None):
+            msg = f"PascalPart.group: expected one of {', '.join(get_args(Group))} or None, but got {group!r}"
+            raise ValueError(msg)
+        super().__init__(root, f"{_VOC}/JPEGImages", check_files, name)
+        self.group = group
+        self.index = self.root / _VOC / "all_obj_part_to_image.json"
+        self.folder = self.root / _VOC / "Annotations_Part_json_merged_part_classes"
+
+    def _read(self, split: Split) -> Regions:
+        parts = dict(enumerate(_parts(self.index)))
+        chosen = {number: part for number, part in parts.items() if self.group in (None, part.group)}
+        if not chosen:
+            msg = f"{self.index}: expected parts that are listed in train and val for {self.group or 'a group'}"
+            raise ValueError(msg)
+        views: dict[tuple[str, int], int] = {}
+        shown: list[View] = []
+        drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
+        files: dict[str, list[_Object]] = {}
+        for number, part in chosen.items():
+            for stem in dict.fromkeys(part.listed[split]):
+                if stem not in files:
+                    files[stem] = list(_objects(self.folder / f"{stem}.json"))
+                for found in files[stem]:
+                    if found.name == part.owner and part.part in found.parts:
+                        place = views.setdefault((stem, found.position), len(views))
+                        if place == len(shown):
+                            key = object_key(split, f"{stem}.jpg", found.position)
+                            shown.append(View(key, f"{stem}.jpg", found.size, found.window))
+                        drawn[number, place] += found.parts[part.part]
+        return Regions.pack({number: f"{part.owner}:{part.part}" for number, part in chosen.items()}, shown, drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object of a picture: its place in the file's list, its box, and run lengths for each of its parts."""
+
+    position: int
+    name: str
+    size: tuple[int, int]
+    window: tuple[int, int, int, int]
+    parts: dict[str, list[bytes]]
+
+
+def _parts(index: Path) -> Iterator[_Part]:
+    """The classes of all groups, in the order of the literature's folds and then of the file."""
+    content = read_json(index, "the index of Pascal-Part that is in circulation")
+    for group in get_args(Group):
+        for owner, about in _children(index, content, group, "object").items():
+            for part, lists in _children(index, {owner: about}, owner, "part").items():
+                listed = {
+                    split: _stems(f"{index}: {owner}, {part}, {split}", lists, split) for split in get_args(Split)
+                }
+                if all(listed.values()) and (owner, part) not in _EXCLUDED:
+                    yield _Part(group, owner, part, listed)
+
+
+def _children(index: Path, content: Any, name: str, kind: str) -> dict[str, Any]:
+    entry = content.get(name) if isinstance(content, dict) else None
+    children = entry.get(kind) if isinstance(entry, dict) else None
+    if not isinstance(children, dict):
+        msg = f"{index}: expected {name!r} with a dictionary {kind!r}"
+        raise ValueError(msg)
+    return children
+
+
+def _stems(where: str, lists: Any, split: Split) -> list[str]:
+    listed = lists.get(split, []) if isinstance(lists, dict) else None
+    if not isinstance(listed, list):
+        msg = f"{where}: expected a list of pictures, but got {str(lists)[:60]}"
+        raise ValueError(msg)
+    return [below(where, stem, parts=1) for stem in listed]
+
+
+def _objects(path: Path) -> Iterator[_Object]:
+    content = read_json(path, "Pascal-Part's annotations of a picture")
+    for position, entry in enumerate(entries(path, content, "object", ("name", "bndbox", "parts"))):
+        where = f"{path}: object {position}"
+        box = entry["bndbox"]
+        corners = list(box.values()) if isinstance(box, dict) else box
+        parts: dict[str, list[bytes]] = defaultdict(list)
+        size = (0, 0)
+        for part in entries(path, entry, "parts", ("name", "mask")):
+            for mask in _masks(where, part):
+                size = _size(where, mask)
+                parts[str(part["name"])].append(run_lengths(where, mask, *size))
+        yield _Object(position, entry["name"], size, window(*box_numbers(where, corners)), dict(parts))
+
+
+def _masks(where: str, part: Entry) -> list[Any]:
+    masks = part["mask"] if isinstance(part["mask"], list) else [part["mask"]]
+    if not all(isinstance(mask, dict) for mask in masks):
+        msg = f"{where}, {part['name']}: expected run lengths, but got {str(part['mask'])[:60]}"
+        raise ValueError(msg)
+    return masks
+
+
+def _size(where: str, mask: Any) -> tuple[int, int]:
+    size = mask.get("size")
+    sides = size if isinstance(size, list) and len(size) == 2 else [0]
+    if not all(type(side) is int and 0 < side <= LARGEST_SIDE for side in sides):
+        msg = f"{where}: expected run lengths with a size (height, width), but got {size!r}"
+        raise ValueError(msg)
+    return sides[0], sides[1]

@@ -1,0 +1,211 @@
+"""The sources ``Lvis`` and ``LvisReleased``: the same classes, images and masks from both formats."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes.lvis import CATEGORIES, NONE, RARE, FakeLvis, write_lvis
+from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
+
+SOURCES = [Lvis, LvisReleased]
+
+
+@pytest.fixture(scope="module")
+def lvis(tmp_path_factory) -> FakeLvis:
+    return write_lvis(tmp_path_factory.mktemp("fake") / "LVIS")
+
+
+@pytest.fixture
+def broken(tmp_path) -> FakeLvis:
+    return write_lvis(tmp_path / "LVIS", images=5)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_masks_are_the_union_of_a_class_s_objects(source, lvis, split):
+    source = source(lvis.root)
+    for class_id in source.classes(split):
+        there = [key for key, category in lvis.truth if category == class_id and key.startswith(split)]
+        assert sorted(source.images(class_id, split)) == sorted(there)
+        for key in there:
+            image, mask = source.load(key, class_id)
+            np.testing.assert_array_equal(mask, lvis.truth[key, class_id])
+            assert image.shape == (*mask.shape, 3)
+            assert image.dtype == mask.dtype == np.uint8
+
+
+def test_both_formats_give_equal_episodes(lvis):
+    one, other = (source(lvis.root) for source in SOURCES)
+    for split in ("train", "val"):
+        for class_id in other.classes(split):
+            assert set(one.images(class_id, split)) == set(other.images(class_id, split))
+    assert one.name == other.name
+
+
+def test_classes_are_category_ids(lvis):
+    source = Lvis(lvis.root)
+    assert source.classes("val") == tuple(sorted(number for number, _ in CATEGORIES))
+    assert [source.class_name(number) for number, _ in CATEGORIES] == [name for _, name in CATEGORIES]
+    assert source.listing("val") == source.classes("val")
+    assert len(source.images(RARE, "val")) == source.image_count(RARE, "val") == 1
+    assert source.images(NONE, "val") == ()
+
+
+def test_the_pickles_keep_their_order(lvis):
+    source = LvisReleased(lvis.root)
+    assert source.listing("val") == (17, 3, 900, 40, 256)
+    assert source.classes("val") == (3, 17, 40, 256, 900)
+    assert source.class_name(17) == "category 17"
+
+
+def test_val_has_pictures_of_coco_s_train_set(lvis):
+    folders = {str(key).split("/")[1] for key in Lvis(lvis.root).images(17, "val")}
+    assert folders == {"train2017", "val2017"}
+
+
+def test_a_class_that_the_image_does_not_show(lvis):
+    source = Lvis(lvis.root)
+    assert not source.load(source.images(17, "val")[0], NONE)[1].any()
+
+
+def test_objects_of_no_pixel_do_not_count(broken):
+    def collapse(content):
+        for annotation in content["annotations"]:
+            if annotation["image_id"] == 70 and annotation["category_id"] == 17:
+                annotation["segmentation"] = [[2, 2, 2, 2, 2, 2]]
+
+    before = Lvis(broken.root).images(17, "val")
+    broken.edit("val", collapse)
+    assert Lvis(broken.root).images(17, "val") == before[1:]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_verify(source, broken):
+    source(broken.root).verify("val")
+    path = broken.root / "coco" / "val2017" / "000000005001.jpg"
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    with pytest.raises(ValueError, match=re.escape(f"{path} cannot be decoded")):
+        source(broken.root).verify("val")
+    source(broken.root, check_files=False).verify("val")
+
+
+class TestMistakes:
+    def test_missing_pictures(self, broken):
+        for index in (1, 4):
+            (broken.root / "coco" / "val2017" / f"{5000 + index:012d}.jpg").unlink()
+        message = r"000000005001.jpg is not there; 2 of 5 pictures of lvis in .*, val, are missing"
+        with pytest.raises(FileNotFoundError, match=message):
+            Lvis(broken.root, check_files=False).verify("val")
+        with pytest.raises(FileNotFoundError, match=r"00000000500[14].jpg is not there"):
+            LvisReleased(broken.root).verify("val")
+
+    def test_missing_annotations(self, broken):
+        broken.json("val").unlink()
+        with pytest.raises(FileNotFoundError, match=r"lvis_v1_val.json is not there; expected LVIS v1's annotations"):
+            Lvis(broken.root).classes("val")
+        broken.pickle("val").unlink()
+        with pytest.raises(FileNotFoundError, match=r"lvis_val.pkl is not there; expected a pickle"):
+            LvisReleased(broken.root).classes("val")
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda c: c.pop("images"), r"expected a JSON object with a list 'images'"),
+            (lambda c: c["categories"].clear(), r"expected at least one category, but 'categories' is empty"),
+            (lambda c: c["images"][1].pop("width"), r"images\[1\] has no width"),
+            (
+                lambda c: c["images"][1].update(width=0),
+                r"image 71: expected height and width in pixels, but got \d+ and",
+            ),
+            (
+                lambda c: c["images"][1].update(id=70),
+                r"expected each id in images to be a number and there once, .* 70",
+            ),
+            (lambda c: c["images"][1].pop("coco_url"), r"image 71, coco_url or file_name: expected the name of a pic"),
+            (
+                lambda c: c["images"][1].update(coco_url="../x.jpg"),
+                r"image 71, .*: expected the name .* got '../x.jpg'",
+            ),
+            (
+                lambda c: c["annotations"][0].update(image_id=5),
+                r"annotation 1 has image_id 5, which is not in the file's images",
+            ),
+            (
+                lambda c: c["annotations"][0].update(category_id=[5]),
+                r"annotation 1 has category_id \[5\], which is not in the file's categories",
+            ),
+            (lambda c: c["annotations"][0].update(segmentation=[]), r"annotation 1: expected polygons of at least"),
+        ],
+    )
+    def test_json(self, broken, change, message):
+        broken.edit("val", change)
+        with pytest.raises(ValueError, match=rf"lvis_v1_val.json: {message}"):
+            Lvis(broken.root).classes("val")
+
+    def test_truncated_json(self, broken):
+        text = broken.json("val").read_text()
+        broken.json("val").write_text(text[:-100])
+        with pytest.raises(ValueError, match=r"lvis_v1_val.json is not valid JSON \(truncated\?\)"):
+            Lvis(broken.root).classes("val")
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda c: c.clear(), r"expected a dictionary category id -> picture -> annotations, but got \{\}"),
+            (lambda c: c.update({3: 4}), r"expected a dictionary category id"),
+            (lambda c: c.update(x={}), r"expected category ids that are numbers, but got 'x'"),
+            (lambda c: c[3].update(a=[]), r"class 3, a: expected a dictionary with a list 'annotations'"),
+            (
+                lambda c: c[3].update({"/etc/x": {"annotations": []}}),
+                r"class 3: expected the name of a picture .*/etc/x",
+            ),
+            (
+                lambda c: next(iter(c[17].values()))["annotations"].append({}),
+                r"class 17, train2017/\d+.jpg: expected annotations with a segmentation, but got \{\}",
+            ),
+            (
+                lambda c: next(iter(c[17].values()))["annotations"].append({"segmentation": np.zeros((2, 2))}),
+                r"class 17, train2017/\d+.jpg: expected an array of size",
+            ),
+        ],
+    )
+    def test_pickle(self, broken, change, message):
+        broken.edit_pickle("val", change)
+        with pytest.raises(ValueError, match=rf"lvis_val.pkl: {message}"):
+            LvisReleased(broken.root).classes("val")
+
+    @pytest.mark.parametrize("unknown", ["val/x.jpg", "test/a", 5])
+    def test_unknown_image(self, lvis, unknown):
+        with pytest.raises(KeyError, match=r"lvis in .*: unknown image .*; expected one that images\(\) lists"):
+            Lvis(lvis.root).load(unknown, 17)
+
+    def test_unknown_class(self, lvis):
+        source = Lvis(lvis.root)
+        for attempt in (
+            lambda: source.images(5, "val"),
+            lambda: source.class_name(5),
+            lambda: source.load(source.images(17, "val")[0], 5),
+        ):
+            with pytest.raises(KeyError, match=r"unknown class 5; expected one of 6 from 3 to 1203"):
+                attempt()
+
+    def test_a_picture_of_another_size(self, broken):
+        from PIL import Image
+
+        path = broken.root / "coco" / "val2017" / "000000005001.jpg"
+        Image.new("RGB", (7, 9)).save(path)
+        source = Lvis(broken.root)
+        for attempt in (lambda: source.verify("val"), lambda: source.load("val/val2017/000000005001.jpg", 17)):
+            with pytest.raises(ValueError, match=r"000000005001.jpg: expected \d+x\d+ pixels .*, but it has 7x9"):
+                attempt()
+
+
+def test_other_files(broken):
+    broken.json("val").rename(broken.root / "mine.json")
+    source = Lvis(broken.root, val_annotations=Path("mine.json"), name="mine")
+    assert (str(source), len(source.images(17, "val"))) == (f"mine in {broken.root}", 3)

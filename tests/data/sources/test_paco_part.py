@@ -1,0 +1,154 @@
+"""The sources ``PacoPart`` and ``PacoPartReleased``: objects cut out by their boxes, the same from both formats."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fakes.paco_part import BEYOND, OUTSIDE, PARTS, FakePaco, write_paco
+from sansa_lightning.data.object_source import picture_of
+from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
+
+SOURCES = [PacoPart, PacoPartReleased]
+
+
+@pytest.fixture(scope="module")
+def paco(tmp_path_factory) -> FakePaco:
+    return write_paco(tmp_path_factory.mktemp("fake") / "PACO-Part")
+
+
+@pytest.fixture
+def broken(tmp_path) -> FakePaco:
+    return write_paco(tmp_path / "PACO-Part", images=4)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_objects_are_cut_out_by_their_boxes(source, paco, split):
+    source = source(paco.root)
+    for class_id in source.classes(split):
+        there = [key for key, category in paco.truth if category == class_id and key.startswith(split)]
+        assert sorted(source.images(class_id, split)) == sorted(there)
+        for key in there:
+            image, mask = source.load(key, class_id)
+            np.testing.assert_array_equal(mask, paco.truth[key, class_id])
+            x0, y0, x1, y1 = paco.windows[key]
+            stored = np.asarray(Image.open(paco.root / "coco" / picture_of(key).removeprefix(f"{split}/")))
+            np.testing.assert_array_equal(image, stored[y0:y1, x0:x1])
+
+
+def test_special_objects_are_there(paco):
+    """One part reaches beyond its object's box, another lies outside and is not listed."""
+    source = PacoPart(paco.root)
+    keys = [key for key in paco.windows if key.startswith(f"val/val2017/{BEYOND:012d}")]
+    assert len(keys) == 2
+    for key in keys:
+        mask = next(mask for (other, _), mask in paco.truth.items() if other == key)
+        assert mask[:, :5].all()
+        assert not mask[:, 5:].any()
+    outside = [key for key in paco.windows if key.startswith(f"val/val2017/{OUTSIDE:012d}")]
+    assert not set(outside) & set(source.images(300, "val"))
+    assert set(outside) <= set(source.images(190, "val"))
+    assert not source.load(outside[0], 300)[1].any()
+
+
+def test_classes_are_the_parts(paco):
+    source = PacoPart(paco.root)
+    assert source.classes("val") == (120, 121, 190, 300)
+    assert [source.class_name(number) for number, _ in PARTS] == [name for _, name in PARTS]
+    assert PacoPartReleased(paco.root).class_name(190) == "category 190"
+
+
+def test_both_formats_give_equal_episodes(paco):
+    one, other = (source(paco.root) for source in SOURCES)
+    assert one.name == other.name
+    for class_id in one.classes("train"):
+        assert set(one.images(class_id, "train")) == set(other.images(class_id, "train"))
+
+
+def test_pictures_are_counted_once(paco):
+    source = PacoPart(paco.root)
+    keys = source.images(190, "val")
+    assert source.image_count(190, "val") == len({picture_of(key) for key in keys}) < len(keys)
+
+
+def test_a_target_is_never_from_the_picture_of_the_reference(paco):
+    source = PacoPart(paco.root)
+    keys = source.images(190, "val")
+    rng = np.random.default_rng(0)
+    reference = next(key for key in keys if sum(picture_of(other) == picture_of(key) for other in keys) > 1)
+    drawn = {source.pair(reference, target, 190, rng, "val") for target in keys for _ in range(20)}
+    assert drawn == {key for key in keys if picture_of(key) != picture_of(reference)}
+    other = next(key for key in keys if picture_of(key) != picture_of(reference))
+    assert source.pair(reference, other, 190, rng, "val") == other
+
+
+def test_train_entries_that_are_listed_twice_count_once(broken):
+    before = PacoPartReleased(broken.root).images(190, "train")
+    broken.edit_pickle("train", lambda content: content["cid2img"][190].extend(content["cid2img"][190]))
+    assert PacoPartReleased(broken.root).images(190, "train") == before
+    assert before
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_verify(source, broken):
+    source(broken.root).verify("val")
+    (broken.root / "coco" / "val2017" / "000000000002.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"000000000002.jpg is not there"):
+        source(broken.root).verify("val")
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda c: c["annotations"].clear(), r"expected annotations of parts \(obj_ann_id is not their own id\)"),
+            (lambda c: c["annotations"][2].pop("obj_ann_id"), r"annotations\[2\] has no obj_ann_id"),
+            (
+                lambda c: c["annotations"][2].update(obj_ann_id=9),
+                r"annotation 502 has obj_ann_id 9, which is not in the file's annotations",
+            ),
+            (
+                lambda c: c["annotations"][2].update(category_id=9),
+                r"annotation 502 has category_id 9, which is not in the file's categories",
+            ),
+            (lambda c: c["annotations"][0].update(bbox=[1, 2, 3]), r"annotation 502: expected a box of four numbers"),
+            (lambda c: c["annotations"][0].update(bbox=[1, 2, 3, None]), r"annotation 502: expected a box of four"),
+            (
+                lambda c: c["annotations"][2].update(segmentation=4),
+                r"annotation 502: expected polygons, or run lengths",
+            ),
+            (lambda c: c["images"][0].update(file_name="x.jpg"), r"image 40, .*: expected the name of a picture in 2"),
+        ],
+    )
+    def test_json(self, broken, change, message):
+        broken.edit("val", change)
+        with pytest.raises(ValueError, match=rf"paco_lvis_v1_val.json: {message}"):
+            PacoPart(broken.root).classes("val")
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda c: c.pop("cid2img"), r"expected a dictionary with the dictionaries 'cid2img' and 'img2anno'"),
+            (lambda c: c["cid2img"].clear(), r"expected annotations of parts"),
+            (lambda c: c["cid2img"].update(x=[]), r"expected cid2img to list images for category numbers, but got 'x'"),
+            (lambda c: c["cid2img"][190].append(5), r"cid2img, class 190: expected \{image id: picture\}, but got 5"),
+            (lambda c: c["cid2img"][190].append({5: "x.jpg"}), r"class 190, image 5: expected the name of a picture"),
+            (lambda c: c["img2anno"].pop(40), r"class \d+, image 40: expected img2anno to list its parts with"),
+            (
+                lambda c: c["img2anno"][40][0].pop("obj_bbox"),
+                r"class \d+, image 40: expected img2anno to list its parts",
+            ),
+            (lambda c: c["img2anno"][40][0].update(obj_bbox=5), r"class \d+, image 40: expected a box of four numbers"),
+        ],
+    )
+    def test_pickle(self, broken, change, message):
+        broken.edit_pickle("val", change)
+        with pytest.raises(ValueError, match=rf"paco_part_val.pkl: {message}"):
+            PacoPartReleased(broken.root).classes("val")
+
+    def test_missing_annotations(self, broken):
+        broken.json("val").unlink()
+        with pytest.raises(FileNotFoundError, match=r"paco_lvis_v1_val.json is not there; expected PACO-LVIS's annot"):
+            PacoPart(broken.root).classes("val")
