@@ -11,6 +11,7 @@ from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from sansa_lightning.checkpoints import HEADER
 from sansa_lightning.files import read_tensors, replacing
 
 
@@ -29,6 +30,24 @@ class AtomicCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: _PATH) -> None:
         """Delete the file."""
         Path(path).unlink(missing_ok=True)
+
+
+def check_checkpoint(path: Path) -> None:
+    """See that a file is a checkpoint of a run of this project, before anything is built for it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it cannot be read, or is something else.
+    """
+    if not path.is_file():
+        msg = f"ckpt_path: {path} is not there; give a checkpoint file, or leave it out to start anew"
+        raise FileNotFoundError(msg)
+    if not read_tensors(path).keys() >= {HEADER, "state_dict"}:
+        msg = (
+            f"ckpt_path: {path} is not a checkpoint of a run; published adapter files are read by "
+            f"sansa_lightning.load(..., adapter=PATH)"
+        )
+        raise ValueError(msg)
 
 
 class LastCheckpoint(Checkpoint):
@@ -64,4 +83,4 @@ class LastCheckpoint(Checkpoint):
 
     def _write(self, trainer: Trainer) -> None:
         self._written_at = trainer.global_step
-        trainer.save_checkpoint(self.path)
+        trainer.save_checkpoint(self.path, weights_only=False)  # with the state of optimiser and loops, to go on from

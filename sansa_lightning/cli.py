@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer, callbacks, loggers
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import CheckpointIO
+from torch import optim
 
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint
+from sansa_lightning import losses
+from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
 from sansa_lightning.data import all as data_classes
-from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.messages import short_error
+from sansa_lightning.messages import one_line, short_error
 from sansa_lightning.methods import all as method_classes
-from sansa_lightning.module import FewShotModule
+from sansa_lightning.noise import without_noise
 from sansa_lightning.predictions import PredictionWriter
-from sansa_lightning.runs import RunRecord
+from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe
+from sansa_lightning.runs import RunRecord, attempt_folder
 from sansa_lightning.strategies import all as strategy_classes
-from sansa_lightning.tables import per_class_table
+from sansa_lightning.tables import score_table
 
-CHOICES = (data_classes, method_classes, strategy_classes)
+CHOICES = (data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
 """Importing these is what lets a configuration name their classes without the package."""
 
 DEBUG_VARIABLE = "SANSA_DEBUG"
+"""Environment variable: if set, errors are tracebacks."""
+
 RUN_VARIABLE = "SANSA_RUN_DIR"
-CHECKPOINTS, LAST = "checkpoints", "last.ckpt"
+"""Environment variable: tells the further processes of a run its folder."""
+
+CHECKPOINTS, LAST, METRICS, PREDICTIONS = "checkpoints", "last.ckpt", "metrics", "predictions"
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_epochs": 5,
     "gradient_clip_val": 1.0,
@@ -38,23 +46,51 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "log_every_n_steps": 10,
 }
 
+SUBCOMMAND_DEFAULTS: dict[str, dict[str, Any]] = {
+    "fit": {},
+    "validate": {"verbose": False},  # Lightning's table has less than ours
+    "test": {"verbose": False},
+    "predict": {"return_predictions": False},  # they are on disk; all of them in memory would be too many
+}
+
 
 class ShortErrorParser(LightningArgumentParser):
     """A parser whose errors are the line that matters instead of fifty lines of usage."""
 
+    of_subcommands: ClassVar[list[LightningArgumentParser]] = []
+    """They have the keys; what is wrong in a file, the parser above them reports."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Half a key would be taken for the whole one, but only on the command line.
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
     def error(self, message: str, ex: Exception | None = None) -> Any:
-        """Print one line and leave with status 2; ``JSONARGPARSE_DEBUG`` gives the traceback."""
-        if "JSONARGPARSE_DEBUG" in os.environ:
-            return super().error(message, ex)
-        sys.stderr.write(f"error: {short_error(self, message, CHOICES)}\n")
+        """Print one line and leave with status 2; ``SANSA_DEBUG`` gives the traceback."""
+        if DEBUG_VARIABLE in os.environ and ex is not None:
+            raise ex
+        sys.stderr.write(f"error: {short_error(message, self.of_subcommands, CHOICES)}\n")
         raise SystemExit(2)
 
 
-class FewShotCLI(LightningCLI):
-    """fit (then test), validate, test, predict; every run has a folder."""
+class ProjectCLI(LightningCLI):
+    """fit (then test), validate, test, predict; every run has a folder.
+
+    Args:
+        recipe: module and datamodule to run.
+        options: as for LightningCLI.
+    """
+
+    def __init__(self, recipe: Recipe, **options: Any) -> None:
+        self.recipe = recipe
+        super().__init__(recipe.module, recipe.data, **options)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The run folder."""
+        """Options of our own, and defaults with all their parts."""
+        ShortErrorParser.of_subcommands.append(parser)
+        parser.set_defaults(self.recipe.defaults)
+        parser.add_argument(
+            "--recipe", type=str, default=FEW_SHOT, help=f"What to run: {' or '.join(RECIPES)}; sets the keys below."
+        )
         parser.add_argument(
             "--run_dir", type=str | None, default=None, help="Folder of the run; runs/<time>_<pid> if not given."
         )
@@ -62,26 +98,30 @@ class FewShotCLI(LightningCLI):
             "--checkpoint_every", type=int, default=100, help="Training steps between checkpoints, beside each epoch's."
         )
 
-    def before_instantiate_classes(self) -> None:
-        """Choose the run folder, refuse one that holds another run, and find the checkpoint called "last".
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        """Parsers as Lightning makes them, with our own defaults for what its methods print and return."""
+        super().setup_parser(*args, **kwargs)
+        for subcommand, parser in zip(self.subcommands(), ShortErrorParser.of_subcommands, strict=True):
+            parser.set_defaults(SUBCOMMAND_DEFAULTS[subcommand])
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Read the configuration, choose the run folder and find the checkpoint, before anything is built.
 
         Raises:
-            ValueError: the folder is taken.
+            ValueError: the folder is taken, or the checkpoint is not one.
             FileNotFoundError: there is nothing to go on with.
         """
-        config = self.config[self.subcommand]
-        chosen = config.run_dir or os.environ.get(RUN_VARIABLE)
-        folder = Path(chosen) if chosen else Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
-        first = int(os.environ.get("LOCAL_RANK", 0)) == 0
-        if first and self.subcommand == "fit" and config.ckpt_path is None and (folder / "config.yaml").exists():
-            msg = f"run_dir: {folder} holds a run; add --ckpt_path last to go on with it, or choose another folder"
-            raise ValueError(msg)
+        super().parse_arguments(parser, args)
+        subcommand = self.config["subcommand"]
+        config = self.config[subcommand]
+        folder = _run_folder(config.run_dir)
         if config.ckpt_path == "last":
             config.ckpt_path = str(folder / CHECKPOINTS / LAST)
-        if config.ckpt_path is not None and not Path(config.ckpt_path).is_file():
-            msg = f"ckpt_path: {config.ckpt_path} is not there; give a checkpoint file, or leave it out to start anew"
-            raise FileNotFoundError(msg)
-        os.environ[RUN_VARIABLE] = str(folder)  # further processes of this run start from here
+        if subcommand == "fit" and int(os.environ.get("LOCAL_RANK", 0)) == 0:
+            _refuse_taken(folder, config.ckpt_path)
+        if config.ckpt_path is not None:
+            check_checkpoint(Path(config.ckpt_path))
+        os.environ[RUN_VARIABLE] = str(folder)
         config.run_dir = config.trainer.default_root_dir = str(folder)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -93,14 +133,22 @@ class FewShotCLI(LightningCLI):
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
         if config.trainer.logger is None:
-            kwargs["logger"] = CSVLogger(folder, name="", version="metrics")
+            metrics = attempt_folder(folder / METRICS, str(self.subcommand))
+            # Each row at once: a run may be killed. Without a version the progress bar shows none.
+            kwargs["logger"] = CSVLogger(metrics, name="", version="", flush_logs_every_n_steps=1)
         own: list[Callback] = []
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
             own.append(LastCheckpoint(folder / CHECKPOINTS / LAST, config.checkpoint_every))
+            if config.trainer.logger is not False:
+                own.append(LearningRateMonitor("step"))
         if self.subcommand == "predict":
-            own.append(PredictionWriter(folder / "predictions"))
+            own.append(PredictionWriter(folder / PREDICTIONS))
         self.trainer_defaults = {**TRAINER_DEFAULTS, "callbacks": own}
         return super().instantiate_trainer(plugins=plugins, **kwargs)
+
+    def before_fit(self) -> None:
+        """Check the test episodes too, which would else be looked at after hours of training."""
+        self.datamodule.setup("test")
 
     def after_fit(self) -> None:
         """Score the trained model on the test episodes."""
@@ -126,32 +174,51 @@ class FewShotCLI(LightningCLI):
                 callback.write(self.trainer, "finished")
         if self.trainer.is_global_zero:
             for stage, scores in list(self.model.scores.items())[-1:]:
-                print(per_class_table({stage: scores}))
+                print(score_table(stage, scores))
             print(f"run folder: {self.config[self.subcommand].run_dir}")
 
 
-def main(args: ArgsType = None) -> None:
-    """Run the command line.
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line; bad input is one line on stderr and exit status 2, with ``SANSA_DEBUG=1`` a traceback.
 
     Args:
         args: as after ``python -m sansa_lightning``; those of the process if None.
     """
     if "LOCAL_RANK" not in os.environ:
         os.environ.pop(RUN_VARIABLE, None)  # of an earlier call in this process
+    ShortErrorParser.of_subcommands.clear()
     try:
-        FewShotCLI(
-            FewShotModule,
-            EpisodeDataModule,
-            save_config_callback=RunRecord,
-            trainer_defaults=TRAINER_DEFAULTS,
-            seed_everything_default=0,
-            parser_class=ShortErrorParser,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            args=args,
-        )
-    except (ValueError, FileNotFoundError) as error:
+        recipe = chosen_recipe(sys.argv[1:] if args is None else args)
+        with without_noise():
+            ProjectCLI(
+                recipe,
+                save_config_callback=RunRecord,
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=0,
+                parser_class=ShortErrorParser,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                args=None if args is None else list(args),
+            )
+    except (ValueError, OSError, MisconfigurationException) as error:
         if DEBUG_VARIABLE in os.environ:
             raise
-        sys.stderr.write(f"error: {error}\n({DEBUG_VARIABLE}=1 shows where)\n")
+        sys.stderr.write(f"error: {one_line(error)}\n")
         raise SystemExit(2) from error
+
+
+def _run_folder(given: str | None) -> Path:
+    """The folder asked for, the one of the process that started this one, or a new one."""
+    chosen = given or os.environ.get(RUN_VARIABLE)
+    return Path(chosen) if chosen else Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}_{os.getpid()}"
+
+
+def _refuse_taken(folder: Path, checkpoint: str | None) -> None:
+    """Raise if a new run would overwrite another, unless that failed before its first checkpoint.
+
+    A checkpoint out of the folder's own goes on with that run.
+    """
+    goes_on = checkpoint is not None and Path(checkpoint).resolve().is_relative_to(folder.resolve())
+    if any((folder / CHECKPOINTS).glob("*")) and not goes_on:
+        msg = f"run_dir: {folder} holds a run; add --ckpt_path last to go on with it, or choose another folder"
+        raise ValueError(msg)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
-from jsonargparse.typing import lazy_instance
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -16,7 +15,7 @@ from torch import Tensor
 from sansa_lightning.checkpoints import HEADER, MODULE_PREFIX, check_header, header, load_trained, trained_state
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.images import resize_logits
-from sansa_lightning.losses import WeightedSum
+from sansa_lightning.losses import BCE, Dice, WeightedSum
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.metrics import FewShotIoU, FewShotScores
@@ -27,7 +26,8 @@ from sansa_lightning.strategies.base import Strategy, trained_parameters
 
 Stage = Literal["val", "test"]
 
-PAPER_LOSSES = {"bce": {"class_path": "BCE"}, "dice": {"class_path": "Dice"}}
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+"""Of the trainer. In the others the trained weights themselves are short of bits, and steps of 1e-4 vanish."""
 
 
 class FewShotModule(LightningModule):
@@ -38,9 +38,9 @@ class FewShotModule(LightningModule):
 
     Args:
         base: which SAM2.
-        strategy: what trains on it, and where.
-        method: how a clip becomes masks.
-        losses: what is minimised, on the targets.
+        strategy: what trains on it, and where; ``AdaptFormer`` if None.
+        method: how a clip becomes masks; ``Sansa`` if None.
+        losses: what is minimised, on the targets; BCE + Dice if None.
         optimizer: builds the optimiser from the trained parameters.
         schedule: of the learning rate, stepped at each optimiser step.
         threshold: probability above which a pixel is foreground (spec 6).
@@ -54,9 +54,9 @@ class FewShotModule(LightningModule):
     def __init__(
         self,
         base: Base = Base("nano", weights=None),  # noqa: B008  frozen dataclass
-        strategy: Strategy = lazy_instance(AdaptFormer),  # noqa: B008  how jsonargparse takes a default object
-        method: Method = lazy_instance(Sansa),  # noqa: B008
-        losses: WeightedSum = lazy_instance(WeightedSum, terms=PAPER_LOSSES),  # noqa: B008
+        strategy: Strategy | None = None,
+        method: Method | None = None,
+        losses: WeightedSum | None = None,
         optimizer: OptimizerCallable = lambda parameters: torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.0),
         schedule: Literal["cosine", "constant"] = "cosine",
         threshold: float = 0.5,
@@ -68,9 +68,9 @@ class FewShotModule(LightningModule):
             msg = f"FewShotModule.threshold: expected a probability in (0, 1), but got {threshold}"
             raise ValueError(msg)
         self.base_recipe = base
-        self.strategy = strategy
-        self.method = method
-        self.losses = losses
+        self.strategy = strategy or AdaptFormer()
+        self.method = method or Sansa()
+        self.losses = losses or WeightedSum({"bce": BCE(), "dice": Dice()})
         self.optimizer = optimizer
         self.schedule = schedule
         self.cut = math.log(threshold / (1 - threshold))
@@ -81,7 +81,14 @@ class FewShotModule(LightningModule):
         self.scores: dict[str, FewShotScores] = {}
 
     def setup(self, stage: str) -> None:
-        """Take the classes to score from the datamodule, which has checked its data by now."""
+        """Take the classes to score from the datamodule, which has checked its data by now.
+
+        Raises:
+            ValueError: the trainer's precision is none of ``PRECISIONS``.
+        """
+        if self.trainer.precision not in PRECISIONS:
+            msg = f"trainer.precision: expected one of {', '.join(PRECISIONS)}, but got {self.trainer.precision}"
+            raise ValueError(msg)
         names = self.trainer.datamodule.class_names  # type: ignore[attr-defined]
         self.metric = FewShotIoU(tuple(names), tuple(names.values()))
 
@@ -104,10 +111,15 @@ class FewShotModule(LightningModule):
                 self.base.memory_attention.train(mode)
         return self
 
+    def on_train_start(self) -> None:
+        """Lightning 2 trains in the modes it finds; a base just built is in eval, also where it has a reason not to."""
+        self.train()
+
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """The paper's objective: each target's prediction becomes memory for the next, the loss is on all targets."""
-        if self.memory_dropout:  # the same draws whether or not the run was interrupted
-            torch.manual_seed(self.global_step * self.trainer.world_size + self.global_rank)
+        # Dropout draws the same whether or not the run was interrupted.
+        place = self.global_step * 100_003 + batch_idx  # several batches may share a step
+        torch.manual_seed(place * self.trainer.world_size + self.global_rank)
         logits = self.method(self.base, batch, propagate_targets=True).logits[:, batch.shots :]
         loss = self.losses(logits, batch.masks[:, batch.shots :])
         size = len(batch.episodes)
@@ -199,4 +211,4 @@ class FewShotModule(LightningModule):
             return
         self.scores[stage] = scores
         values = {f"{stage}/miou": scores.miou, f"{stage}/fb_iou": scores.fb_iou}
-        self.log_dict(values, prog_bar=True)
+        self.log_dict(values, prog_bar=True, sync_dist=True)  # equal everywhere already; says so to Lightning

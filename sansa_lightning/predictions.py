@@ -25,9 +25,10 @@ ANNOTATIONS = "annotations.json"
 class PredictionWriter(BasePredictionWriter):
     """Writes masks and pictures; for episode number i of the test list and its target t.
 
-    ``masks/<i>_<t>.png`` (0 background, 255 foreground), ``overlays/<i>.png`` (references with their masks, targets
-    with the prediction), and ``annotations.json``: a list of ``{"episode", "source", "image", "class_id",
-    "references", "segmentation": {"size": [H, W], "counts"}}`` with COCO's compressed RLE.
+    ``masks/<i>_<t>.png`` (0 background, 255 foreground), ``overlays/<i>.png`` (references with their masks in blue,
+    targets with the prediction in red and the truth outlined in green), and ``annotations.json``: a list of
+    ``{"episode", "source", "image", "class_id", "references", "segmentation": {"size": [H, W], "counts"}}`` with
+    COCO's compressed RLE. Masks have the size of the clip, or with ``score_at: original`` that of their images.
 
     Args:
         folder: where to; files of an earlier call are replaced.
@@ -55,7 +56,8 @@ class PredictionWriter(BasePredictionWriter):
                 arrays = [mask.cpu().numpy() for mask in masks]
                 self._write_masks(index, arrays)
                 self._annotations += entries_of(index, batch.episodes[number], arrays)
-                picture = episode_picture(batch.images[number], batch.masks[number, : batch.shots], masks)
+                name = trainer.datamodule.class_names[batch.episodes[number].class_id]  # type: ignore[attr-defined]
+                picture = episode_picture(batch.images[number], batch.masks[number], masks, name)
                 _save(picture, self.folder / "overlays" / f"{index:05d}.png")
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -15,11 +15,16 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.trainer.states import TrainerFn
 
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.files import PARTIAL, write_text
+from sansa_lightning.messages import one_line
 from sansa_lightning.metrics import FewShotScores
 from sansa_lightning.module import FewShotModule
+from sansa_lightning.pretraining.datamodule import TrackingDataModule
+from sansa_lightning.pretraining.jaccard import TrackingScore
+from sansa_lightning.pretraining.tracker import TrackerModule
 from sansa_lightning.strategies.base import trained_parameters
 
 PACKAGES = (
@@ -53,12 +58,12 @@ class RunRecord(SaveConfigCallback):
         self.already_saved = True
         self.started = time.time()
         self.folder = Path(trainer.default_root_dir)
-        self.suffix = "" if stage == "fit" else f"_{stage}"
+        self.suffix = "" if stage == "fit" else f"_{TrainerFn(stage).value}"
         for leftover in self.folder.glob(f"**/.*{PARTIAL}"):  # of a run that was killed while it wrote
             leftover.unlink(missing_ok=True)
-        text = self.parser.dump(self.config, skip_none=False)
+        text = self.parser.dump(self.config, skip_unset=False)
         write_text(self.folder / f"config{self.suffix}.yaml", text)
-        self.nested = json.loads(self.parser.dump(self.config, skip_none=False, format="json"))
+        self.nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.experiment.config.update(self.nested, allow_val_change=True)
@@ -70,7 +75,7 @@ class RunRecord(SaveConfigCallback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Say that it failed, and why."""
         if self.already_saved:
-            self.write(trainer, "failed", error=f"{type(exception).__name__}: {exception}".splitlines()[0])
+            self.write(trainer, "failed", error=f"{type(exception).__name__}: {one_line(exception)}")
 
     def write(self, trainer: Trainer, status: str, **more: Any) -> None:
         """Write ``result.json``; called by the CLI with "finished" when everything is over."""
@@ -79,6 +84,15 @@ class RunRecord(SaveConfigCallback):
         result = {"status": status, **facts(trainer), "seconds": round(time.time() - self.started, 1), **more}
         result["config"] = self.nested
         write_text(self.folder / f"result{self.suffix}.json", json.dumps(result, indent=2) + "\n")
+
+
+def attempt_folder(folder: Path, subcommand: str) -> Path:
+    """The next of ``<folder>/<subcommand>-1``, ``-2``, ...: one for each start of a run.
+
+    Lightning's CSVLogger begins its file anew at each start, and a run that was killed and goes on must not lose its
+    first part. Rows of the same step in two attempts are equal, since a resumed run repeats the interrupted one.
+    """
+    return folder / f"{subcommand}-{1 + len(list(folder.glob(f'{subcommand}-*')))}"
 
 
 def facts(trainer: Trainer) -> dict[str, Any]:
@@ -93,18 +107,22 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "steps": trainer.global_step,
         "processes": trainer.world_size,
     }
-    if isinstance(module, FewShotModule) and module.base is not None:
+    if isinstance(module, FewShotModule | TrackerModule) and module.base is not None:
         found |= module.header()
         found["trained_parameters"] = sum(parameter.numel() for parameter in trained_parameters(module).values())
         found["metrics"] = {stage: scores_as_plain(scores) for stage, scores in module.scores.items()}
     if isinstance(data, EpisodeDataModule):
         found["seed"] = data.seed
         found["episodes"] = data.manifest_hashes
+    if isinstance(data, TrackingDataModule):
+        found["seed"] = data.seed
     return found
 
 
-def scores_as_plain(scores: FewShotScores) -> dict[str, Any]:
+def scores_as_plain(scores: FewShotScores | TrackingScore) -> dict[str, Any]:
     """Scores in [0, 1] as JSON writes them."""
+    if isinstance(scores, TrackingScore):
+        return scores._asdict()
     return {
         "miou": scores.miou,
         "fb_iou": scores.fb_iou,

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sansa_lightning.metrics import FewShotScores
+from sansa_lightning.pretraining.jaccard import TrackingScore
+
+
+def score_table(stage: str, scores: FewShotScores | TrackingScore) -> str:
+    """What a run scored: a table with a row for each class, or the tracking score of a run without classes."""
+    if isinstance(scores, TrackingScore):
+        return f"{stage}: tracking J {100 * scores.j:.1f} over {scores.frames} frames"
+    return per_class_table({stage: scores})
 
 
 def per_class_table(runs: Mapping[str, FewShotScores]) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fakes.coco import FakeCoco, write_coco
+from launches import call, tiny, write_yaml
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -14,4 +17,24 @@ def shared() -> Path:
     folder = Path(os.environ.get("SANSA_SHARED", Path(__file__).parents[2] / "shared"))
     if not folder.is_dir():
         pytest.skip(f"needs the shared data folder: set SANSA_SHARED (looked at {folder})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def coco(tmp_path_factory: pytest.TempPathFactory) -> FakeCoco:
+    """A fake COCO that no test changes."""
+    return write_coco(tmp_path_factory.mktemp("coco"))
+
+
+@pytest.fixture(scope="session")
+def tiny_yaml(coco: FakeCoco, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration of the smallest run there is, see ``launches.tiny``."""
+    return write_yaml(tmp_path_factory.mktemp("config") / "tiny.yaml", tiny(coco.root))
+
+
+@pytest.fixture(scope="session")
+def fitted(tiny_yaml: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished ``fit``, which no test changes."""
+    folder = tmp_path_factory.mktemp("fitted") / "run"
+    call("fit", "--config", tiny_yaml, "--run_dir", folder)
     return folder

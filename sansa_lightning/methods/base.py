@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
 from torch import nn
 
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.sam2.propagate import Masks
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.sam2.types import SAM2Base
 
 
 class Method(nn.Module, ABC):

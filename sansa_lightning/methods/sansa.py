@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.methods.base import Method
 from sansa_lightning.sam2.memory import KShotMemory
 from sansa_lightning.sam2.propagate import Masks, Propagation
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.sam2.types import SAM2Base
 
 
 class Sansa(Method):

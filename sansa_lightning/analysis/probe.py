@@ -1,0 +1,154 @@
+"""The linear probe: what a linear classifier can read from frozen features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.images import to_frame
+from sansa_lightning.sam2.types import SAM2Base
+
+PURE = 0.9
+"""Least share of a cell that an object fills for the cell to count as its surface."""
+
+MOST_OBJECTS = 8
+"""No image of the benchmark shows more."""
+
+DECAY = 1e-3
+"""L2 penalty of the classifier on standardised features."""
+
+
+class Cells(NamedTuple):
+    """Cells of feature maps that lie on one object.
+
+    Attributes:
+        features: float32 [n, C].
+        classes: int64 [n], class of the object.
+        objects: int64 [n], a number for each object of each image.
+    """
+
+    features: Tensor
+    classes: Tensor
+    objects: Tensor
+
+    def of(self, classes: Sequence[ClassId]) -> Cells:
+        """The cells on objects of some classes."""
+        kept = torch.isin(self.classes, torch.tensor(classes))
+        return Cells(*(part[kept] for part in self))
+
+
+class ProbeScore(NamedTuple):
+    """What a probe reads.
+
+    Attributes:
+        cells: share of test cells whose class is named rightly, in [0, 1].
+        objects: the same for whole objects, by the sum of their cells' log-probabilities.
+        chance: 1 / classes.
+        counts: test cells and test objects.
+    """
+
+    cells: float
+    objects: float
+    chance: float
+    counts: tuple[int, int]
+
+
+@torch.no_grad()
+def pattern_cells(sam: SAM2Base, source: Patterns, keys: Sequence[ImageKey], stage: int = 2, chunk: int = 25) -> Cells:
+    """Features of a stage of the trunk on the objects of the pattern benchmark's images.
+
+    Args:
+        sam: the base, with or without a strategy.
+        source: whose images.
+        keys: which images.
+        stage: 0 (fine) to 3 (coarse).
+        chunk: images that go through the encoder at a time.
+    """
+    parts = [_cells(sam, source, keys[first : first + chunk], stage, first) for first in range(0, len(keys), chunk)]
+    return _joined(parts)
+
+
+def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
+    """Fit a linear classifier on ``train`` and score it on ``test``; draws nothing.
+
+    Args:
+        train: cells of every class that ``test`` has.
+        test: cells of other images.
+        steps: most iterations of L-BFGS.
+
+    Raises:
+        ValueError: there is nothing to test, or a class that was not trained.
+    """
+    names, labels = train.classes.unique(return_inverse=True)
+    if not len(test.classes) or not bool(torch.isin(test.classes, names).all()):
+        msg = f"linear_probe: expected test cells of the {len(names)} trained classes, but got {test.classes.unique()}"
+        raise ValueError(msg)
+    mean, spread = train.features.mean(0), train.features.std(0) + 1e-6
+    weights = _fit((train.features - mean) / spread, labels, len(names), steps)
+    scores = _said((test.features - mean) / spread, weights).log_softmax(1)
+    truth = torch.searchsorted(names, test.classes)
+    objects, member = test.objects.unique(return_inverse=True)
+    summed = torch.zeros(len(objects), len(names)).index_add(0, member, scores)
+    object_truth = torch.zeros(len(objects), dtype=torch.int64).scatter(0, member, truth)
+    return ProbeScore(
+        cells=float((scores.argmax(1) == truth).double().mean()),
+        objects=float((summed.argmax(1) == object_truth).double().mean()),
+        chance=1 / len(names),
+        counts=(len(truth), len(objects)),
+    )
+
+
+def _cells(sam: SAM2Base, source: Patterns, keys: Sequence[ImageKey], stage: int, number: int) -> Cells:
+    """Of a chunk of images that begins with image ``number``."""
+    shown = [source.objects(key) for key in keys]
+    pictures = [source.load(key, classes[0])[0] for key, (_, classes) in zip(keys, shown, strict=True)]
+    frames = torch.stack([to_frame(picture, sam.image_size) for picture in pictures])
+    maps = sam.image_encoder.trunk(frames)[stage].movedim(1, -1)
+    parts = []
+    for image, (features, (instances, classes)) in enumerate(zip(maps, shown, strict=True), number):
+        owners = pure_owners(torch.from_numpy(instances), len(features))
+        owner = owners[owners >= 0]
+        parts.append(Cells(features[owners >= 0], torch.tensor(classes)[owner], image * MOST_OBJECTS + owner))
+    return _joined(parts)
+
+
+def pure_owners(instances: Tensor, grid: int) -> Tensor:
+    """The object that fills a cell, 0 for the first, or -1 where none fills ``PURE`` of it: int64 [grid, grid].
+
+    Args:
+        instances: uint8 [H, W], 0 background, k + 1 the k-th object; H and W are multiples of ``grid``.
+        grid: side of the feature map.
+    """
+    shares = F.one_hot(instances.long(), MOST_OBJECTS + 1)[..., 1:].float().movedim(-1, 0)
+    share, owner = F.adaptive_avg_pool2d(shares, grid).max(0)
+    return owner.where(share >= PURE, -1)
+
+
+def _joined(parts: Sequence[Cells]) -> Cells:
+    return Cells(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+def _fit(features: Tensor, labels: Tensor, classes: int, steps: int) -> Tensor:
+    """Weights and biases [C + 1, classes] of multinomial logistic regression."""
+    weights = torch.zeros(features.shape[1] + 1, classes, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=steps, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(_said(features, weights), labels) + DECAY * weights[:-1].square().sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)
+    return weights.detach()
+
+
+def _said(features: Tensor, weights: Tensor) -> Tensor:
+    return features @ weights[:-1] + weights[-1]

@@ -1,0 +1,107 @@
+"""Are there semantics in a nano? Linear probe and controls on the pattern benchmark, as one JSON object.
+
+``python -m sansa_lightning.analysis.semantics --weights FILE [--adapter CHECKPOINT] --fold 0``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from sansa_lightning.analysis.controls import Controls, pattern_controls
+from sansa_lightning.analysis.probe import linear_probe, pattern_cells
+from sansa_lightning.data.dataset import ClipDataset
+from sansa_lightning.data.patterns.families import FOLDS, NAMES
+from sansa_lightning.data.prompts import MaskPrompt
+from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.sam2.types import SAM2Base
+
+CLASSES = range(len(NAMES))
+
+
+def probes(sam: SAM2Base, source: Patterns, fold: int, images: int) -> dict[str, Any]:
+    """Linear probes of stage 2: of all classes, and of the unseen classes of a fold.
+
+    The classifier is trained on train images and tested on val images, whose tiles are others.
+
+    Args:
+        sam: the base, with or without a strategy.
+        source: the benchmark.
+        fold: whose classes are unseen.
+        images: images of each class to train on; half as many to test on.
+    """
+    train = pattern_cells(sam, source, [key for c in CLASSES for key in source.images(c, "train")[:images]])
+    test = pattern_cells(sam, source, [key for c in CLASSES for key in source.images(c, "val")[: images // 2]])
+    unseen = [c for c in CLASSES if c % FOLDS == fold]
+    return {
+        "all_classes": linear_probe(train, test)._asdict(),
+        "unseen_classes": linear_probe(train.of(unseen), test.of(unseen))._asdict(),
+    }
+
+
+def unseen_controls(sam: SAM2Base, source: Patterns, fold: int, episodes: int, seed: int) -> Controls:
+    """Controls on episodes of one reference and one target of a fold's unseen classes.
+
+    Args:
+        sam: the base, with or without a strategy.
+        source: the benchmark.
+        fold: 0 to 3.
+        episodes: how many.
+        seed: of the episodes; those of ``test`` with ``data.test_seed`` of this value.
+    """
+    (pool,) = Strict(fold).pools(source, "test")
+    clips = ClipDataset(
+        RandomEpisodes([pool], 1, 1, seed, episodes), {source.name: source}, sam.image_size, MaskPrompt()
+    )
+    propagation = Propagation()
+    return pattern_controls(
+        lambda batch: propagation(sam, batch.images, batch.prompts, propagate_targets=False).logits[:, batch.shots :],
+        clips,
+        pool,
+    )
+
+
+def percent(controls: Controls) -> dict[str, float]:
+    """Controls in percent, one decimal."""
+    shares = {
+        "right": controls.right.miou,
+        "wrong": controls.wrong.miou,
+        "margin": controls.margin,
+        "segment_everything": controls.everything.miou,
+        "choice": controls.choice,
+        "choice_chance": controls.chance,
+    }
+    return {name: round(100 * share, 1) for name, share in shares.items()}
+
+
+def main() -> None:
+    """Print the scores of the base that the command line names."""
+    from sansa_lightning.checkpoints import attach_from
+    from sansa_lightning.sam2.zoo import Base
+
+    parser = argparse.ArgumentParser(description="Linear probe and controls of a nano on the pattern benchmark.")
+    parser.add_argument("--weights", default="official", help='a file, "official", or "none" for random weights')
+    parser.add_argument("--adapter", type=Path, help="checkpoint of a run on that base")
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--episodes", type=int, default=320)
+    parser.add_argument("--seed", type=int, default=0, help="of the episodes")
+    parser.add_argument("--probe_images", type=int, default=0, help="images of each class for the probe; 0 for none")
+    given = parser.parse_args()
+    sam = Base("nano", weights=None if given.weights == "none" else given.weights).build()
+    if given.adapter:
+        attach_from(given.adapter, sam)
+    source = Patterns(size=sam.image_size)
+    found: dict[str, Any] = {"fold": given.fold, "episodes": given.episodes, "seed": given.seed}
+    found["controls"] = percent(unseen_controls(sam, source, given.fold, given.episodes, given.seed))
+    if given.probe_images:
+        found["probe"] = probes(sam, source, given.fold, given.probe_images)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

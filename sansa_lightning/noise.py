@@ -1,0 +1,46 @@
+"""What libraries print that does not concern a run here: exactly these lines, each with its reason."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+WARNINGS = (
+    # Lightning's copy of a torch function meets a newer torch:
+    # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    # What is frozen is in eval on purpose, see Strategy.train.
+    r"Found \d+ module\(s\) in eval mode at the start of training",
+    # PredictionWriter asks the datamodule, which knows the places also of several processes.
+    r"Couldn't infer the batch indices fetched from your dataloader",
+)
+"""Beginnings of warnings, as regular expressions."""
+
+HINTS = (
+    # Advertisements of services.
+    "💡 Tip: For seamless cloud",
+)
+"""Beginnings of log lines."""
+
+TALKER = "lightning.pytorch.utilities.rank_zero"
+"""The logger that writes them."""
+
+
+def _worth_reading(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(HINTS)
+
+
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Leave out ``WARNINGS`` and ``HINTS`` while the block runs, and nothing else."""
+    log = logging.getLogger(TALKER)
+    with warnings.catch_warnings():
+        for beginning in WARNINGS:
+            warnings.filterwarnings("ignore", message=beginning)
+        log.addFilter(_worth_reading)
+        try:
+            yield
+        finally:
+            log.removeFilter(_worth_reading)

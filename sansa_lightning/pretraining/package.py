@@ -1,0 +1,64 @@
+"""Put the weights of a finished run into the package, with their card.
+
+``python -m sansa_lightning.pretraining.package RUN_FOLDER [--scores MORE.json]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sansa_lightning.files import replacing, sha256_of, write_text
+from sansa_lightning.pretraining.tracker import WEIGHTS
+from sansa_lightning.sam2.packaged import ASSETS
+
+LARGEST = 8_000_000
+"""Most bytes of a packaged file."""
+
+
+def package(run: Path, scores: dict[str, Any], folder: Path = ASSETS) -> None:
+    """Copy weights, and write their card from what the run says of itself.
+
+    Args:
+        run: folder of a run of the tracker recipe.
+        scores: what else was measured, beside the tracking score of the run.
+        folder: where to.
+
+    Raises:
+        FileNotFoundError: the folder is not of such a run.
+        ValueError: the run is not finished, or the file is too large.
+    """
+    weights, result = run / WEIGHTS, run / "result.json"
+    for path in (weights, result):
+        if not path.is_file():
+            msg = f"package: {path} is not there; expected the folder of a finished run of the tracker recipe"
+            raise FileNotFoundError(msg)
+    said = json.loads(result.read_text(encoding="utf-8"))
+    if said["status"] != "finished" or weights.stat().st_size > LARGEST:
+        msg = (
+            f"package: expected a finished run and at most {LARGEST} bytes, but {run} is {said['status']} and "
+            f"{weights.name} has {weights.stat().st_size}"
+        )
+        raise ValueError(msg)
+    card = {
+        "sha256": sha256_of(weights),
+        "recipe": {key: said["config"][key] for key in ("recipe", "seed_everything", "model", "data")}
+        | {"gradient_clip_val": said["config"]["trainer"]["gradient_clip_val"]},
+        "scores": {"tracking": said["metrics"]["test"], **scores},
+        **{key: said[key] for key in ("seed", "steps", "seconds", "time", "machine", "versions", "commit")},
+    }
+    name = weights.stem
+    with replacing(folder / weights.name) as partial:
+        shutil.copyfile(weights, partial)
+    write_text(folder / f"{name}.json", json.dumps(card, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Put the weights of a finished run into the package.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--scores", type=Path, help="JSON object of further scores for the card")
+    given = parser.parse_args()
+    package(given.run, json.loads(given.scores.read_text()) if given.scores else {})

@@ -1,0 +1,227 @@
+"""The LightningModule that pretrains nano: first content, then tracking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from sansa_lightning.checkpoints import HEADER
+from sansa_lightning.clip import ClipBatch
+from sansa_lightning.data.patterns.tracking import TrackingBatch
+from sansa_lightning.pretraining.export import write_weights
+from sansa_lightning.pretraining.initialisation import initialise
+from sansa_lightning.pretraining.jaccard import TrackingJ, TrackingScore
+from sansa_lightning.pretraining.objective import ContentObjective, TrackingObjective
+from sansa_lightning.pretraining.watch import Watch
+from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.sam2.zoo import Base
+
+STAGE = 2
+"""Stage of the trunk on which content is learnt: the one of the matching grid."""
+
+WATCH = "watch_low"
+"""Key of a checkpoint: how many checks in a row were low."""
+
+WEIGHTS = "nano.safetensors"
+"""Name of the exported weights in the run folder."""
+
+
+class TrackerModule(LightningModule):
+    """Trains all of a base as a promptable tracker, on clips without classes.
+
+    The first ``content_steps`` steps train the trunk to know the content of each cell; the rest trains everything to
+    follow the prompted object, each target's prediction being memory for the next, and keeps the content objective at
+    ``content_weight``: without it a tracker reaches the same J with features that know nothing (issue B). Both phases
+    have a warm-up and a cosine of their own. The base stays in eval mode: its only random part is the dropout of memory
+    attention, and without it a resumed run equals an uninterrupted one.
+
+    Args:
+        base: what to train; one without weights is initialised for training from nothing, see ``initialisation``.
+        content_steps: steps of the first phase, 0 for none.
+        content_rate: highest learning rate of the first phase.
+        tracker_rate: highest learning rate of the second; at 1e-3 the trunk explodes (issue B).
+        warmup: steps in which the rate of a phase rises.
+        content_weight: of the content objective in the second phase.
+        weight_decay: AdamW's.
+        watch_every: see :class:`Watch`, like the next two.
+        least_spread: smallest spread of the decoder's features in a healthy run.
+        patience: checks below it that end the run.
+    """
+
+    def __init__(
+        self,
+        base: Base = Base("nano", weights=None),  # noqa: B008  frozen dataclass
+        content_steps: int = 400,
+        content_rate: float = 2e-3,
+        tracker_rate: float = 4e-4,
+        warmup: int = 40,
+        content_weight: float = 0.5,
+        weight_decay: float = 0.02,
+        watch_every: int = 20,
+        least_spread: float = 0.05,
+        patience: int = 3,
+    ) -> None:
+        super().__init__()
+        if min(content_steps, warmup, content_weight, weight_decay) < 0 or min(content_rate, tracker_rate) <= 0:
+            msg = (
+                f"TrackerModule: expected content_steps, warmup, content_weight, weight_decay >= 0 and rates > 0, but "
+                f"got {content_steps}, {warmup}, {content_weight}, {weight_decay} and {content_rate}, {tracker_rate}"
+            )
+            raise ValueError(msg)
+        self.base_recipe = base
+        self.content_steps = content_steps
+        self.content_rate = content_rate
+        self.tracker_rate = tracker_rate
+        self.warmup = warmup
+        self.content_weight = content_weight
+        self.weight_decay = weight_decay
+        self.watch = Watch(watch_every, least_spread, patience)
+        self.propagation = Propagation()
+        self.tracking = TrackingObjective()
+        self.metric = TrackingJ()
+        self.base: Any = None
+        self.scores: dict[str, TrackingScore] = {}
+
+    def configure_model(self) -> None:
+        """Build the base and the head of the content objective, once."""
+        if self.base is not None:
+            return
+        self.base = self.base_recipe.build()
+        if self.base_recipe.weights is None:
+            initialise(self.base, self.base_recipe.seed)
+        channels = self.base.image_encoder.trunk.channel_list[::-1][STAGE]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.base_recipe.seed)
+            self.content = ContentObjective(channels, self.trainer.datamodule.tiles)  # type: ignore[attr-defined]
+
+    def train(self, mode: bool = True) -> TrackerModule:
+        """Train mode for the heads; the base stays in eval."""
+        super().train(mode)
+        if self.base is not None:
+            self.base.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        """Start the watch."""
+        self.watch.listen(self.base)
+
+    def on_train_batch_start(self, batch: TrackingBatch, batch_idx: int) -> None:
+        """Forget the last step."""
+        self.watch.forget()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Log the vital signs, before gradients are clipped; a run that has collapsed ends here."""
+        signs = self.watch.check(self.base, self.global_step)
+        self.log_dict({f"watch/{name}": sign for name, sign in signs.items()})
+
+    def training_step(self, batch: TrackingBatch, batch_idx: int) -> Tensor:
+        """A step of the phase that it is time for."""
+        if self.global_step < self.content_steps:
+            features = self.base.image_encoder.trunk(batch.images.flatten(0, 1))[STAGE]
+            return self._content_loss(features, batch, tile_weight=1.0)
+        with recorded(self.base.image_encoder.trunk) as outputs:
+            logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
+        loss = self.tracking(logits, batch)
+        size = len(batch.episodes)
+        self.log_dict({f"train/{name}": value for name, value in loss.terms.items()}, batch_size=size)
+        content = self._content_loss(outputs[0][STAGE], batch, tile_weight=0.5)
+        total: Tensor = loss.total + self.content_weight * content
+        self.log("train/loss", total, prog_bar=True, batch_size=size)
+        return total
+
+    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """Track from the first frame, each prediction being memory for the next."""
+        self._count(batch)
+
+    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """As in validation."""
+        self._count(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log J."""
+        self._conclude("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log J."""
+        self._conclude("test")
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW over everything; what a phase gives no gradient stays as it is."""
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=self.tracker_rate, betas=(0.9, 0.98), weight_decay=self.weight_decay
+        )
+        rate = self.rate(int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step) / self.tracker_rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def rate(self, steps: int) -> Callable[[int], float]:
+        """The learning rate of each step of a run of ``steps``: in both phases it rises, then falls to 2 %."""
+        first, second = min(self.content_steps, steps), max(steps - self.content_steps, 0)
+
+        def at(step: int) -> float:
+            inside = step < self.content_steps
+            top, done, length = (
+                (self.content_rate, step, first) if inside else (self.tracker_rate, step - first, second)
+            )
+            rising = min(1.0, (done + 1) / (self.warmup + 1))
+            falling = 0.5 * (1 + math.cos(math.pi * min(1.0, done / max(length, 1))))
+            return top * rising * (0.02 + 0.98 * falling)
+
+        return at
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say what the tensors mean, and how the run has been."""
+        checkpoint[HEADER] = self.header()
+        checkpoint[WATCH] = self.watch.low
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Go on watching; the tensors are Lightning's, strictly."""
+        self.watch.low = checkpoint[WATCH]
+
+    def on_train_end(self) -> None:
+        """Stop the watch, and write the base's weights into the run folder."""
+        self.watch.release()
+        if self.trainer.is_global_zero:
+            write_weights(self.base, Path(self.trainer.default_root_dir) / WEIGHTS)
+
+    def header(self) -> dict[str, Any]:
+        """What a checkpoint says of itself: how it was trained, and which base."""
+        return {"strategy": {"class": type(self).__name__}, "base": {"name": self.base_recipe.name}}
+
+    def _content_loss(self, features: Tensor, batch: TrackingBatch, tile_weight: float) -> Tensor:
+        found = self.content(features, batch.images.flatten(0, 1), batch.tokens.flatten(0, 1))
+        values = {f"train/{name}": value.detach() for name, value in found._asdict().items()}
+        self.log_dict(values, batch_size=len(batch.episodes))
+        total: Tensor = tile_weight * found.tile + found.texture
+        return total
+
+    def _count(self, batch: ClipBatch) -> None:
+        logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
+        self.metric.update(logits[:, batch.shots :] > 0, batch.masks[:, batch.shots :], batch.scored)
+
+    def _conclude(self, stage: str) -> None:
+        score = self.metric.compute()
+        self.metric.reset()
+        if self.trainer.sanity_checking:
+            return
+        self.scores[stage] = score
+        self.log(f"{stage}/tracking_j", score.j, prog_bar=True, sync_dist=True)  # equal everywhere already
+
+
+@contextmanager
+def recorded(module: nn.Module) -> Iterator[list[Any]]:
+    """The outputs of a module, in the order of its calls."""
+    outputs: list[Any] = []
+    handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    try:
+        yield outputs
+    finally:
+        handle.remove()

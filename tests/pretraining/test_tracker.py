@@ -1,0 +1,124 @@
+"""The module: its two phases, its schedule, and a run that is watched, resumed and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from sansa_lightning.pretraining.datamodule import TrackingDataModule
+from sansa_lightning.pretraining.jaccard import TrackingJ
+from sansa_lightning.pretraining.tracker import TrackerModule
+from sansa_lightning.pretraining.watch import CollapsedError
+from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.sam2.zoo import Base
+
+STEPS = 3
+
+
+def data() -> TrackingDataModule:
+    return TrackingDataModule(2, 2, train_length=2 * STEPS, val_clips=2, test_clips=2, batch_size=2, tiles=8)
+
+
+def trainer(folder: Path, steps: int, **more: Any) -> Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
+    options = {"accelerator": "cpu", "max_steps": steps, "max_epochs": -1, "limit_val_batches": 0, **quiet, **more}
+    options.setdefault("enable_checkpointing", False)
+    return Trainer(default_root_dir=folder, use_distributed_sampler=False, **options)
+
+
+def trained(folder: Path, steps: int = STEPS, **settings: Any) -> TrackerModule:
+    module = TrackerModule(**{"content_steps": 1, "warmup": 0, **settings})
+    trainer(folder, steps).fit(module, data())
+    return module
+
+
+class Silenced(TrackerModule):
+    """Its decoder's post-norm transformer gives the same everywhere."""
+
+    def configure_model(self) -> None:
+        super().configure_model()
+        torch.nn.init.zeros_(self.base.sam_mask_decoder.transformer.layers[-1].norm4.weight)
+        self.base.sam_mask_decoder.transformer.layers[-1].norm4.requires_grad_(False)
+
+
+def test_the_first_phase_trains_the_trunk_alone(tmp_path):
+    before = trained(tmp_path, steps=1, content_rate=1e-12, weight_decay=0.0)
+    after = trained(tmp_path, steps=1, content_steps=5)
+    changed = {
+        name.split(".")[0] + "." + name.split(".")[1]
+        for name, value in after.base.state_dict().items()
+        if (value - before.base.state_dict()[name]).abs().max() > 1e-6
+    }
+    assert changed == {"image_encoder.trunk"}
+
+
+def test_the_second_phase_trains_everything_that_a_mask_prompt_uses(tmp_path):
+    before = trained(tmp_path, steps=1, content_steps=0, tracker_rate=1e-12, weight_decay=0.0)
+    after = trained(tmp_path, steps=1, content_steps=0)
+    for part in ("image_encoder.trunk", "image_encoder.neck", "memory_attention", "memory_encoder", "sam_mask_decoder"):
+        own = {name: value for name, value in after.base.state_dict().items() if name.startswith(part)}
+        assert any((value - before.base.state_dict()[name]).abs().max() > 1e-6 for name, value in own.items()), part
+
+
+def test_each_phase_warms_up_and_falls():
+    module = TrackerModule(content_steps=100, content_rate=2e-3, tracker_rate=4e-4, warmup=9)
+    rates = [module.rate(300)(step) for step in range(300)]
+    assert rates[0] == pytest.approx(2e-4)
+    assert max(rates[:100]) == rates[9] == pytest.approx(2e-3, rel=0.03)
+    assert rates[99] < 0.03 * 2e-3
+    assert rates[100] == pytest.approx(4e-5)
+    assert max(rates[100:]) == rates[109] == pytest.approx(4e-4, rel=0.01)
+    assert rates[299] < 0.03 * 4e-4
+
+
+def test_the_end_of_a_run_is_a_file_of_weights(tmp_path):
+    module = trained(tmp_path)
+    built = Base("nano", weights=tmp_path / "nano.safetensors").build()
+    for name, tensor in module.base.state_dict().items():
+        assert torch.equal(built.state_dict()[name], tensor.half().float()), name
+
+
+def test_a_run_that_collapses_ends_with_one_line(tmp_path):
+    module = Silenced(content_steps=0, watch_every=1, patience=2)
+    with pytest.raises(CollapsedError, match=r"training collapsed by step 1: the decoder's features are the same"):
+        trainer(tmp_path, 9).fit(module, data())
+    assert not (tmp_path / "nano.safetensors").exists()
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    whole = trained(tmp_path / "whole", steps=4, content_steps=2)
+    keep = ModelCheckpoint(tmp_path / "part", every_n_train_steps=1, save_top_k=-1, filename="{step}")
+    first = TrackerModule(content_steps=2, warmup=0)
+    first.watch.low = 2
+    # The schedule spans the steps of the whole run, so it is that run which is broken off.
+    stopped = trainer(tmp_path / "part", 4, callbacks=[keep], enable_checkpointing=True)
+    stopped.fit(first, data())
+    resumed = TrackerModule(content_steps=2, warmup=0)
+    trainer(tmp_path / "rest", 4).fit(resumed, data(), ckpt_path=tmp_path / "part" / "step=2.ckpt", weights_only=True)
+    assert resumed.watch.low == 2
+    for name, tensor in whole.base.state_dict().items():
+        assert torch.equal(resumed.base.state_dict()[name], tensor), name
+
+
+def test_j_is_that_of_propagation_over_the_held_out_clips(tmp_path):
+    module = TrackerModule()
+    found = trainer(tmp_path, 1).test(module, data(), verbose=False)
+    batch = next(iter(data().test_dataloader()))
+    with torch.no_grad():
+        logits = Propagation()(module.base, batch.images, batch.prompts, propagate_targets=True).logits
+    metric = TrackingJ()
+    metric.update(logits[:, 1:] > 0, batch.masks[:, 1:])
+    assert module.scores["test"] == metric.compute()
+    assert found == [{"test/tracking_j": pytest.approx(metric.compute().j)}]
+
+
+def test_refuses_rates_and_steps_out_of_range():
+    with pytest.raises(ValueError, match=r"TrackerModule: expected content_steps, .* rates > 0, but got -1, 40, 0\.5"):
+        TrackerModule(content_steps=-1)
+    with pytest.raises(ValueError, match="and rates > 0"):
+        TrackerModule(tracker_rate=0)

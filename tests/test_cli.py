@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+
+from fakes.coco import write_coco
+from launches import assert_equal_weights, call, refusal, result, tiny, write_yaml
+
+
+def printed(capsys: pytest.CaptureFixture[str], *args: object) -> dict:
+    """The configuration that ``--print_config`` shows."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="0"):
+        call(*args, "--print_config")
+    content: dict = yaml.safe_load(capsys.readouterr().out)
+    return content
+
+
+def test_config_of_a_run_gives_the_run_again(fitted, tmp_path):
+    call("fit", "--config", fitted / "config.yaml", "--run_dir", tmp_path / "again")
+    first, again = (yaml.safe_load((folder / "config.yaml").read_text()) for folder in (fitted, tmp_path / "again"))
+    for config, folder in ((first, fitted), (again, tmp_path / "again")):
+        assert config.pop("run_dir") == config["trainer"].pop("default_root_dir") == str(folder)
+    assert first == again
+    assert_equal_weights(fitted, tmp_path / "again")
+    assert result(fitted)["metrics"] == result(tmp_path / "again")["metrics"]
+
+
+def test_print_config_is_accepted_back(capsys, tiny_yaml, tmp_path):
+    shown = printed(capsys, "fit", "--config", tiny_yaml)
+    assert shown["data"]["train_length"] == 8
+    again = printed(capsys, "fit", "--config", write_yaml(tmp_path / "shown.yaml", shown))
+    assert again == shown
+
+
+def test_later_files_and_options_win(capsys, tiny_yaml, tmp_path):
+    frozen = write_yaml(tmp_path / "frozen.yaml", {"model": {"strategy": {"class_path": "Frozen"}}})
+    both = printed(capsys, "fit", "--config", tiny_yaml, "--config", frozen, "--data.protocol.init_args.fold", 1)
+    assert both["model"]["strategy"] == {
+        "class_path": "sansa_lightning.strategies.frozen.Frozen",
+        "init_args": {},
+    }
+    assert both["data"]["protocol"]["init_args"]["fold"] == 1
+    assert both["data"]["protocol"]["init_args"]["folds"] == 4
+    other = printed(capsys, "fit", "--config", frozen, "--config", tiny_yaml)
+    assert other["model"]["strategy"]["class_path"].endswith("AdaptFormer")
+    assert other["model"]["strategy"]["init_args"]["placement"] == [1, 2]
+    before = printed(capsys, "fit", "--data.shots", 5, "--config", tiny_yaml)
+    assert before["data"]["shots"] == 5  # the file does not mention it
+    assert printed(capsys, "fit", "--data.batch_size", 5, "--config", tiny_yaml)["data"]["batch_size"] == 2
+
+
+def test_one_argument_of_a_nested_class_can_be_changed(capsys, tiny_yaml):
+    shown = printed(
+        capsys,
+        *("fit", "--config", tiny_yaml),
+        *("--model.losses.init_args.terms.bce.init_args.weight", 2),
+        *("--model.strategy.factor", 0.5),
+        *("--model.optimizer.lr", 0.5),
+    )
+    terms = shown["model"]["losses"]["init_args"]["terms"]
+    assert (terms["bce"]["init_args"]["weight"], terms["dice"]["init_args"]["weight"]) == (2, 1)
+    assert (
+        shown["model"]["strategy"]["init_args"] | {"factor": 0.5, "placement": [1, 2]}
+        == (shown["model"]["strategy"]["init_args"])
+    )
+    assert shown["model"]["optimizer"]["init_args"]["lr"] == 0.5
+
+
+@pytest.mark.parametrize(("subcommand", "stage"), [("validate", "val"), ("test", "test")])
+def test_a_checkpoint_scores_as_its_run_did(subcommand, stage, fitted, tiny_yaml, tmp_path, capsys):
+    last = fitted / "checkpoints" / "last.ckpt"
+    call(subcommand, "--config", tiny_yaml, "--run_dir", tmp_path, "--ckpt_path", last)
+    found = result(tmp_path, subcommand)
+    assert found["metrics"] == {stage: result(fitted)["metrics"][stage]}
+    assert found["status"] == "finished"
+    assert (tmp_path / f"config_{subcommand}.yaml").is_file()
+    out = capsys.readouterr().out
+    assert f"run folder: {tmp_path}" in out
+    assert out.count("mIoU") == 1
+
+
+def test_testing_shares_the_folder_of_the_run(fitted, tmp_path):
+    folder = shutil.copytree(fitted, tmp_path / "run")
+    call("test", "--config", folder / "config.yaml", "--run_dir", folder, "--ckpt_path", "last")
+    assert result(folder, "test")["metrics"]["test"] == result(folder)["metrics"]["test"]
+    assert (folder / "result.json").read_text() == (fitted / "result.json").read_text()
+    assert (folder / "config.yaml").read_text() == (fitted / "config.yaml").read_text()
+
+
+def test_without_a_checkpoint_the_base_is_tested(tiny_yaml, fitted, tmp_path):
+    call("test", "--config", tiny_yaml, "--run_dir", tmp_path / "adapter")
+    call("test", "--config", tiny_yaml, "--run_dir", tmp_path / "frozen", "--model.strategy", "Frozen")
+    adapter, frozen = (result(tmp_path / name, "test")["metrics"] for name in ("adapter", "frozen"))
+    assert adapter == frozen  # zero-initialised
+    assert frozen["test"] != result(fitted)["metrics"]["test"]
+
+
+def test_protocol_side_values_may_differ_from_the_checkpoint(fitted, tiny_yaml, tmp_path):
+    options = ("--data.shots", 2, "--data.protocol.init_args.fold", 1, "--data.score_at", "original")
+    last = fitted / "checkpoints" / "last.ckpt"
+    call("test", "--config", tiny_yaml, "--run_dir", tmp_path, "--ckpt_path", last, *options)
+    assert [score["name"] for score in result(tmp_path, "test")["metrics"]["test"]["classes"]] == ["bee", "fox"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--model.strategy.init_args.factor", 0.5), ("strategy settings", "'factor': 0.3", "'factor': 0.5")),
+        (("--model.strategy", "Frozen"), ("strategy class is 'AdaptFormer', but here it is 'Frozen'",)),
+        (("--model.base.seed", 1), ("base fingerprint", "use the base that it was trained with")),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(options, words, fitted, tiny_yaml, tmp_path, capsys):
+    last = fitted / "checkpoints" / "last.ckpt"
+    line = refusal(capsys, "test", "--config", tiny_yaml, "--run_dir", tmp_path, "--ckpt_path", last, *options)
+    assert all(word in line for word in words)
+
+
+def test_a_folder_that_holds_a_run_is_refused(fitted, tiny_yaml, capsys, tmp_path):
+    assert "holds a run; add --ckpt_path last" in refusal(capsys, "fit", "--config", tiny_yaml, "--run_dir", fitted)
+    elsewhere = shutil.copytree(fitted / "checkpoints", tmp_path / "checkpoints") / "last.ckpt"
+    line = refusal(capsys, "fit", "--config", tiny_yaml, "--run_dir", fitted, "--ckpt_path", elsewhere)
+    assert "holds a run" in line
+
+
+def test_a_folder_whose_run_failed_at_its_start_can_be_used_again(tiny_yaml, tmp_path, capsys):
+    args = ("fit", "--config", tiny_yaml, "--run_dir", tmp_path, "--trainer.max_steps", 1)
+    refusal(capsys, *args, "--model.base.weights", "nowhere.pt")
+    assert result(tmp_path)["status"] == "failed"
+    call(*args)
+    assert result(tmp_path)["status"] == "finished"
+
+
+def test_frozen_can_be_tested_but_not_fitted(tiny_yaml, tmp_path, capsys):
+    line = refusal(capsys, "fit", "--config", tiny_yaml, "--run_dir", tmp_path, "--model.strategy", "Frozen")
+    assert line == "fit: Frozen trains nothing; use validate or test, or another strategy"
+
+
+MISSPELT = {
+    "run_dr": ({"run_dr": "x"}, ("--run_dr", "x"), "run_dir"),
+    "trainer": ({"trainer": {"max_epoch": 1}}, ("--trainer.max_epoch", 1), "trainer.max_epochs"),
+    "group": ({"modle": {"threshold": 0.4}}, ("--modle.threshold", 0.4), "model.threshold"),
+    "base": ({"model": {"base": {"nam": "nano"}}}, ("--model.base.nam", "nano"), "model.base.name"),
+    "data": ({"data": {"batchsize": 1}}, ("--data.batchsize", 1), "data.batch_size"),
+    "class": ({"model": {"strategy": {"class_path": "AdaptFormr"}}}, ("--model.strategy", "AdaptFormr"), "AdaptFormer"),
+    "loss": (
+        {"model": {"losses": {"class_path": "WeightedSum", "init_args": {"terms": {"pixel": {"class_path": "Focl"}}}}}},
+        ("--model.losses.init_args.terms", '{"pixel": {"class_path": "Focl"}}'),
+        "Focal",
+    ),
+    "optimizer": ({"model": {"optimizer": {"class_path": "AdmW"}}}, ("--model.optimizer", "AdmW"), "AdamW"),
+    "strategy key": (
+        {"model": {"strategy": {"class_path": "AdaptFormer", "init_args": {"placment": [1]}}}},
+        ("--model.strategy.init_args.placment", "[1]"),
+        "placement",
+    ),
+    "source key": (
+        {"data": {"source": {"class_path": "Coco", "init_args": {"rot": "x"}}}},
+        ("--data.source.init_args.rot", "x"),
+        "root",
+    ),
+    "loss key": (
+        {"model": {"losses": {"init_args": {"terms": {"bce": {"class_path": "BCE", "init_args": {"wieght": 2}}}}}}},
+        ("--model.losses.init_args.terms.bce.init_args.wieght", 2),
+        "weight",
+    ),
+}
+"""What is wrong in a file, the same as options, and the nearest right word."""
+
+
+@pytest.mark.parametrize("where", ["file", "options"])
+@pytest.mark.parametrize("case", MISSPELT)
+def test_a_misspelt_key_is_answered_with_the_nearest(case, where, tiny_yaml, tmp_path, capsys):
+    content, options, nearest = MISSPELT[case]
+    added = ("--config", write_yaml(tmp_path / "wrong.yaml", content)) if where == "file" else options
+    line = refusal(capsys, "fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run", *added)
+    assert line.endswith(f"did you mean {nearest}?")
+    assert len(line) < 160
+    assert not (tmp_path / "run").exists()
+
+
+REFUSED = {
+    "type": (("--data.batch_size", "two"), "data.batch_size: expected int, but got two"),
+    "union": (("--trainer.max_epochs", "many"), "trainer.max_epochs: expected int or null, but got many"),
+    "choice": (("--model.schedule", "linear"), "model.schedule: expected one of 'cosine', 'constant', but got linear"),
+    "fold": (("--data.protocol.init_args.fold", 4), "Strict.fold: expected 0 to 3 of at least 2 folds, but got 4 of 4"),
+    "placement": (("--model.strategy.init_args.placement", "[4]"), "expected different stages out of [0, 1, 2, 3]"),
+    "threshold": (("--model.threshold", 1), "FewShotModule.threshold: expected a probability in (0, 1), but got 1.0"),
+    "every": (("--checkpoint_every", 0), "checkpoint_every: expected at least 1 step, but got 0"),
+    "base": (("--model.base.name", "sam2_hiera_huge"), "Base.name: expected one of nano, sam2_hiera_tiny"),
+    "weights": (("--model.base.weights", "nowhere.pt"), "weights of nano: nowhere.pt is not a file"),
+    "root": (("--data.source.init_args.root", "nowhere"), "Coco.root: nowhere is not a folder"),
+    "empty": (("--data.source.init_args.min_area", 1e6), "none of its 2 classes has 2 images in the val split"),
+    "config": (("--config", "nowhere.yaml"), "config: File does not exist"),
+    "last": (("--ckpt_path", "last"), "checkpoints/last.ckpt is not there; give a checkpoint file"),
+    "devices": (("--trainer.devices", 0), "`Trainer(devices='0')` value is not a valid input using cpu accelerator."),
+    "manifest": (("--data.manifest", "nowhere.jsonl"), "manifest nowhere.jsonl is not there"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_one_line_before_any_training(case, tiny_yaml, tmp_path, capsys):
+    options, words = REFUSED[case]
+    assert words in refusal(capsys, "fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run", *options)
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_the_command_needs_a_subcommand_first(capsys, tiny_yaml):
+    assert "subcommand" in refusal(capsys)
+    assert "'fitt' (choose from" in refusal(capsys, "fitt")
+    line = refusal(capsys, "--config", tiny_yaml, "fit")
+    assert line == "options and --config come after the subcommand: fit --config FILE"
+
+
+def test_a_broken_dataset_is_one_line_that_names_the_file(tiny_yaml, tmp_path, capsys):
+    args = ("fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run", "--data.source.init_args.root")
+    fake = write_coco(tmp_path / "coco")
+    images = sorted((fake.root / "val2017").iterdir())
+    whole = images[3].read_bytes()
+    images[3].write_bytes(whole[:300])
+    assert refusal(capsys, *args, fake.root).startswith(f"{images[3]} cannot be decoded as an image")
+    images[3].unlink()
+    assert refusal(capsys, *args, fake.root).startswith(f"{images[3]} is not there")
+    images[3].write_bytes(whole)
+    text = fake.annotations("val").read_text()
+    fake.annotations("val").write_text(text[:500])
+    assert f"{fake.annotations('val')} is not valid JSON (truncated?)" in refusal(capsys, *args, fake.root)
+    fake.annotations("val").unlink()
+    assert refusal(capsys, *args, fake.root).startswith(f"{fake.annotations('val')} is not there")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_breaks_under_way_is_one_line(workers, tiny_yaml, tmp_path, capsys):
+    fake = write_coco(tmp_path / "coco")
+    for path in (fake.root / "train2017").iterdir():
+        path.write_bytes(path.read_bytes()[:300])
+    options = ("--data.source.init_args.root", fake.root, "--data.source.init_args.check_files", "false")
+    args = ("fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run", *options, "--data.num_workers", workers)
+    line = refusal(capsys, *args)
+    assert line.startswith(str(fake.root / "train2017"))
+    assert "cannot be decoded as an image" in line
+    assert result(tmp_path / "run")["status"] == "failed"
+    assert result(tmp_path / "run")["error"] == f"ValueError: {line}"
+
+
+def test_an_episode_that_cannot_be_is_found_before_training(tiny_yaml, tmp_path, capsys):
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text('{"class_id":99,"references":["val/a.jpg"],"source":"coco","targets":["val/b.jpg"]}\n')
+    args = ("fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run", "--data.manifest", manifest)
+    line = refusal(capsys, *args)
+    assert line.startswith(f"manifest {manifest}, line 1: class 99 is not among the 2 test classes")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_files_that_are_no_checkpoints_are_refused(tiny_yaml, fitted, tmp_path, capsys):
+    def refused(name: str) -> str:
+        return refusal(capsys, "test", "--config", tiny_yaml, "--run_dir", tmp_path, "--ckpt_path", tmp_path / name)
+
+    (tmp_path / "text.ckpt").write_bytes(b"hello")
+    assert "text.ckpt cannot be read as a file of tensors" in refused("text.ckpt")
+    whole = (fitted / "checkpoints" / "last.ckpt").read_bytes()
+    (tmp_path / "half.ckpt").write_bytes(whole[: len(whole) // 2])
+    assert "half.ckpt cannot be read as a file of tensors" in refused("half.ckpt")
+    torch.save({"model": {"weight": torch.zeros(2)}}, tmp_path / "other.ckpt")
+    assert "other.ckpt is not a checkpoint of a run" in refused("other.ckpt")
+    content = torch.load(fitted / "checkpoints" / "last.ckpt", weights_only=True)
+    name = next(iter(content["state_dict"]))
+    content["state_dict"][name] = torch.zeros(3)
+    torch.save(content, tmp_path / "shape.ckpt")
+    assert "1 tensors of another size" in refused("shape.ckpt")
+    assert name.removeprefix("base.") in refused("shape.ckpt")
+    assert "nowhere.ckpt is not there" in refused("nowhere.ckpt")
+
+
+def test_weights_of_another_size_are_refused(tiny_yaml, tmp_path, capsys):
+    torch.save({"model": {"image_encoder.trunk.pos_embed": torch.zeros(1, 2, 3)}}, tmp_path / "other.pt")
+    args = ("fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run")
+    line = refusal(capsys, *args, "--model.base.weights", tmp_path / "other.pt")
+    assert line.startswith(f"weights: {tmp_path / 'other.pt'} does not fit this base: missing")
+
+
+def test_debug_variable_gives_the_traceback(tiny_yaml, tmp_path, monkeypatch):
+    monkeypatch.setenv("SANSA_DEBUG", "1")
+    with pytest.raises(ValueError, match=r"Strict\.fold: expected 0 to 3"):
+        call("fit", "--config", tiny_yaml, "--run_dir", tmp_path, "--data.protocol.init_args.fold", 4)
+    with pytest.raises(TypeError, match="Expected a <class 'int'>"):
+        call("fit", "--config", tiny_yaml, "--run_dir", tmp_path, "--data.batch_size", "two")
+
+
+def test_fast_dev_run_builds_everything_and_leaves_nothing(coco, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = write_yaml(tmp_path / "tiny.yaml", tiny(coco.root))
+    call("fit", "--config", config, "--trainer.fast_dev_run", "true")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
+def test_a_run_without_a_name_gets_a_folder_of_its_own(tiny_yaml, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call("test", "--config", tiny_yaml, "--trainer.limit_test_batches", 1)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert result(folder, "test")["status"] == "finished"
+
+
+HEAVY = ("sam2", "hydra", "peft", "wandb", "pycocotools", "matplotlib", "cv2", "scipy", "torchvision", "transformers")
+
+
+def test_help_imports_nothing_heavy_beyond_lightning():
+    # Lightning itself imports some of these, by way of torchmetrics.
+    code = (
+        "import sys, lightning.pytorch as _; before = set(sys.modules); from sansa_lightning.cli import main\n"
+        "try: main(['fit', '--help'])\n"
+        f"except SystemExit: print('LOADED', *(set({HEAVY}) & (set(sys.modules) - before)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=True)
+    assert "--run_dir" in run.stdout
+    assert run.stdout.splitlines()[-1] == "LOADED"

@@ -1,0 +1,127 @@
+"""Every YAML that is shipped is read, and trains a step; data that is not here is replaced by a fake of its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fakes.coco import FakeCoco
+from launches import call, result, tiny, write_yaml
+from sansa_lightning.recipes import FEW_SHOT
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENTS = sorted((ROOT / "experiments").glob("**/*.yaml"))
+ABLATIONS = sorted((ROOT / "ablations").glob("**/*.yaml"))
+SHORT = (
+    *("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--trainer.limit_test_batches", 1),
+    *("--trainer.accelerator", "cpu", "--trainer.devices", 1, "--trainer.precision", "32-true"),
+    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
+    *("--data.size", 96, "--data.batch_size", 1, "--data.eval_batch_size", 1, "--data.num_workers", 0),
+    *("--model.base", '{"name": "nano", "weights": null}'),
+)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *args: object) -> dict:
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="0"):
+        call("fit", *args, "--print_config")
+    content: dict = yaml.safe_load(capsys.readouterr().out)
+    return content
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_there_are_some():
+    assert ROOT / "experiments" / "coco_mini.yaml" in EXPERIMENTS
+    assert ROOT / "ablations" / "released_recipe.yaml" in ABLATIONS
+
+
+def test_defaults_train_a_step(tmp_path):
+    call("fit", "--run_dir", tmp_path, *SHORT)
+    assert result(tmp_path)["steps"] == 1
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=name_of)
+def test_an_experiment_is_read_and_trains_a_step_where_its_data_are(path, capsys, coco, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)  # the paths in it are relative to the checkout
+    config = printed(capsys, "--config", path)
+    if config["recipe"] != FEW_SHOT:
+        pytest.skip(f"read; the tests of {config['recipe']} train it")
+    root = config["data"]["source"]["init_args"].get("root")
+    options = () if root is None or Path(root).exists() else fake_of(config["data"], coco)
+    if root and not Path(root).exists() and not options:
+        pytest.skip(f"read; to train, it needs {root}")
+    call("fit", "--config", path, "--run_dir", tmp_path, *SHORT, *options)
+    assert result(tmp_path)["steps"] == 1
+
+
+def fake_of(data: dict, coco: FakeCoco) -> tuple[object, ...]:
+    """Options that put a fake in the place of a dataset in COCO's own layout, with folds."""
+    source, protocol = data["source"], data["protocol"]
+    if not source["class_path"].endswith(".Coco") or not protocol["class_path"].endswith(".Strict"):
+        return ()
+    place = "--data.source.init_args"
+    return (f"{place}.root", coco.root, f"{place}.train", "train2017", f"{place}.val", "val2017")
+
+
+@pytest.mark.parametrize("path", ABLATIONS, ids=name_of)
+def test_an_ablation_changes_what_it_says_and_nothing_else(path, capsys, tiny_yaml):
+    plain = printed(capsys, "--config", tiny_yaml)
+    changed = printed(capsys, "--config", tiny_yaml, "--config", path)
+    mentioned = yaml.safe_load(path.read_text())
+    for group, values in plain.items():
+        if isinstance(values, dict):
+            kept = [key for key in values if key not in mentioned.get(group, {})]
+            assert {key: values[key] for key in kept} == {key: changed[group][key] for key in kept}
+    for group, values in mentioned.items():
+        for key, value in values.items():
+            assert holds(changed[group][key], value), f"{group}.{key}"
+
+
+def holds(resolved: object, said: object) -> bool:
+    """Whether a resolved value is what a file says: all of its keys, classes by their short names."""
+    if isinstance(said, dict) and isinstance(resolved, dict):
+        return all(key in resolved and holds(resolved[key], value) for key, value in said.items())
+    return resolved == said or str(resolved).endswith(f".{said}")
+
+
+@pytest.mark.parametrize("path", ABLATIONS, ids=name_of)
+def test_an_ablation_gives_the_same_on_top_of_each_experiment(path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    # One experiment of each kind of strategy that experiments have, in whose arguments it could get caught.
+    kinds = {str(yaml.safe_load(file.read_text()).get("model", {}).get("strategy")): file for file in EXPERIMENTS}
+    strategies = [printed(capsys, "--config", file, "--config", path)["model"]["strategy"] for file in kinds.values()]
+    if "strategy" in yaml.safe_load(path.read_text()).get("model", {}):
+        assert all(strategy == strategies[0] for strategy in strategies)
+
+
+def test_the_released_recipe_is_focal_and_dice_clipped_at_a_tenth(capsys, coco, tiny_yaml, tmp_path):
+    recipe = ROOT / "ablations" / "released_recipe.yaml"
+    shown = printed(capsys, "--config", tiny_yaml, "--config", recipe)
+    terms = shown["model"]["losses"]["init_args"]["terms"]
+    assert {name: term["class_path"] for name, term in terms.items()} == {
+        "focal": "sansa_lightning.losses.Focal",
+        "dice": "sansa_lightning.losses.Dice",
+    }
+    assert terms["focal"]["init_args"] == {"alpha": 0.25, "gamma": 2.0, "weight": 1.0}
+    assert shown["trainer"]["gradient_clip_val"] == 0.1
+    assert printed(capsys, "--config", tiny_yaml)["trainer"]["gradient_clip_val"] == 1.0
+    call("fit", "--config", tiny_yaml, "--config", recipe, "--run_dir", tmp_path, *SHORT)
+    head = (tmp_path / "metrics" / "fit-1" / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"train/focal", "train/dice"} < set(head)
+    assert "train/bce" not in head
+
+
+@pytest.mark.slow
+def test_coco_mini_runs_on_real_photographs(shared, tmp_path):
+    config = tiny(shared / "data" / "coco_mini")
+    config["data"] |= {"val_episodes": 4, "test_episodes": 40}
+    call("fit", "--config", write_yaml(tmp_path / "real.yaml", config), "--run_dir", tmp_path / "run")
+    classes = result(tmp_path / "run")["metrics"]["test"]["classes"]
+    assert len(classes) == 19
+    assert all(score["class_id"] % 4 == 0 for score in classes)
+    assert sum(score["targets"] for score in classes) == 40

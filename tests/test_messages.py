@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from jsonargparse import ArgumentParser
+from torch.utils.data import DataLoader, Dataset
+
+from sansa_lightning.messages import check_yaml, one_line, short_error
+from sansa_lightning.strategies import all as strategy_classes
+
+
+@pytest.fixture
+def parser():
+    parser = ArgumentParser()
+    parser.add_argument("--data.batch_size", type=int, default=1)
+    parser.add_argument("--model.strategy.init_args.factor", type=float, default=1)
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            "unrecognized arguments: --data.batchsize 3",
+            "unrecognized arguments: --data.batchsize 3; did you mean data.batch_size?",
+        ),
+        (
+            "Subcommand 'fit' does not accept option 'modle.strategy.class_path'",
+            "Subcommand 'fit' does not accept option 'modle.strategy.class_path'; did you mean model.strategy?",
+        ),
+        ("Option 'placment' is not accepted", "Option 'placment' is not accepted; did you mean placement?"),
+        ("Option 'xyz' is not accepted", "Option 'xyz' is not accepted; see --help"),
+        (
+            'Parser key "model.strategy":\n  - Expected a path but Frosen either not accessible or invalid\n'
+            "  - Expected a dot import path string: Frosen",
+            "model.strategy: no class 'Frosen' fits here; did you mean Frozen?",
+        ),
+        (
+            'Parser key "data.source":\n  Expected a dot import path string: Frozen',
+            "data.source: no class 'Frozen' fits here; it is sansa_lightning.strategies.frozen.Frozen",
+        ),
+        (
+            "Parser key \"data.size\":\n  Expected a <class 'int'>. Got value: big",
+            "data.size: expected int, but got big",
+        ),
+        (
+            'Parser key "trainer.precision":\n  Does not validate against any of the Union subtypes\n'
+            "  Subtypes: [typing.Literal['16', '32'], <class 'NoneType'>]\n  Errors:\n"
+            "    - Expected a typing.Literal['16', '32']\n    - Expected a <class 'NoneType'>\n"
+            "  Given value type: <class 'str'>\n  Given value: 7",
+            "trainer.precision: expected one of '16', '32' or null, but got 7",
+        ),
+        (
+            "the following arguments are required: fit.data.source, fit.data.protocol",
+            "the following arguments are required: data.source, data.protocol",
+        ),
+        (
+            "Option 'data.size' is not accepted before subcommand 'test'",
+            "options and --config come after the subcommand: test --config FILE",
+        ),
+    ],
+)
+def test_what_a_parser_says_becomes_one_line(message, line, parser):
+    assert short_error(message, [parser], [strategy_classes]) == line
+
+
+class Broken(Dataset[int]):
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("a.jpg cannot be\ndecoded"), FileNotFoundError("a.jpg is not there")])
+def test_an_error_in_a_loading_process_is_its_own_line(error):
+    with pytest.raises(type(error), match=r"a\.jpg") as caught:
+        next(iter(DataLoader(Broken(error), num_workers=1, generator=torch.Generator())))
+    assert "Traceback" in str(caught.value)
+    assert one_line(caught.value) == " ".join(str(error).split())
+    assert one_line(error) == " ".join(str(error).split())
+
+
+def test_a_broken_file_is_named_with_the_place(tmp_path):
+    good, bad, other = (tmp_path / f"{name}.yaml" for name in ("good", "bad", "other"))
+    good.write_text("data: {size: 96}\n")
+    bad.write_text("data:\n  size: [1,\n")
+    other.write_text("- 1\n")
+    check_yaml([good, tmp_path / "nowhere.yaml"])
+    with pytest.raises(ValueError, match=r"bad\.yaml, line 3, column 1: not valid YAML"):
+        check_yaml([good, bad])
+    with pytest.raises(ValueError, match=r"other\.yaml: expected a mapping of options at its top, but got a list"):
+        check_yaml([other])
+    bad.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"bad\.yaml.*not valid YAML"):
+        check_yaml([bad])
+
+
+def test_an_empty_file_is_fine(tmp_path):
+    (tmp_path / "empty.yaml").write_text("# nothing\n")
+    check_yaml([tmp_path / "empty.yaml"])
