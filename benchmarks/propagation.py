@@ -2,8 +2,8 @@
 
     python benchmarks/propagation.py [--pairs 3] [--clips 4] [--targets 3] [--base sam2_hiera_tiny] [--recompute]
 
-Each measurement runs in a process of its own (build, a small warm-up, one timed step), the two variants in turn, so that a
-machine whose speed drifts slows down both. Printed are medians over the pairs, the median of the pairwise ratios
+Each measurement runs in a process of its own (build, a small warm-up, one timed step), the two variants in turn, so
+that a machine whose speed drifts slows down both. Printed are medians over the pairs, the median of the pairwise ratios
 batched / loop, and the peak resident memory of a process. The weights are random: time does not depend on them.
 Nothing else should run beside it.
 """
