@@ -13,7 +13,7 @@ OLD := sys.version_info < (3, 11) and "Python >= 3.11 is needed, but $(PYTHON) i
 .PHONY: demo test lint
 
 demo: $(INSTALLED)
-	$(PY) -m sansa_lightning fit
+	$(PY) -m sansa_lightning fit --config experiments/nano/adapt.yaml
 
 test: $(INSTALLED)
 	$(PY) -m pytest --doctest-modules sansa_lightning tests

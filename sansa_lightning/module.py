@@ -53,7 +53,7 @@ class FewShotModule(LightningModule):
 
     def __init__(
         self,
-        base: Base = Base("nano", weights=None),  # noqa: B008  frozen dataclass
+        base: Base = Base("nano"),  # noqa: B008  frozen dataclass
         strategy: Strategy | None = None,
         method: Method | None = None,
         losses: WeightedSum | None = None,

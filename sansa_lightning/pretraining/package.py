@@ -1,6 +1,6 @@
 """Put the weights of a finished run into the package, with their card.
 
-``python -m sansa_lightning.pretraining.package RUN_FOLDER [--scores MORE.json]``
+``python -m sansa_lightning.pretraining.package RUN_FOLDER [--scores MORE.json] [--note TEXT]``
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ LARGEST = 8_000_000
 """Most bytes of a packaged file."""
 
 
-def package(run: Path, scores: dict[str, Any], folder: Path = ASSETS) -> None:
+def package(run: Path, scores: dict[str, Any], note: str = "", folder: Path = ASSETS) -> None:
     """Copy weights, and write their card from what the run says of itself.
 
     Args:
         run: folder of a run of the tracker recipe.
         scores: what else was measured, beside the tracking score of the run.
+        note: what the run does not know of itself.
         folder: where to.
 
     Raises:
@@ -49,6 +50,7 @@ def package(run: Path, scores: dict[str, Any], folder: Path = ASSETS) -> None:
         | {"gradient_clip_val": said["config"]["trainer"]["gradient_clip_val"]},
         "scores": {"tracking": said["metrics"]["test"], **scores},
         **{key: said[key] for key in ("seed", "steps", "seconds", "time", "machine", "versions", "commit")},
+        "note": note,
     }
     name = weights.stem
     with replacing(folder / weights.name) as partial:
@@ -60,5 +62,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Put the weights of a finished run into the package.")
     parser.add_argument("run", type=Path)
     parser.add_argument("--scores", type=Path, help="JSON object of further scores for the card")
+    parser.add_argument("--note", default="", help="what the run does not know of itself")
     given = parser.parse_args()
-    package(given.run, json.loads(given.scores.read_text()) if given.scores else {})
+    package(given.run, json.loads(given.scores.read_text()) if given.scores else {}, given.note)

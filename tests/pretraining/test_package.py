@@ -43,12 +43,12 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_weights_and_card_fit_together(run, tmp_path):
-    package(run, {"probe": 0.25}, tmp_path / "assets")
+    package(run, {"probe": 0.25}, "by hand", tmp_path / "assets")
     assert packaged_weights("nano", tmp_path / "assets").read_bytes() == (run / "nano.safetensors").read_bytes()
     said = card("nano", tmp_path / "assets")
     assert said["scores"] == {"tracking": {"j": 0.5, "frames": 6}, "probe": 0.25}
     assert (said["seed"], said["steps"], said["recipe"]["model"]) == (4, 7, {"content_steps": 3})
-    assert said["recipe"]["gradient_clip_val"] == 3.0
+    assert (said["recipe"]["gradient_clip_val"], said["note"]) == (3.0, "by hand")
 
 
 def test_an_unfinished_run_is_refused(run, tmp_path):
@@ -57,16 +57,16 @@ def test_an_unfinished_run_is_refused(run, tmp_path):
     with pytest.raises(
         ValueError, match=r"package: expected a finished run and at most 8000000 bytes, but .* is failed"
     ):
-        package(run, {}, tmp_path / "assets")
+        package(run, {}, folder=tmp_path / "assets")
     assert not (tmp_path / "assets").exists()
 
 
 def test_a_file_that_is_too_large_is_refused(run, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "LARGEST", 1000)
     with pytest.raises(ValueError, match=r"at most 1000 bytes, but .* is finished and nano\.safetensors has [0-9]+$"):
-        package(run, {}, tmp_path / "assets")
+        package(run, {}, folder=tmp_path / "assets")
 
 
 def test_another_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"package: .*nano\.safetensors is not there; expected the folder of"):
-        package(tmp_path, {}, tmp_path / "assets")
+        package(tmp_path, {}, folder=tmp_path / "assets")
