@@ -55,7 +55,7 @@ def match_content(sam: SAM2Base, generator: torch.Generator) -> None:
 
     Memories begin as an orthonormal projection P of the image features. Queries O P x and keys O m, with O
     orthonormal, give a cross attention of (P x) . m: a place attends to places that look alike. Without this, the
-    plateau before training binds anything to the prompted object is long (issue B).
+    plateau before training binds anything to the prompted object is long, as a feasibility study found.
     """
     encoder = sam.memory_encoder
     project = _orthonormal(sam.mem_dim, sam.hidden_dim, generator)

@@ -39,7 +39,7 @@ class TrackerModule(LightningModule):
 
     The first ``content_steps`` steps train the trunk to know the content of each cell; the rest trains everything to
     follow the prompted object, each target's prediction being memory for the next, and keeps the content objective at
-    ``content_weight``: without it a tracker reaches the same J with features that know nothing (issue B). Both phases
+    ``content_weight``: without it a tracker reaches the same J with features that know nothing (a first study). Both phases
     have a warm-up and a cosine of their own. The base stays in eval mode: its only random part is the dropout of memory
     attention, and without it a resumed run equals an uninterrupted one.
 
@@ -47,7 +47,7 @@ class TrackerModule(LightningModule):
         base: what to train; one without weights is initialised for training from nothing, see ``initialisation``.
         content_steps: steps of the first phase, 0 for none.
         content_rate: highest learning rate of the first phase.
-        tracker_rate: highest learning rate of the second; at 1e-3 the trunk explodes (issue B).
+        tracker_rate: highest learning rate of the second; at 1e-3 the trunk explodes, as a feasibility study found.
         warmup: steps in which the rate of a phase rises.
         content_weight: of the content objective in the second phase.
         weight_decay: AdamW's.
