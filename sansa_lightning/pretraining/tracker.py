@@ -39,7 +39,7 @@ class TrackerModule(LightningModule):
 
     The first ``content_steps`` steps train the trunk to know the content of each cell; the rest trains everything to
     follow the prompted object, each target's prediction being memory for the next, and keeps the content objective at
-    ``content_weight``: without it a tracker reaches the same J with features that know nothing (a first study). Both phases
+    ``content_weight``: without it a tracker reaches the same J with features that know nothing. Both phases
     have a warm-up and a cosine of their own. The base stays in eval mode: its only random part is the dropout of memory
     attention, and without it a resumed run equals an uninterrupted one.
 
