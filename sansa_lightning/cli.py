@@ -19,6 +19,7 @@ from torch import optim
 
 from sansa_lightning import losses
 from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
+from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.data import all as data_classes
 from sansa_lightning.messages import one_line, short_error
 from sansa_lightning.methods import all as method_classes
@@ -187,8 +188,11 @@ def main(args: Sequence[str] | None = None) -> None:
     if "LOCAL_RANK" not in os.environ:
         os.environ.pop(RUN_VARIABLE, None)  # of an earlier call in this process
     ShortErrorParser.of_subcommands.clear()
+    given = sys.argv[1:] if args is None else args
     try:
-        recipe = chosen_recipe(sys.argv[1:] if args is None else args)
+        if given and given[0] in COMMANDS:
+            raise SystemExit(command(given[0])(given[1:]))
+        recipe = chosen_recipe(given)
         with without_noise():
             ProjectCLI(
                 recipe,
