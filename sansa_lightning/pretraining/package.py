@@ -1,6 +1,6 @@
 """Put the weights of a finished run into the package, with their card.
 
-``python -m sansa_lightning.pretraining.package RUN_FOLDER [--scores MORE.json] [--note TEXT]``
+``python -m sansa_lightning.pretraining.package RUN_FOLDER [--start CARD.json] [--scores MORE.json] [--note TEXT]``
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ LARGEST = 8_000_000
 """Most bytes of a packaged file."""
 
 
-def package(run: Path, scores: dict[str, Any], note: str = "", folder: Path = ASSETS) -> None:
+def package(
+    run: Path,
+    scores: dict[str, Any],
+    note: str = "",
+    folder: Path = ASSETS,
+    start: dict[str, Any] | None = None,
+) -> None:
     """Copy weights, and write their card from what the run says of itself.
 
     Args:
@@ -27,6 +33,7 @@ def package(run: Path, scores: dict[str, Any], note: str = "", folder: Path = AS
         scores: what else was measured, beside the tracking score of the run.
         note: what the run does not know of itself.
         folder: where to.
+        start: card of the weights that the run began with; None for random ones.
 
     Raises:
         FileNotFoundError: the folder is not of such a run.
@@ -51,6 +58,7 @@ def package(run: Path, scores: dict[str, Any], note: str = "", folder: Path = AS
         "scores": {"tracking": said["metrics"]["test"], **scores},
         **{key: said[key] for key in ("seed", "steps", "seconds", "time", "machine", "versions", "commit")},
         "note": note,
+        "start": start,
     }
     name = weights.stem
     with replacing(folder / weights.name) as partial:
@@ -61,7 +69,9 @@ def package(run: Path, scores: dict[str, Any], note: str = "", folder: Path = AS
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Put the weights of a finished run into the package.")
     parser.add_argument("run", type=Path)
+    parser.add_argument("--start", type=Path, help="card of the weights that the run began with")
     parser.add_argument("--scores", type=Path, help="JSON object of further scores for the card")
     parser.add_argument("--note", default="", help="what the run does not know of itself")
     given = parser.parse_args()
-    package(given.run, json.loads(given.scores.read_text()) if given.scores else {}, given.note)
+    more, first = (json.loads(path.read_text()) if path else None for path in (given.scores, given.start))
+    package(given.run, more or {}, given.note, start=first)

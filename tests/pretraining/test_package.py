@@ -43,12 +43,12 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_weights_and_card_fit_together(run, tmp_path):
-    package(run, {"probe": 0.25}, "by hand", tmp_path / "assets")
+    package(run, {"probe": 0.25}, "by hand", tmp_path / "assets", start={"steps": 5})
     assert packaged_weights("nano", tmp_path / "assets").read_bytes() == (run / "nano.safetensors").read_bytes()
     said = card("nano", tmp_path / "assets")
     assert said["scores"] == {"tracking": {"j": 0.5, "frames": 6}, "probe": 0.25}
     assert (said["seed"], said["steps"], said["recipe"]["model"]) == (4, 7, {"content_steps": 3})
-    assert (said["recipe"]["gradient_clip_val"], said["note"]) == (3.0, "by hand")
+    assert (said["recipe"]["gradient_clip_val"], said["note"], said["start"]) == (3.0, "by hand", {"steps": 5})
 
 
 def test_an_unfinished_run_is_refused(run, tmp_path):
