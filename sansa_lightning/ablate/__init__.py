@@ -1,0 +1,1 @@
+"""Tables of runs: what rows differ in, running them, and reading their scores side by side."""

@@ -1,0 +1,168 @@
+"""Carrying out one run of a table: processes of the command line, what they say, and how they end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from sansa_lightning.ablate.jobs import IN_DOMAIN, WRITTEN, Job, is_finished
+from sansa_lightning.cli import CHECKPOINTS, LAST
+from sansa_lightning.data.protocols import InDomain
+from sansa_lightning.files import write_text
+
+LOG, LOCK = "log.txt", ".lock"
+GRACE = 20
+"""Seconds that a process has to end after it was asked to."""
+
+PATIENCE = 0.5
+"""Seconds between two looks at something that is awaited."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        identity: of the job.
+        error: its last line of error; empty if it is finished.
+        seconds: that it took here, 0 if another process did it.
+    """
+
+    identity: str
+    error: str
+    seconds: float
+
+
+class StoppedError(Exception):
+    """The whole call was interrupted."""
+
+
+def carry_out(job: Job, threads: int, stop: threading.Event | None = None) -> Outcome:
+    """Do what is left of a job: train it, from its last checkpoint if there is one, and score it.
+
+    Another process that is at the same run is waited for.
+
+    Args:
+        job: the run.
+        threads: for its computation.
+        stop: set when everything is to end.
+
+    Raises:
+        StoppedError: ``stop`` was set.
+    """
+    stop = stop or threading.Event()
+    started = time.monotonic()
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with _locked(job.folder / LOCK, stop) as lock:
+        error = ""
+        if not is_finished(job.result_file):
+            write_text(job.folder / WRITTEN, job.config)
+            error = _process(_main_command(job), job.folder / LOG, threads, lock, stop)
+        if job.in_domain and not error and not is_finished(job.in_domain_file):
+            write_text(job.folder / IN_DOMAIN / WRITTEN, _in_domain_config(job.config))
+            error = _process(_in_domain_command(job), job.folder / IN_DOMAIN / LOG, threads, lock, stop)
+    return Outcome(job.identity, error, time.monotonic() - started)
+
+
+def _main_command(job: Job) -> list[str]:
+    command = [*_program("fit" if job.trains else "test", job.folder / WRITTEN), "--run_dir", str(job.folder)]
+    if job.trains and _checkpoint(job).is_file():
+        command += ["--ckpt_path", "last"]
+    return command
+
+
+def _in_domain_command(job: Job) -> list[str]:
+    folder = job.folder / IN_DOMAIN
+    command = [*_program("test", folder / WRITTEN), "--run_dir", str(folder)]
+    return [*command, "--ckpt_path", str(_checkpoint(job))] if job.trains else command
+
+
+def _program(subcommand: str, config: Path) -> list[str]:
+    return [sys.executable, "-m", "sansa_lightning", subcommand, "--config", str(config)]
+
+
+def _checkpoint(job: Job) -> Path:
+    return job.folder / CHECKPOINTS / LAST
+
+
+def _in_domain_config(config: str) -> str:
+    """The same with the test episodes from the classes that were trained on."""
+    content: dict[str, Any] = yaml.safe_load(config)
+    content["data"]["protocol"]["class_path"] = f"{InDomain.__module__}.{InDomain.__name__}"
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def _process(command: Sequence[str], log: Path, threads: int, lock: IO[str], stop: threading.Event) -> str:
+    """Run a command to its end; the last line of its errors, or nothing if it ended well."""
+    count = str(threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+    environment = {key: value for key, value in environment.items() if key != "SANSA_RUN_DIR"}
+    with log.open("ab") as file:
+        process = subprocess.Popen(  # noqa: S603  our own program
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,  # an interrupt of ours reaches it through us alone
+            pass_fds=(lock.fileno(),),  # it holds the lock too: should we be killed, nobody starts its run again
+        )
+        while process.poll() is None:
+            if stop.wait(PATIENCE):
+                _end(process)
+                raise StoppedError
+    return "" if process.returncode == 0 else last_error(log, process.returncode)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, as Ctrl-C does, then make it."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def last_error(log: Path, status: int) -> str:
+    """What a process that failed said last.
+
+    Args:
+        log: what it wrote.
+        status: its exit status, negative for a signal.
+    """
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    if status < 0:
+        return f"killed by signal {-status}"
+    return (errors or lines or [f"exit status {status}"])[-1]
+
+
+@contextmanager
+def _locked(path: Path, stop: threading.Event) -> Iterator[IO[str]]:
+    """Hold a run's folder alone.
+
+    Raises:
+        StoppedError: it was not free before ``stop`` was set.
+    """
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if stop.wait(PATIENCE):
+                    raise StoppedError from None
+        yield file

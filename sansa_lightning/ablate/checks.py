@@ -1,0 +1,59 @@
+"""Whether a run can be: its strategy fits its base, its weights and its data are there."""
+
+from __future__ import annotations
+
+import json
+
+from jsonargparse import Namespace
+
+from sansa_lightning.ablate.counting import attached
+from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.data.protocols import Strict
+from sansa_lightning.messages import one_line
+from sansa_lightning.module import FewShotModule
+from sansa_lightning.sam2.zoo import find_weights
+from sansa_lightning.strategies.base import trained_parameters
+
+
+class Checks:
+    """Checks of one call; data that several runs share are read once."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, str] = {}
+
+    def trains(self, module: FewShotModule) -> bool:
+        """See that a strategy fits its base and that the weights are there; whether anything would train.
+
+        Raises:
+            ValueError: it does not fit.
+            OSError: the weights are not there.
+        """
+        base = module.base_recipe
+        if base.weights is not None:
+            find_weights(base.name, base.weights)
+        return bool(trained_parameters(attached(base, module.strategy)))
+
+    def data(self, data: EpisodeDataModule, config: Namespace, *, trains: bool, in_domain: bool) -> None:
+        """See that the data are there, also those to train on, and for a score on training classes as well.
+
+        Raises:
+            ValueError: they do not fit, or are not there.
+        """
+        if in_domain and type(data.protocol) is not Strict:
+            msg = f"in_domain: expected protocol Strict, but got {type(data.protocol).__name__}"
+            raise ValueError(msg)
+        self._read_data(data, config, trains=trains)
+
+    def _read_data(self, data: EpisodeDataModule, config: Namespace, *, trains: bool) -> None:
+        """Set the data up, once for each way of dealing them out."""
+        described = {key: str(value) for key, value in config.data.as_dict().items() if key != "seed"}
+        key = json.dumps([described, trains])
+        if key not in self._data:
+            try:
+                for stage in ("fit", "test") if trains else ("test",):
+                    data.setup(stage)
+                self._data[key] = ""
+            except (ValueError, OSError) as error:
+                self._data[key] = one_line(error)
+        if self._data[key]:
+            raise ValueError(self._data[key])

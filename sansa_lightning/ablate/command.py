@@ -1,0 +1,146 @@
+"""``python -m sansa_lightning ablate TABLE ...``: expand, check, run what is missing, print the tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sansa_lightning.ablate.expand import Asked, Expander, Planned
+from sansa_lightning.ablate.jobs import Job
+from sansa_lightning.ablate.launchers.base import Launcher
+from sansa_lightning.ablate.launchers.local import LocalLauncher
+from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
+from sansa_lightning.ablate.remarks import remarks
+from sansa_lightning.ablate.scores import RowScores, run_scores
+from sansa_lightning.ablate.show import Report
+from sansa_lightning.ablate.table import Table, read_table
+from sansa_lightning.files import write_text
+
+INTERRUPTED = 130
+
+
+def main(args: Sequence[str]) -> int:
+    """The command.
+
+    Returns:
+        0, 1 if a run failed, 2 if something is wrong before the first, 130 if it was interrupted.
+    """
+    given = parser().parse_args(args)
+    launcher = _launcher(given)
+    expander = Expander(Asked(tuple(given.config), given.adjust, given.folds, given.seeds, given.runs))
+    tables, faults = [], []
+    for path in given.tables:
+        table, wrong = read_table(path)
+        faults += wrong
+        if table is not None:
+            tables.append((table, expander.expand(table)))
+    if faults := [*faults, *expander.faults]:
+        sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
+        return 2
+    try:
+        with _interruptible():
+            errors = run_missing(list(expander.jobs.values()), launcher)
+    except KeyboardInterrupt:
+        done = sum(job.finished() for job in expander.jobs.values())
+        sys.stderr.write(f"interrupted: {done} of {len(expander.jobs)} runs are finished; the same command goes on\n")
+        return INTERRUPTED
+    for table, rows in tables:
+        print(write_table(table, rows, expander.jobs, errors, given.runs))
+    return 1 if errors else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser("sansa_lightning ablate", allow_abbrev=False)
+    made.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="table files: ablations/tables/*.yaml")
+    made.add_argument("--config", action="append", type=Path, default=[], help="experiment, in the place of a table's")
+    made.add_argument("--adjust", type=Path, help="what strategies need there: ablations/tables/adjust/*.yaml")
+    made.add_argument("--folds", type=_numbers, help="such as 0,1; a table's own if not given")
+    made.add_argument("--seeds", type=_numbers, help="such as 0,1,2; a table's own if not given")
+    made.add_argument("--runs", type=Path, default=Path("runs/ablate"), help="folder of the runs and tables")
+    made.add_argument("--launcher", choices=("local", "slurm"), default="local", help="who carries the runs out")
+    made.add_argument("--jobs", type=int, default=1, help="local: runs at a time, which share the cores")
+    made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="slurm: settings of a job")
+    return made
+
+
+def _launcher(given: argparse.Namespace) -> Launcher:
+    if given.launcher == "slurm":
+        return SlurmLauncher(given.runs, parse_settings(given.slurm))
+    return LocalLauncher(given.jobs)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A request to terminate is an interrupt, too."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def run_missing(jobs: Sequence[Job], launcher: Launcher) -> dict[str, str]:
+    """Carry out what is not finished, with a line for each run that ends.
+
+    Returns:
+        The last line of error of each run that failed, by its identity.
+    """
+    missing = [job for job in jobs if not job.finished()]
+    print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them finished already", flush=True)
+    named, errors = {job.identity: job for job in missing}, {}
+    with closing(launcher.run(missing)) as outcomes:
+        for number, outcome in enumerate(outcomes, 1):
+            job = named[outcome.identity]
+            if outcome.error:
+                errors[outcome.identity] = outcome.error
+            print(f"[{number}/{len(missing)}] {job.name}: {_said(job, outcome.error, outcome.seconds)}", flush=True)
+    return errors
+
+
+def write_table(
+    table: Table, rows: Sequence[Planned], jobs: Mapping[str, Job], errors: Mapping[str, str], runs: Path
+) -> str:
+    """Write ``<runs>/<table>.md`` and ``.json``.
+
+    Returns:
+        The Markdown.
+    """
+    scored = []
+    for planned in rows:
+        found = {place: run_scores(jobs[key], in_domain=table.in_domain) for place, key in planned.runs.items()}
+        scored.append(RowScores(planned, {place: scores for place, scores in found.items() if scores is not None}))
+    used = {key for planned in rows for key in planned.runs.values()}
+    failed = {jobs[key].name: error for key, error in errors.items() if key in used}
+    report = Report(table, scored, failed, remarks(rows))
+    text = report.markdown()
+    write_text(runs / f"{table.name}.md", text)
+    content: dict[str, Any] = {**report.plain(), "folders": {key: str(jobs[key].folder) for key in sorted(used)}}
+    write_text(runs / f"{table.name}.json", json.dumps(content, indent=2) + "\n")
+    return text
+
+
+def _said(job: Job, error: str, seconds: float) -> str:
+    if error:
+        return f"failed: {error} (see {job.folder})"
+    scores = run_scores(job, in_domain=job.in_domain)
+    miou = scores.miou if scores else None
+    return f"mIoU {'n/a' if miou is None else f'{100 * miou:.1f}'} in {seconds:.0f} s"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """From "0,1" to (0, 1); anything else makes argparse say that the value is invalid."""
+    numbers = tuple(int(part) for part in text.split(","))
+    if min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        raise ValueError
+    return numbers

@@ -1,0 +1,182 @@
+"""From tables to runs: every row on every fold and seed, all of it checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace
+
+from sansa_lightning.ablate.adjust import adjustment
+from sansa_lightning.ablate.checks import Checks
+from sansa_lightning.ablate.jobs import Job, find_folder, folder_name, identity
+from sansa_lightning.ablate.quiet import quiet
+from sansa_lightning.ablate.resolve import as_plain, build, resolve
+from sansa_lightning.ablate.table import Row, Table
+from sansa_lightning.messages import one_line
+
+Place = tuple[int | None, int]
+"""Fold, None where the protocol has none, and seed."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says beside the tables.
+
+    Attributes:
+        experiments: configuration files in the place of the tables' own; theirs if empty.
+        adjust: in the place of the tables' own, which belongs to their own experiments.
+        folds: in the place of the tables'; theirs if None.
+        seeds: likewise.
+        runs: folder of the runs.
+    """
+
+    experiments: tuple[Path, ...] = ()
+    adjust: Path | None = None
+    folds: tuple[int, ...] | None = None
+    seeds: tuple[int, ...] | None = None
+    runs: Path = Path("runs/ablate")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A row with its runs.
+
+    Attributes:
+        row: of the table.
+        config: resolved, nested; of no fold and seed in particular.
+        adjusted: what its strategy was given beyond its files.
+        runs: identity of the run on each fold and seed; rows that are the same share theirs.
+    """
+
+    row: Row
+    config: Mapping[str, Any]
+    adjusted: Mapping[str, Any]
+    runs: Mapping[Place, str]
+
+
+@dataclass
+class Expander:
+    """Expands tables; collects faults instead of raising the first.
+
+    Attributes:
+        asked: see :class:`Asked`.
+        faults: one line each.
+        jobs: every run once, by its identity, in the order of the tables.
+    """
+
+    asked: Asked
+    faults: list[str] = field(default_factory=list)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    _checks: Checks = field(default_factory=Checks)
+
+    def expand(self, table: Table) -> list[Planned]:
+        """Rows with their runs; those with faults are left out."""
+        with quiet():
+            found = [self._row(table, row) for row in table.rows]
+        return [planned for planned in found if planned is not None]
+
+    def _row(self, table: Table, row: Row) -> Planned | None:
+        faults: list[str] = []
+        planned = None
+        try:
+            config, adjusted = self.resolved(table, row)
+            planned = Planned(row, as_plain(config), adjusted, self._runs(table, row, config, faults))
+        except (ValueError, OSError) as error:
+            faults.append(one_line(error))
+        self.faults += [f"{table.path}, row {row.name!r}: {fault}" for fault in dict.fromkeys(faults)]
+        return None if faults else planned
+
+    def _runs(self, table: Table, row: Row, config: Namespace, faults: list[str]) -> dict[Place, str]:
+        """The row's runs; each fold's data are read, strategy and weights are looked at once.
+
+        Raises:
+            ValueError: strategy, base or weights do not fit.
+            OSError: weights are not there.
+        """
+        has_folds = "fold" in config.data.protocol.get("init_args", {})
+        folds: Sequence[int | None] = (self.asked.folds or table.folds) if has_folds else (None,)
+        trains = self._checks.trains(build(with_fold(config, None))[0])
+        runs = {}
+        for fold in folds:
+            on_fold = with_fold(config, fold)
+            try:
+                module, data = build(on_fold)
+                self._checks.data(data, on_fold, trains=trains, in_domain=table.in_domain)
+            except (ValueError, OSError) as error:
+                faults.append(one_line(error))
+                continue
+            strategy = {"class": type(module.strategy).__name__, "settings": module.strategy.settings()}
+            plain = as_plain(on_fold)
+            for seed in self.asked.seeds or table.seeds:
+                runs[fold, seed] = self._job(table, row, with_seed(plain, seed), strategy, (fold, seed), trains=trains)
+        return runs
+
+    def resolved(self, table: Table, row: Row) -> tuple[Namespace, dict[str, Any]]:
+        """A row's configuration: experiment, the row's files, what its strategy needs, the row's settings.
+
+        Returns:
+            It, and what the strategy needs.
+
+        Raises:
+            ValueError: it cannot be resolved.
+            OSError: the file with what strategies need is not there.
+        """
+        own = not self.asked.experiments
+        files = [*(self.asked.experiments or (table.experiment,)), *row.files]
+        adjust = self.asked.adjust or (table.adjust if own else None)
+        config = resolve(files, row.settings)
+        if adjust is None:
+            return config, {}
+        needed = adjustment(adjust, config.model.strategy.class_path)
+        return (resolve(files, {**needed, **row.settings}), needed) if needed else (config, {})
+
+    def _job(
+        self,
+        table: Table,
+        row: Row,
+        config: Mapping[str, Any],
+        strategy: Mapping[str, Any],
+        place: Place,
+        *,
+        trains: bool,
+    ) -> str:
+        """Make a run known, if there is none like it; its identity."""
+        key = identity(config, strategy, trains=trains)
+        if key not in self.jobs:
+            fold, seed = place
+            self.jobs[key] = Job(
+                name=f"{row.name}{'' if fold is None else f', fold {fold}'}, seed {seed}",
+                identity=key,
+                folder=find_folder(self.asked.runs, folder_name(row.name, fold, seed, key)),
+                config=yaml.dump(config, Dumper=yaml.CSafeDumper, sort_keys=False),
+                trains=trains,
+                in_domain=table.in_domain,
+            )
+        elif table.in_domain:
+            self.jobs[key] = replace(self.jobs[key], in_domain=True)
+        return key
+
+
+def with_fold(config: Namespace, fold: int | None) -> Namespace:
+    """The configuration on a fold, without bars that nobody would watch; the frozen base is a row, not part of each."""
+    config = config.clone()
+    config.compare_frozen = False
+    if fold is not None:
+        config.data.protocol.init_args.fold = fold
+    for key in ("enable_progress_bar", "enable_model_summary"):
+        if config.trainer[key] is None:
+            config.trainer[key] = False
+    return config
+
+
+def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The configuration with a seed of everything that training draws; test episodes stay.
+
+    Random weights, of a base without others or in training from scratch, follow the seed as well.
+    """
+    model = {**config["model"], "base": {**config["model"]["base"], "seed": seed}}
+    return {**config, "seed_everything": seed, "model": model, "data": {**config["data"], "seed": seed}}

@@ -1,0 +1,1 @@
+"""Who carries the runs of a table out: this machine, or a cluster."""

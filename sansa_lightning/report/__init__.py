@@ -1,0 +1,1 @@
+"""What a report sets beside our own scores."""

@@ -1,0 +1,61 @@
+"""The numbers that the paper prints, as a file of the package; nothing here was measured by this project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+FILE = "paper_results.yaml"
+
+
+@cache
+def paper_results() -> dict[str, Any]:
+    """The whole file: tables of arXiv 2505.21795 by their names, mIoU in percent."""
+    text = files("sansa_lightning.report").joinpath(FILE).read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.safe_load(text)
+    return content
+
+
+def published(block: str, row: Mapping[str, Any], column: str) -> float | None:
+    """One number of the paper; None where it prints none.
+
+    >>> published("table4_adaptation", {"method": "SANSA"}, "in_domain")
+    72.0
+
+    Args:
+        block: a table, or a dotted part of one.
+        row: what singles out one of its rows: keys with their values.
+        column: a key of the row, or the heading of one of its ``values``.
+
+    Raises:
+        ValueError: there is no such block, row or column, or several such rows.
+    """
+    table, rows = _block(block)
+    found = [entry for entry in rows if all(entry.get(key, entry) == value for key, value in row.items())]
+    if len(found) != 1:
+        msg = f"{FILE}, {block}: expected one row with {dict(row)}, but got {len(found)} of {len(rows)}"
+        raise ValueError(msg)
+    if column in found[0]:
+        value = found[0][column]
+    elif column in table.get("columns", ()):
+        value = found[0]["values"][table["columns"].index(column)]
+    else:
+        known = [*found[0], *table.get("columns", ())]
+        msg = f"{FILE}, {block}: expected a column out of {', '.join(known)}, but got {column!r}"
+        raise ValueError(msg)
+    return None if value is None else float(value)
+
+
+def _block(name: str) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
+    """The table that a name begins with, and the rows that it leads to."""
+    table, _, part = name.partition(".")
+    content = paper_results().get(table)
+    rows = content.get(part or "rows") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(rows, list):
+        msg = f"{FILE}: expected a table, or table.part, but got {name!r}"
+        raise ValueError(msg)
+    return content, rows

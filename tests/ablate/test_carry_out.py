@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from sansa_lightning.ablate import carry_out as module
+from sansa_lightning.ablate.carry_out import StoppedError, carry_out, last_error
+from sansa_lightning.ablate.jobs import Job
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    config = json.dumps({"data": {"protocol": {"class_path": "Strict", "init_args": {"fold": 0}}}})
+    return Job("a", "a", tmp_path / "run", config, trains=True, in_domain=False)
+
+
+def program(text: str):
+    """In the place of the command line: a Python program of one line, which finds the run's folder in argv."""
+    return lambda subcommand, config: [sys.executable, "-c", text, str(config.parent)]
+
+
+def test_a_run_that_another_process_is_at_is_waited_for_and_not_repeated(job, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.02)
+    monkeypatch.setattr(module, "_program", program("raise SystemExit('started twice')"))
+    job.folder.mkdir()
+    outcomes = []
+    with (job.folder / module.LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=lambda: outcomes.append(carry_out(job, 1)))
+        waiting.start()
+        time.sleep(0.2)
+        assert outcomes == []
+        job.result_file.write_text('{"status": "finished"}')
+    waiting.join(20)
+    assert [outcome.error for outcome in outcomes] == [""]
+
+
+def test_waiting_ends_when_everything_is_to_end(job, monkeypatch):
+    stop = threading.Event()
+    stop.set()
+    job.folder.mkdir()
+    with (job.folder / module.LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(StoppedError):
+            carry_out(job, 1, stop)
+
+
+def test_a_process_that_does_not_end_when_asked_to_is_made_to(job, monkeypatch):
+    monkeypatch.setattr(module, "GRACE", 0.3)
+    monkeypatch.setattr(module, "PATIENCE", 0.02)
+    deaf = "import signal, sys, time; signal.signal(2, lambda *_: None); open(sys.argv[1] + '/up', 'w'); time.sleep(60)"
+    monkeypatch.setattr(module, "_program", program(f"{deaf}; time.sleep(60)"))
+    stop, ends = threading.Event(), []
+
+    def run() -> None:
+        try:
+            carry_out(job, 1, stop)
+        except StoppedError as error:
+            ends.append(error)
+
+    running = threading.Thread(target=run)
+    running.start()
+    while not (job.folder / "up").exists():
+        time.sleep(0.02)
+    stop.set()
+    running.join(20)
+    assert len(ends) == 1
+
+
+def test_a_process_has_its_threads_and_no_folder_of_another_run(job, monkeypatch):
+    monkeypatch.setenv("SANSA_RUN_DIR", "elsewhere")
+    says = "print('error:', os.environ['OMP_NUM_THREADS'], os.environ.get('SANSA_RUN_DIR'))"
+    monkeypatch.setattr(module, "_program", program(f"import os; {says}; raise SystemExit(2)"))
+    assert carry_out(job, 3).error == "3 None"
+
+
+@pytest.mark.parametrize(
+    ("log", "status", "said"),
+    [
+        ("one\nerror: what is wrong\n\n", 2, "what is wrong"),
+        ("Traceback\n  File x\nRuntimeError: odd\n", 1, "RuntimeError: odd"),
+        ("", 3, "exit status 3"),
+        ("step 12\n", -9, "killed by signal 9"),
+    ],
+)
+def test_what_a_process_said_last_is_its_error(log, status, said, tmp_path):
+    (tmp_path / "log.txt").write_text(log)
+    assert last_error(tmp_path / "log.txt", status) == said
+
+
+def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):
+    """The run's own process holds the lock, so nobody starts it a second time beside it."""
+    waits = "import sys, time; open(sys.argv[1] + '/up', 'w'); sys.stdin.read(); time.sleep(3)"
+    parent = (
+        "import sys; from pathlib import Path; from sansa_lightning.ablate import carry_out as m; "
+        "from sansa_lightning.ablate.jobs import Job; "
+        f"m._program = lambda s, c: [sys.executable, '-c', {waits!r}, str(c.parent)]; "
+        f"m.carry_out(Job('a', 'a', Path({str(job.folder)!r}), {job.config!r}, True, False), 1)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent])
+    for _ in range(600):
+        if (job.folder / "up").exists():
+            break
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    with (job.folder / module.LOCK).open("a") as file:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX)  # and is free once that has ended

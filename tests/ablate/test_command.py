@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from launches import TESTS, TIMEOUT, result, write_yaml
+from sansa_lightning.ablate.command import main
+from sansa_lightning.cli import main as command_line
+
+FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
+ADAPTER = {"name": "Adapter", "config": "adapter.yaml"}
+FAILS = {"name": "Precise", "config": "precise.yaml"}
+
+
+def ablate(*args: object) -> int:
+    return main([str(arg) for arg in args])
+
+
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    return tmp_path / "runs"
+
+
+def folder(runs: Path, row: str) -> Path:
+    (found,) = runs.glob(f"{row}_*")
+    return found
+
+
+def test_rows_run_once_and_a_failed_one_stops_no_other(write_table, commands, runs, capsys):
+    path = write_table([FAILS, FROZEN, ADAPTER], in_domain=True)
+    assert ablate(path, "--runs", runs) == 1
+    out = capsys.readouterr().out
+    # fit fails; test twice; fit, then test on the training classes
+    assert [command[0] for command in commands] == ["fit", "test", "test", "fit", "test"]
+    assert out.startswith(
+        "3 runs, 0 of them finished already\n[1/3] Precise, fold 0, seed 0: failed: trainer.precision:"
+    )
+    assert f"(see {folder(runs, 'Precise')})" in out
+    assert "[2/3] Frozen, fold 0, seed 0: mIoU " in out
+    assert "- failed: Precise, fold 0, seed 0: trainer.precision: expected one of 32-true" in out
+    content = json.loads((runs / "table.json").read_text())
+    scores = {row["name"]: row["mean"] for row in content["rows"]}
+    assert scores["Precise"]["miou"] is None
+    for name, stage in (("Frozen", "test"), ("Adapter", "")):
+        whole = result(folder(runs, name), stage)
+        inside = result(folder(runs, name) / "in_domain", "test")
+        assert scores[name]["miou"] == whole["metrics"]["test"]["miou"]
+        assert scores[name]["in_domain"] == inside["metrics"]["test"]["miou"]
+        assert scores[name]["margin"] == whole["metrics"]["test"]["controls"]["margin"]
+        assert scores[name]["trained_parameters"] == whole["trained_parameters"]
+        tested = {score["class_id"] for score in inside["metrics"]["test"]["classes"]}
+        assert tested == {1, 2, 3, 5, 6}  # of fold 0, the classes 0 and 4 are unseen, and 7 has one image
+        assert {score["class_id"] for score in whole["metrics"]["test"]["classes"]} == {0, 4}
+
+    # Again: what is finished is not run, what failed is.
+    before = len(commands)
+    assert ablate(path, "--runs", runs) == 1
+    assert "3 runs, 2 of them finished already" in capsys.readouterr().out
+    assert [command[0] for command in commands[before:]] == ["fit"]
+    again = json.loads((runs / "table.json").read_text())
+    assert [row["mean"] for row in again["rows"]] == [row["mean"] for row in content["rows"]]
+
+
+def test_the_trained_model_is_the_one_that_is_scored_in_domain(write_table, commands, runs):
+    assert ablate(write_table([ADAPTER], in_domain=True), "--runs", runs) == 0
+    fit, test = commands
+    where = folder(runs, "Adapter")
+    assert fit == ["fit", "--config", str(where / "row.yaml"), "--run_dir", str(where)]
+    inside = where / "in_domain"
+    assert test[1:] == [
+        *("--config", str(inside / "row.yaml"), "--run_dir", str(inside)),
+        *("--ckpt_path", str(where / "checkpoints" / "last.ckpt")),
+    ]
+    one, other = (yaml.safe_load((each / "row.yaml").read_text()) for each in (where, inside))
+    assert one["data"]["protocol"].pop("class_path").endswith(".Strict")
+    assert other["data"]["protocol"].pop("class_path").endswith(".InDomain")
+    assert one == other
+
+
+def test_a_row_that_was_interrupted_goes_on_from_its_checkpoint(write_table, commands, runs):
+    path = write_table([ADAPTER])
+    assert ablate(path, "--runs", runs) == 0
+    where = folder(runs, "Adapter")
+    whole = result(where)
+    (where / "result.json").write_text(json.dumps(whole | {"status": "running", "metrics": {}}))
+    assert ablate(path, "--runs", runs) == 0
+    assert commands[-1][-2:] == ["--ckpt_path", "last"]
+    assert result(where)["metrics"]["test"] == whole["metrics"]["test"]  # it was at its end: no validation again
+    assert result(where)["steps"] == whole["steps"] == 2
+    assert len(commands) == 2
+
+
+def test_the_same_row_in_two_tables_runs_once(write_table, commands, runs, capsys):
+    plain = {"name": "plain"}
+    one, other = write_table([ADAPTER]), write_table([plain, FROZEN], "other.yaml")
+    assert ablate(one, other, "--runs", runs) == 0
+    assert capsys.readouterr().out.startswith("2 runs, 0 of them")
+    assert len(commands) == 2
+    scores = [json.loads((runs / name).read_text())["rows"][0]["mean"] for name in ("table.json", "other.json")]
+    assert scores[0] == scores[1]
+    assert ablate(other, "--runs", runs) == 0  # found again although its folder has the other row's name
+    assert len(commands) == 2
+
+
+def test_options_change_a_rows_identity_only_if_they_change_its_result(write_table, commands, runs, tmp_path):
+    experiment = yaml.safe_load((tmp_path / "experiment.yaml").read_text())
+    watched = write_yaml(tmp_path / "watched.yaml", experiment | {"checkpoint_every": 1})
+    experiment["model"]["optimizer"]["init_args"]["lr"] = 0.02
+    changed = write_yaml(tmp_path / "changed.yaml", experiment)
+    path = write_table([ADAPTER])
+    for config, known in ((tmp_path / "experiment.yaml", 1), (watched, 1), (changed, 2)):
+        assert ablate(path, "--config", config, "--runs", runs) == 0
+        assert len(commands) == known
+
+
+def test_everything_that_is_wrong_is_said_before_the_first_run(write_table, commands, runs, capsys):
+    wrong = [row | {"set": {"data.source.init_args.root": "nowhere"}} for row in (ADAPTER, FROZEN)]
+    path = write_table([*wrong, {"name": "fine"}, {"name": "odd", "set": {"model.strategy": "LoRAA"}}])
+    other = write_table([FROZEN, FROZEN], "other.yaml")
+    assert ablate(path, other, "nowhere.yaml", "--runs", runs) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert all(line.startswith("error: ") for line in lines)
+    for words in ("row 'Adapter': Coco.root: nowhere", "row 'Frozen': Coco.root: nowhere", "did you mean LoRA?"):
+        assert sum(words in line for line in lines) == 1
+    assert f"error: {other}: 2 rows are named 'Frozen'" in lines
+    assert "error: table nowhere.yaml is not there" in lines
+    assert commands == []
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize("option", [("--folds", "0,0"), ("--seeds", "a"), ("--folds", "-1"), ("--launcher", "x")])
+def test_wrong_options_are_refused(option, write_table, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        ablate(write_table([FROZEN]), *option)
+    assert option[0] in capsys.readouterr().err
+
+
+def test_the_command_line_has_the_command(write_table, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command_line(["ablate", str(write_table([FROZEN])), "--jobs", "0"])
+    assert capsys.readouterr().err == "error: --jobs: expected at least 1, but got 0\n"
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_what_is_finished_and_the_same_command_goes_on(write_table, runs):
+    """Real processes: two rows, of which one would take for ever."""
+    path = write_table([FROZEN, {"name": "Long", "set": {"trainer.max_epochs": 100000}}])
+    process = begun(path, runs)
+    assert process.stdout.readline() == "2 runs, 0 of them finished already\n"
+    assert process.stdout.readline().startswith("[1/2] Frozen, fold 0, seed 0: mIoU ")
+    wait_for(lambda: list(runs.glob("Long_*/checkpoints/last.ckpt")))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert err.endswith("interrupted: 1 of 2 runs are finished; the same command goes on\n")
+    where = folder(runs, "Long")
+    assert result(where)["status"] == "failed"
+    steps = result(where)["steps"]
+    assert steps >= 2
+
+    process = begun(path, runs)
+    assert process.stdout.readline() == "2 runs, 1 of them finished already\n"
+    wait_for(lambda: any(file.read_text().count("\n") > 3 for file in where.glob("metrics/fit-2/metrics.csv")))
+    process.terminate()
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert result(where)["steps"] > steps
+
+
+def begun(path: Path, runs: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    command = [sys.executable, "-m", "sansa_lightning", "ablate", str(path), "--runs", str(runs), "--jobs", "2"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    for _ in range(2 * TIMEOUT):
+        if condition():
+            return
+        time.sleep(0.5)
+    pytest.fail("waited too long")
