@@ -1,0 +1,77 @@
+"""Checksums of fetched files: those that are published, and those recorded at the first download."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sansa_lightning.files import sha256_of, write_text
+
+LOCK = ".sha256"
+"""Ending of the file beside a fetched one that records what came at the first download, as sha256sum writes it."""
+
+
+def check(path: Path, checksum: str, name: str) -> None:
+    """Compare a file with a published checksum.
+
+    Args:
+        path: the file.
+        checksum: ``<algorithm>:<hexadecimal>``.
+        name: what to call it in the error.
+
+    Raises:
+        ValueError: the file is another one.
+    """
+    algorithm, _, expected = checksum.partition(":")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    if found != expected:
+        msg = f"{name}: expected {algorithm} {expected} as published, but got {found}"
+        raise ValueError(msg)
+
+
+def recorded(path: Path) -> str | None:
+    """The SHA-256 in a file's lock, None if it has no lock.
+
+    Raises:
+        ValueError: the lock is not a line ``<64 hexadecimal digits>  <name>``.
+    """
+    lock = lock_of(path)
+    if not lock.is_file():
+        return None
+    words = lock.read_text(encoding="utf-8").split()
+    if len(words) != 2 or len(words[0]) != 64 or set(words[0]) - set("0123456789abcdef"):
+        msg = f"{lock}: expected a line of a SHA-256 and a file name; remove it to trust {path.name} as it is"
+        raise ValueError(msg)
+    return words[0]
+
+
+def record_or_compare(content: Path, path: Path) -> bool:
+    """Record the SHA-256 of what was fetched for ``path``, or compare with what was recorded before.
+
+    Args:
+        content: the file to read, perhaps still under a temporary name.
+        path: the name that it will have, beside which the lock is.
+
+    Returns:
+        Whether it was recorded now.
+
+    Raises:
+        ValueError: it differs from what was recorded.
+    """
+    known, found = recorded(path), sha256_of(content)
+    if known is None:
+        write_text(lock_of(path), f"{found}  {path.name}\n")
+        return True
+    if known != found:
+        msg = (
+            f"{path}: expected sha256 {known} as recorded in {lock_of(path).name} at the first download, but got "
+            f"{found}; if the publisher has replaced the file, remove the record"
+        )
+        raise ValueError(msg)
+    return False
+
+
+def lock_of(path: Path) -> Path:
+    """The lock beside a file."""
+    return path.with_name(path.name + LOCK)
