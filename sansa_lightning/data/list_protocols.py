@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from lightning.pytorch.utilities import rank_zero_warn
 
@@ -22,27 +23,21 @@ class ListFolds(Protocol):
     ``released_lists`` gives these, to score published adapters on the classes that their numbers are means of.
 
     Args:
-        fold: 0 .. folds - 1.
-        folds: number of folds, at least 2.
+        fold: 0 .. ``FOLDS`` - 1.
         min_images: pictures that a class needs in a split to be in its list, at least 2.
         released_lists: take the published lists, in the order of the annotation files; warns of what leaks.
         shots: as ``data.shots``; only looked at with ``released_lists``.
         targets: as ``data.train_targets``; only looked at with ``released_lists``.
     """
 
+    FOLDS: ClassVar[int]
+    """How many folds the benchmark has; no argument, since a configuration would take it over from another protocol."""
+
     def __init__(
-        self,
-        fold: int,
-        folds: int,
-        min_images: int = 2,
-        released_lists: bool = False,
-        shots: int = 1,
-        targets: int = 3,
+        self, fold: int, min_images: int = 2, released_lists: bool = False, shots: int = 1, targets: int = 3
     ) -> None:
-        if folds < 2 or not 0 <= fold < folds:
-            msg = (
-                f"{type(self).__name__}.fold: expected 0 to {folds - 1} of at least 2 folds, but got {fold} of {folds}"
-            )
+        if not 0 <= fold < self.FOLDS:
+            msg = f"{type(self).__name__}.fold: expected 0 to {self.FOLDS - 1}, but got {fold}"
             raise ValueError(msg)
         if min_images < 2 or min(shots, targets) < 1:
             msg = (
@@ -51,7 +46,6 @@ class ListFolds(Protocol):
             )
             raise ValueError(msg)
         self.fold = fold
-        self.folds = folds
         self.min_images = min_images
         self.released_lists = released_lists
         self.shots = shots
@@ -85,8 +79,8 @@ class ListFolds(Protocol):
         return [class_id for class_id in ordered if source.image_count(class_id, split) >= least]
 
     def _dealt(self, classes: list[ClassId]) -> list[ClassId]:
-        """Those at the positions fold, fold + folds, ...; as many for each fold, what is left over for none."""
-        return classes[self.fold : len(classes) // self.folds * self.folds : self.folds]
+        """Those at the positions fold, fold + FOLDS, ...; as many for each fold, what is left over for none."""
+        return classes[self.fold : len(classes) // self.FOLDS * self.FOLDS : self.FOLDS]
 
     def _least(self, images: int) -> int:
         return images + 1 if self.released_lists else self.min_images
@@ -99,27 +93,10 @@ class ListFolds(Protocol):
 class StrictByPosition(ListFolds):
     """LVIS-92i (spec 4.2): the fold is dealt from the list of val classes; the other train classes are for training.
 
-    Of LVIS v1's val classes, 920 have two pictures or more: 10 folds of 92.
-
-    Args:
-        fold: 0 .. folds - 1.
-        folds: number of folds, at least 2.
-        min_images: pictures that a class needs in a split to be in its list, at least 2.
-        released_lists: see :class:`ListFolds`.
-        shots: see :class:`ListFolds`.
-        targets: see :class:`ListFolds`.
+    Of LVIS v1's val classes, 920 have two pictures or more: 10 folds of 92. Arguments as for :class:`ListFolds`.
     """
 
-    def __init__(
-        self,
-        fold: int,
-        folds: int = 10,
-        min_images: int = 2,
-        released_lists: bool = False,
-        shots: int = 1,
-        targets: int = 3,
-    ) -> None:
-        super().__init__(fold, folds, min_images, released_lists, shots, targets)
+    FOLDS = 10
 
     def _unseen(self, source: Source, least: int) -> list[ClassId]:
         return self._dealt(self._eligible(source, "val", least))
@@ -132,26 +109,10 @@ class StrictByTrainPosition(ListFolds):
     """PACO-Part (spec 4.5): the fold is dealt from the whole train list, and tests those that val has pictures of.
 
     Of 448 train classes each of 4 folds has 112, of which about 76 can be tested; the others may be trained on.
-
-    Args:
-        fold: 0 .. folds - 1.
-        folds: number of folds, at least 2.
-        min_images: pictures that a class needs in val to be tested, at least 2.
-        released_lists: see :class:`ListFolds`.
-        shots: see :class:`ListFolds`.
-        targets: see :class:`ListFolds`.
+    Arguments as for :class:`ListFolds`; ``min_images`` counts val pictures.
     """
 
-    def __init__(
-        self,
-        fold: int,
-        folds: int = 4,
-        min_images: int = 2,
-        released_lists: bool = False,
-        shots: int = 1,
-        targets: int = 3,
-    ) -> None:
-        super().__init__(fold, folds, min_images, released_lists, shots, targets)
+    FOLDS = 4
 
     def dealt(self, source: Source) -> list[ClassId]:
         """The fold's share of the train list, also of classes that cannot be tested."""

@@ -1,5 +1,7 @@
 """Every method of the project, so that a configuration can name it by its class."""
 
+from sansa_lightning.methods.negative_clicks import NegativeClicks
+from sansa_lightning.methods.negative_references import NegativeReferences
 from sansa_lightning.methods.sansa import Sansa
 
-__all__ = ["Sansa"]
+__all__ = ["NegativeClicks", "NegativeReferences", "Sansa"]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MASK_SCALE, MASK_BIAS = 20.0, -10.0
 """A mask prompt as logits: 20 m - 10 (spec 1.2, step 6)."""
 
+LARGEST_LOGIT = 32.0
+"""To which SAM 2 clips an answer that it reads as a prompt."""
+
 
 class Decoded(NamedTuple):
     """What the decoder says of G frames.
@@ -48,6 +51,28 @@ class References(NamedTuple):
 def decode_targets(sam: SAM2Base, features: Features) -> Decoded:
     """Masks of targets from features that were conditioned on memory: of three, the one with the best predicted IoU."""
     return _decode(sam, features, points=_no_points(features), dense=None, several=True)
+
+
+def decode_corrections(
+    sam: SAM2Base, features: Features, coords: Tensor, labels: Tensor, previous: Tensor, size: tuple[int, int]
+) -> Decoded:
+    """Masks of frames after clicks on them, as SAM 2 corrects a frame that it has tracked.
+
+    The decoder gets the features conditioned on memory, all clicks so far, and its last answer as a mask prompt. One
+    click leaves open what is meant, and the best of three masks is taken; after more of them there is one.
+
+    Args:
+        sam: the base.
+        features: of G frames, conditioned on memory.
+        coords: (x, y) of P clicks a frame, float32 [G, P, 2], in pixels of a frame of ``size``.
+        labels: int32 [G, P], 1 foreground or 0 background.
+        previous: logits of the last answer, float32 [G, 1, 4h, 4w].
+        size: (H, W) of the clip.
+    """
+    height, width = size
+    scale = coords.new_tensor([sam.image_size / width, sam.image_size / height])
+    dense = previous.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+    return _decode(sam, features, (coords * scale, labels), dense, several=labels.shape[1] == 1)
 
 
 def decode_references(

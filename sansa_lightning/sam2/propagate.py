@@ -30,6 +30,27 @@ class Masks(NamedTuple):
     low: Tensor
     logits: Tensor
 
+    @classmethod
+    def of(cls, low: Tensor, size: tuple[int, int]) -> Masks:
+        """From what the decoder gives, for clips of a size (H, W)."""
+        return cls(low, F.interpolate(low, size, mode="bilinear", align_corners=False))
+
+
+class Reading(NamedTuple):
+    """A batch of clips of which the references have been read, but no target segmented.
+
+    Attributes:
+        features: of all B·T frames, clip by clip.
+        targets: int64 [B, N], which of the frames are targets.
+        answers: the decoder's answers to the prompts of the references, float32 [B, K, 4h, 4w].
+        bank: memories of the references.
+    """
+
+    features: Features
+    targets: Tensor
+    answers: Tensor
+    bank: MemoryBank
+
 
 @dataclass(frozen=True)
 class Propagation:
@@ -76,28 +97,44 @@ class Propagation:
         Raises:
             ValueError: shapes of images and prompts do not fit together.
         """
+        reading = self.read(sam, images, prompts)
+        follow = self._follow_targets if propagate_targets else self._judge_targets
+        low = torch.cat([reading.answers, follow(sam, reading)], dim=1)
+        return Masks.of(low, (images.shape[-2], images.shape[-1]))
+
+    def read(self, sam: SAM2Base, images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> Reading:
+        """Encode all frames and remember the references; arguments as for a call.
+
+        Raises:
+            ValueError: shapes of images and prompts do not fit together.
+        """
         shots = check_clips(images, prompts)
         clips, frames, _, height, width = images.shape
         features = encode(sam, images.flatten(0, 1), self.encode_chunk)
         grid = torch.arange(clips * frames, device=images.device).reshape(clips, frames)
-        masks, bank = self._read_references(sam, features, grid[:, :shots], prompts, (height, width))
-        if propagate_targets:
-            masks += self._follow_targets(sam, features, grid[:, shots:], bank)
-        else:
-            masks += self._judge_targets(sam, features, grid[:, shots:], bank)
-        low = torch.cat(masks, dim=1)
-        logits = F.interpolate(low, (height, width), mode="bilinear", align_corners=False)
-        return Masks(low, logits)
+        answers, bank = self.read_references(sam, features, grid[:, :shots], prompts, (height, width))
+        return Reading(features, grid[:, shots:], answers, bank)
 
-    def _read_references(
+    def read_references(
         self,
         sam: SAM2Base,
         features: Features,
         grid: Tensor,
         prompts: Sequence[Sequence[Prompt]],
         size: tuple[int, int],
-    ) -> tuple[list[Tensor], MemoryBank]:
-        """All references of all clips at once: none of them looks at another one."""
+    ) -> tuple[Tensor, MemoryBank]:
+        """All references of all clips at once: none of them looks at another one.
+
+        Args:
+            sam: the base.
+            features: of all frames.
+            grid: int64 [B, K], which of the frames are references.
+            prompts: B times K prompts, in pixels of the clip.
+            size: (H, W) of the clip.
+
+        Returns:
+            The decoder's answers to the prompts, float32 [B, K, 4h, 4w], and the references' memories.
+        """
         clips, shots = grid.shape
         part = features.select(grid.flatten())
         flat = [prompt for clip in prompts for prompt in clip]
@@ -105,12 +142,12 @@ class Propagation:
         memory = remember(sam, part.image, remembered, decoded.pointer)
         by_clip = [tensor.unflatten(0, (clips, shots)) for tensor in memory]
         frames = [Memory(*(tensor[:, k] for tensor in by_clip)) for k in range(shots)]
-        return [decoded.mask.reshape(clips, shots, *decoded.mask.shape[-2:])], MemoryBank(
-            shots, self.kshot_memory, frames
-        )
+        answers = decoded.mask.reshape(clips, shots, *decoded.mask.shape[-2:])
+        return answers, MemoryBank(shots, self.kshot_memory, frames)
 
-    def _follow_targets(self, sam: SAM2Base, features: Features, grid: Tensor, bank: MemoryBank) -> list[Tensor]:
+    def _follow_targets(self, sam: SAM2Base, reading: Reading) -> Tensor:
         """One step a target for the whole batch; the prediction becomes memory."""
+        features, grid, _, bank = reading
         length = bank.shots + grid.shape[1]
         masks = []
         for column in grid.unbind(dim=1):
@@ -120,19 +157,36 @@ class Propagation:
             if len(masks) < grid.shape[1]:  # nobody would read the last one
                 mask = full_size(sam, decoded.mask)
                 bank.frames.append(remember(sam, part.image, mask, decoded.pointer))
-        return masks
+        return torch.cat(masks, dim=1)
 
-    def _judge_targets(self, sam: SAM2Base, features: Features, grid: Tensor, bank: MemoryBank) -> list[Tensor]:
+    def _judge_targets(self, sam: SAM2Base, reading: Reading) -> Tensor:
         """All targets at once, each as the frame right after the references."""
-        clips, targets = grid.shape
-        alone = MemoryBank(bank.shots, bank.mode, [memory.repeat(targets) for memory in bank.frames])
-        decoded = _segment(sam, features.select(grid.flatten()), alone, bank.shots + 1)
-        return [decoded.mask.reshape(clips, targets, *decoded.mask.shape[-2:])]
+        conditioned = condition_targets(sam, reading.features, reading.targets, reading.bank)
+        return decode_targets(sam, conditioned).mask[:, 0].unflatten(0, reading.targets.shape)
+
+
+def condition_targets(sam: SAM2Base, features: Features, grid: Tensor, bank: MemoryBank) -> Features:
+    """All targets at once after memory attention, each as the frame right after the references.
+
+    Args:
+        sam: the base.
+        features: of all frames.
+        grid: int64 [B, N], which of the frames are targets.
+        bank: memories of the references alone.
+
+    Returns:
+        Features of the B·N targets, clip by clip, for the decoder.
+    """
+    alone = MemoryBank(bank.shots, bank.mode, [memory.repeat(grid.shape[1]) for memory in bank.frames])
+    return _conditioned(sam, features.select(grid.flatten()), alone, bank.shots + 1)
 
 
 def _segment(sam: SAM2Base, part: Features, bank: MemoryBank, length: int) -> Decoded:
-    conditioned = bank.condition(sam, part.image, part.position, length)
-    return decode_targets(sam, Features(conditioned, part.fine, part.position))
+    return decode_targets(sam, _conditioned(sam, part, bank, length))
+
+
+def _conditioned(sam: SAM2Base, part: Features, bank: MemoryBank, length: int) -> Features:
+    return Features(bank.condition(sam, part.image, part.position, length), part.fine, part.position)
 
 
 def check_clips(images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> int:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pytest
+import yaml
 
 from fakes.lvis import write_lists as write_lvis_lists
 from fakes.paco_part import write_lists as write_paco_lists
+from launches import call
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.list_protocols import StrictByPosition, StrictByTrainPosition
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 from sansa_lightning.data.sources.paco_part import PacoPart
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 # LVIS v1 has 1,203 categories, of which 920 have two pictures or more in val: here too, in a mixed order.
 LVIS_VAL = {
@@ -37,6 +42,12 @@ def lvis(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def sources(lvis):
+    """Of either format, each read once."""
+    return {kind: kind(lvis) for kind in (Lvis, LvisReleased)}
+
+
+@pytest.fixture(scope="module")
 def paco(tmp_path_factory):
     return write_paco_lists(tmp_path_factory.mktemp("paco"), {"train": PACO_TRAIN, "val": PACO_VAL})
 
@@ -47,9 +58,9 @@ def classes(protocol, source):
 
 
 class TestLvis:
-    def test_ten_folds_of_92_partition_the_920_classes(self, lvis):
+    def test_ten_folds_of_92_partition_the_920_classes(self, sources):
         assert len(eligible(LVIS_VAL)) == 920
-        source = Lvis(lvis)
+        source = sources[Lvis]
         tested = []
         for fold in range(10):
             train, test = classes(StrictByPosition(fold), source)
@@ -61,19 +72,20 @@ class TestLvis:
         assert sorted(tested) == eligible(LVIS_VAL)
 
     @pytest.mark.parametrize("source", [Lvis, LvisReleased])
-    def test_lists_do_not_depend_on_shots(self, lvis, source):
+    def test_lists_do_not_depend_on_shots(self, sources, source):
         found = []
         for shots, targets in ((1, 1), (5, 3)):
-            data = EpisodeDataModule(source(lvis), StrictByPosition(3), shots=shots, train_targets=targets, size=16)
+            data = EpisodeDataModule(sources[source], StrictByPosition(3), shots=shots, train_targets=targets, size=16)
             found.append((data.pools("train")[0].classes, data.test_classes))
         assert found[0] == found[1]
         assert len(found[0][1]) == 92
 
-    def test_pickles_and_json_give_the_same_folds(self, lvis):
-        assert classes(StrictByPosition(4), Lvis(lvis)) == classes(StrictByPosition(4), LvisReleased(lvis))
+    def test_pickles_and_json_give_the_same_folds(self, sources):
+        from_json, from_pickles = (classes(StrictByPosition(4), source) for source in sources.values())
+        assert from_json == from_pickles
 
     @pytest.mark.parametrize(("shots", "targets"), [(1, 3), (5, 3), (1, 1)])
-    def test_released_lists_follow_shots_and_the_file_s_order_and_leak(self, lvis, shots, targets):
+    def test_released_lists_follow_shots_and_the_file_s_order_and_leak(self, sources, shots, targets):
         protocol = StrictByPosition(3, released_lists=True, shots=shots, targets=targets)
         test_list = [c for c, count in LVIS_VAL.items() if count > shots]
         held_out_list = [c for c, count in LVIS_VAL.items() if count > targets]
@@ -84,16 +96,29 @@ class TestLvis:
         assert (leaking > 0) == (shots != targets)
         message = rf"StrictByPosition.released_lists: {leaking} of the {len(tested)} classes tested are trained on"
         with pytest.warns(UserWarning, match=message):
-            (train,) = protocol.pools(LvisReleased(lvis), "train")
-        (test,) = protocol.pools(LvisReleased(lvis), "test")
+            (train,) = protocol.pools(sources[LvisReleased], "train")
+        (test,) = protocol.pools(sources[LvisReleased], "test")
         assert (list(train.classes), list(test.classes)) == (trained, sorted(tested))
 
-    def test_what_is_left_over_is_in_no_fold(self, lvis):
-        source = Lvis(lvis)
-        sizes = {len(classes(StrictByPosition(fold, folds=9), source)[1]) for fold in range(9)}
-        assert sizes == {920 // 9}
-        tested = {c for fold in range(9) for c in classes(StrictByPosition(fold, folds=9), source)[1]}
-        assert tested == set(eligible(LVIS_VAL)[: 920 // 9 * 9])
+    def test_what_is_left_over_is_in_no_fold(self, sources):
+        class NineFolds(StrictByPosition):
+            FOLDS = 9
+
+        tested = [classes(NineFolds(fold), sources[Lvis])[1] for fold in range(9)]
+        assert {len(fold) for fold in tested} == {920 // 9}
+        assert {c for fold in tested for c in fold} == set(eligible(LVIS_VAL)[: 920 // 9 * 9])
+
+    @pytest.mark.parametrize(
+        ("file", "protocol", "folds"), [("lvis92i", StrictByPosition, 10), ("paco_part", StrictByTrainPosition, 4)]
+    )
+    def test_a_configuration_has_the_published_number_of_folds(self, capsys, file, protocol, folds):
+        """Nothing of the default protocol, which has 4 folds, is taken over."""
+        with pytest.raises(SystemExit, match="0"):
+            call("fit", "--config", EXPERIMENTS / f"{file}.yaml", "--data.protocol.fold", 3, "--print_config")
+        shown = yaml.safe_load(capsys.readouterr().out)["data"]["protocol"]
+        assert shown["class_path"].endswith(protocol.__name__)
+        assert (protocol(**shown["init_args"]).fold, protocol.FOLDS) == (3, folds)
+        assert "folds" not in shown["init_args"]
 
 
 class TestPaco:
@@ -146,7 +171,7 @@ def test_no_warning_without_released_lists(paco):
 class TestMistakes:
     @pytest.mark.parametrize(("protocol", "folds"), [(StrictByPosition, 10), (StrictByTrainPosition, 4)])
     def test_fold(self, protocol, folds):
-        with pytest.raises(ValueError, match=rf"{protocol.__name__}.fold: expected 0 to {folds - 1} of at least 2"):
+        with pytest.raises(ValueError, match=rf"{protocol.__name__}.fold: expected 0 to {folds - 1}, but got {folds}"):
             protocol(folds)
 
     @pytest.mark.parametrize("values", [{"min_images": 1}, {"shots": 0}, {"targets": 0}])
@@ -157,4 +182,4 @@ class TestMistakes:
     def test_nothing_to_test(self, tmp_path):
         root = write_lvis_lists(tmp_path, {"train": {1: 2, 2: 2}, "val": {1: 1, 2: 2}})
         with pytest.raises(ValueError, match=r"StrictByPosition fold 0, unseen classes: none of its 0 classes has 2"):
-            StrictByPosition(0, folds=2).pools(Lvis(root), "test")
+            StrictByPosition(0).pools(Lvis(root), "test")

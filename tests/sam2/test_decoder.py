@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from builders import frames, largest_difference, nano, prompts_of_each_kind
-from sansa_lightning.sam2.decoder import decode_references, decode_targets
+from sansa_lightning.sam2.decoder import decode_corrections, decode_references, decode_targets
 from sansa_lightning.sam2.encoder import encode
 
 
@@ -43,3 +43,27 @@ def test_a_target_is_the_mask_with_the_best_predicted_iou(best: int) -> None:
     assert raw["masks"].shape[1] == 3
     assert torch.equal(decoded.mask[:, 0], raw["masks"][:, best])
     assert torch.equal(decoded.pointer, pointer)
+
+
+@pytest.mark.parametrize("clicks", [1, 2])
+def test_a_correction_reads_clicks_and_the_last_answer(clicks: int) -> None:
+    """As the sam2 package has it: clicks in pixels of its input, the answer clipped at 32; of three masks after one."""
+    sam = nano()
+    coords = torch.tensor([[[10.0, 20.0], [33.5, 7.0]], [[40.0, 5.0], [12.0, 30.0]]])[:, :clicks]
+    labels = torch.tensor([[0, 1], [0, 0]], dtype=torch.int32)[:, :clicks]
+    with torch.inference_mode():
+        features = encode(sam, frames(1, 2)[0])
+        last = decode_targets(sam, features).mask * 1000
+        assert last.abs().max() > 32
+        corrected = decode_corrections(sam, features, coords, labels, last, (48, 48))
+        stock = sam._forward_sam_heads(
+            features.image,
+            point_inputs={"point_coords": coords * 2, "point_labels": labels},
+            mask_inputs=last.clamp(-32, 32),
+            high_res_features=list(features.fine),
+            multimask_output=clicks == 1,
+        )
+        other = decode_corrections(sam, features, coords, 1 - labels, last, (48, 48))
+    assert largest_difference(corrected.mask, stock[3]) <= 1e-5
+    assert largest_difference(corrected.pointer, stock[5]) <= 1e-5
+    assert largest_difference(corrected.mask, other.mask) > 1e-2

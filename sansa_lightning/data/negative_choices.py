@@ -1,0 +1,127 @@
+"""Semantic negatives: references of other classes beside a test clip's own (SANSA Table 11).
+
+The paper does not say which classes and images its negative references are of. Here they follow from the episode
+alone, so that a manifest, any number of workers and any model get the same ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from sansa_lightning.clip import ClassId, Clip, Episode, ImageKey
+from sansa_lightning.data.dataset import ClipDataset, ScoreAt
+from sansa_lightning.data.prompts import Prompter, prompt_generator
+from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.samplers import Episodes
+from sansa_lightning.data.sources.base import Source
+from sansa_lightning.images import Size, resize_mask, to_frame
+from sansa_lightning.negatives import Negative
+
+
+class NegativeChoice(ABC):
+    """Chooses the negative references of an episode; a subclass says of which classes.
+
+    Args:
+        count: negative references of a clip, each of another class, at least 1.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        if count < 1:
+            msg = f"{type(self).__name__}.count: expected at least 1, but got {count}"
+            raise ValueError(msg)
+        self.count = count
+
+    def draw(self, episode: Episode, pool: Pool) -> tuple[Episode, ...]:
+        """For each negative reference an episode with its class, it alone, and the targets; a function of the names.
+
+        Args:
+            episode: whose targets are to be segmented.
+            pool: where it was drawn from; images of its split are taken, never one of the episode's own.
+        """
+        digest = hashlib.sha256(f"{episode.to_json()}#negatives".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        drawn: list[Episode] = []
+        for class_id in self._classes(episode, pool, rng):
+            if len(drawn) == self.count:
+                break
+            key = _image(episode, class_id, pool, rng)
+            if key is not None:
+                drawn.append(replace(episode, class_id=class_id, references=(key,)))
+        return tuple(drawn)
+
+    @abstractmethod
+    def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
+        """Other classes than the episode's, in the order in which they are to be used."""
+
+
+class OtherClasses(NegativeChoice):
+    """Any other classes of the test, whether a target shows them or not: nothing is known of the target."""
+
+    def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
+        for class_id in rng.permutation(pool.classes).tolist():
+            if class_id != episode.class_id:
+                yield class_id
+
+
+class ShownClasses(NegativeChoice):
+    """Other classes that a target shows, trained on or not, and fewer of them where it shows fewer.
+
+    They are chosen by the truth: a simulated user, who sees the target and names what is not meant. A score with
+    them is no score of a method that gets references alone.
+    """
+
+    def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
+        for class_id in rng.permutation(pool.source.classes(pool.split)).tolist():
+            shown = class_id != episode.class_id
+            if shown and any(pool.source.shows(target, class_id) for target in episode.targets):
+                yield class_id
+
+
+class ClipsWithNegatives(ClipDataset):
+    """Clips of a list of episodes, each with its negative references.
+
+    Args:
+        episodes: which clips.
+        sources: see :class:`ClipDataset`.
+        size: see :class:`ClipDataset`.
+        prompter: annotates references and negative references.
+        score_at: see :class:`ClipDataset`.
+        pool: where the episodes were drawn from.
+        negatives: chooses the negative references.
+    """
+
+    def __init__(
+        self,
+        episodes: Episodes,
+        sources: Mapping[str, Source],
+        size: Size,
+        prompter: Prompter,
+        score_at: ScoreAt,
+        pool: Pool,
+        negatives: NegativeChoice,
+    ) -> None:
+        super().__init__(episodes, sources, size, prompter, score_at)
+        self.pool = pool
+        self.negatives = negatives
+
+    def __getitem__(self, index: int) -> Clip:
+        clip = super().__getitem__(index)
+        drawn = self.negatives.draw(clip.episode, self.pool)
+        return replace(clip, negatives=tuple(self._load(negative) for negative in drawn))
+
+    def _load(self, negative: Episode) -> Negative:
+        image, mask = self.sources[negative.source].load(negative.references[0], negative.class_id)
+        prompt = self.prompter(resize_mask(mask, self.size), prompt_generator(negative, 0))
+        return Negative(negative, to_frame(image, self.size), prompt)
+
+
+def _image(episode: Episode, class_id: ClassId, pool: Pool, rng: np.random.Generator) -> ImageKey | None:
+    """An image of the class that the episode does not have, or None."""
+    own = set(episode.references + episode.targets)
+    others = [key for key in pool.source.images(class_id, pool.split) if key not in own]
+    return others[int(rng.integers(len(others)))] if others else None

@@ -1,0 +1,47 @@
+"""Methods that do more than propagation when they segment a target, and so are for evaluation alone."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sansa_lightning.clip import ClipBatch
+from sansa_lightning.methods.sansa import Sansa
+from sansa_lightning.sam2.propagate import Masks, Reading
+from sansa_lightning.sam2.types import SAM2Base
+
+
+class EvaluationMethod(Sansa):
+    """Prompt-and-propagate with something added to each target; a subclass says what.
+
+    Arguments as for :class:`Sansa`.
+    """
+
+    def check(self, stage: str, data: Any) -> None:
+        """Refuse to train."""
+        if stage == "fit":
+            self._refuse_training()
+
+    def forward(self, sam: SAM2Base, batch: ClipBatch, propagate_targets: bool) -> Masks:
+        """See :meth:`Method.forward`; each target is segmented from the references alone.
+
+        Raises:
+            ValueError: targets are to propagate.
+        """
+        if propagate_targets:
+            self._refuse_training()
+        reading = self.propagation.read(sam, batch.images, batch.prompts)
+        low = torch.cat([reading.answers, self._segment(sam, batch, reading)], dim=1)
+        return Masks.of(low, (batch.masks.shape[-2], batch.masks.shape[-1]))
+
+    @abstractmethod
+    def _segment(self, sam: SAM2Base, batch: ClipBatch, reading: Reading) -> Tensor:
+        """Logits of the targets as the decoder gives them, float32 [B, N, 4h, 4w]."""
+
+    def _refuse_training(self) -> None:
+        name = type(self).__name__
+        msg = f"model.method: expected one that trains, such as Sansa, but got {name}, which is for evaluation alone"
+        raise ValueError(msg)

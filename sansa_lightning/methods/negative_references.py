@@ -1,0 +1,57 @@
+"""Semantic negatives without training: what a reference of another class claims is taken away (SANSA Table 11)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sansa_lightning.clip import ClipBatch
+from sansa_lightning.methods.evaluation import EvaluationMethod
+from sansa_lightning.sam2.decoder import decode_targets
+from sansa_lightning.sam2.encoder import encode
+from sansa_lightning.sam2.propagate import Reading, condition_targets
+from sansa_lightning.sam2.types import SAM2Base
+
+
+class NegativeReferences(EvaluationMethod):
+    """Each target is segmented by its references, and once more by each negative reference alone.
+
+    A pixel goes to the one with the highest logit, or to the background where none is above 0: as SAM 2 keeps the
+    objects of a video apart. The paper says neither how nor by which references; those are the datamodule's choice
+    (``data.negatives``). A negative of a class that the target does not show claims something all the same, because a
+    propagated mask is of what stands out, too: see what the wrong-reference control scores.
+
+    Arguments as for :class:`Sansa`.
+    """
+
+    def check(self, stage: str, data: Any) -> None:
+        """Refuse to train, and clips without negatives."""
+        super().check(stage, data)
+        if getattr(data, "negatives", None) is None:
+            msg = (
+                "data.negatives: expected a choice of negative references for the method NegativeReferences, "
+                "ShownClasses or OtherClasses, but got null"
+            )
+            raise ValueError(msg)
+
+    def _segment(self, sam: SAM2Base, batch: ClipBatch, reading: Reading) -> Tensor:
+        low = decode_targets(sam, condition_targets(sam, reading.features, reading.targets, reading.bank)).mask
+        claims = low[:, 0].unflatten(0, reading.targets.shape)
+        return claims - self._rivals(sam, batch, reading, torch.zeros_like(claims))
+
+    def _rivals(self, sam: SAM2Base, batch: ClipBatch, reading: Reading, background: Tensor) -> Tensor:
+        """The highest logit of the background, which is 0, and of the negative references, [B, N, 4h, 4w]."""
+        owned = [(owner, one) for owner, negatives in enumerate(batch.negatives) for one in negatives]
+        if not owned:
+            return background
+        owners = torch.tensor([owner for owner, _ in owned], device=background.device)
+        features = encode(sam, torch.stack([one.image for _, one in owned]), self.propagation.encode_chunk)
+        alone = torch.arange(len(owned), device=background.device)[:, None]
+        size = (batch.masks.shape[-2], batch.masks.shape[-1])
+        _, bank = self.propagation.read_references(sam, features, alone, [[one.prompt] for _, one in owned], size)
+        targets = reading.targets[owners]
+        low = decode_targets(sam, condition_targets(sam, reading.features, targets, bank)).mask
+        rivals = low[:, 0].unflatten(0, targets.shape)
+        return background.scatter_reduce(0, owners.reshape(-1, 1, 1, 1).expand_as(rivals), rivals, "amax")
