@@ -13,24 +13,29 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, callbacks, loggers
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins import CheckpointIO
 from torch import optim
 
 from sansa_lightning import losses
+from sansa_lightning.analysis import all as analysis_classes
 from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
 from sansa_lightning.commands import COMMANDS, command
+from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.data import all as data_classes
+from sansa_lightning.loggers import loggers_of_run
 from sansa_lightning.messages import one_line, short_error
 from sansa_lightning.methods import all as method_classes
+from sansa_lightning.module import FewShotModule
 from sansa_lightning.noise import without_noise
 from sansa_lightning.predictions import PredictionWriter
 from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe
-from sansa_lightning.runs import RunRecord, attempt_folder
+from sansa_lightning.runs import RunRecord
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.tables import score_table
+from sansa_lightning.wandb_record import WandbRecord
 
-CHOICES = (data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
+CHOICES = (analysis_classes, data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
 """Importing these is what lets a configuration name their classes without the package."""
 
 DEBUG_VARIABLE = "SANSA_DEBUG"
@@ -39,7 +44,8 @@ DEBUG_VARIABLE = "SANSA_DEBUG"
 RUN_VARIABLE = "SANSA_RUN_DIR"
 """Environment variable: tells the further processes of a run its folder."""
 
-CHECKPOINTS, LAST, METRICS, PREDICTIONS = "checkpoints", "last.ckpt", "metrics", "predictions"
+CHECKPOINTS, LAST, PREDICTIONS = "checkpoints", "last.ckpt", "predictions"
+EPISODES = {"fit": "episodes.png", "test": "episodes_test.png"}
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_epochs": 5,
     "gradient_clip_val": 1.0,
@@ -83,6 +89,7 @@ class ProjectCLI(LightningCLI):
 
     def __init__(self, recipe: Recipe, **options: Any) -> None:
         self.recipe = recipe
+        ShortErrorParser.of_subcommands.clear()
         super().__init__(recipe.module, recipe.data, **options)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -95,6 +102,13 @@ class ProjectCLI(LightningCLI):
         parser.add_argument(
             "--run_dir", type=str | None, default=None, help="Folder of the run; runs/<time>_<pid> if not given."
         )
+        if issubclass(self.recipe.module, FewShotModule):
+            parser.add_argument(
+                "--compare_frozen",
+                type=bool,
+                default=False,
+                help="In fit and test, score the base without its strategy on the same episodes, too; on in fit.",
+            )
         parser.add_argument(
             "--checkpoint_every", type=int, default=100, help="Training steps between checkpoints, beside each epoch's."
         )
@@ -104,6 +118,8 @@ class ProjectCLI(LightningCLI):
         super().setup_parser(*args, **kwargs)
         for subcommand, parser in zip(self.subcommands(), ShortErrorParser.of_subcommands, strict=True):
             parser.set_defaults(SUBCOMMAND_DEFAULTS[subcommand])
+            if subcommand == "fit" and issubclass(self.recipe.module, FewShotModule):
+                parser.set_defaults({"compare_frozen": True})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Read the configuration, choose the run folder and find the checkpoint, before anything is built.
@@ -133,15 +149,19 @@ class ProjectCLI(LightningCLI):
         plugins = list(given) if isinstance(given, list) else [given] if given is not None else []
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
-        if config.trainer.logger is None:
-            metrics = attempt_folder(folder / METRICS, str(self.subcommand))
-            # Each row at once: a run may be killed. Without a version the progress bar shows none.
-            kwargs["logger"] = CSVLogger(metrics, name="", version="", flush_logs_every_n_steps=1)
-        own: list[Callback] = []
+        goes_on = self.subcommand == "fit" and config.ckpt_path is not None
+        said = self.config[self.subcommand].trainer.logger
+        chosen = loggers_of_run(config.trainer.logger, said, folder, str(self.subcommand), goes_on)
+        if chosen:
+            kwargs["logger"] = chosen
+        own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
             own.append(LastCheckpoint(folder / CHECKPOINTS / LAST, config.checkpoint_every))
             if config.trainer.logger is not False:
                 own.append(LearningRateMonitor("step"))
+        if self.subcommand in EPISODES and config.get("compare_frozen"):
+            picture = folder / EPISODES[self.subcommand]
+            own.append(FrozenComparison(None if config.trainer.fast_dev_run else picture))
         if self.subcommand == "predict":
             own.append(PredictionWriter(folder / PREDICTIONS))
         self.trainer_defaults = {**TRAINER_DEFAULTS, "callbacks": own}
@@ -174,8 +194,11 @@ class ProjectCLI(LightningCLI):
             if isinstance(callback, RunRecord):
                 callback.write(self.trainer, "finished")
         if self.trainer.is_global_zero:
-            for stage, scores in list(self.model.scores.items())[-1:]:
-                print(score_table(stage, scores))
+            if table := score_table(self.model.scores, getattr(self.model, "controls", {})):
+                print(table)
+            for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+                if isinstance(callback, FrozenComparison) and callback.picture is not None:
+                    print(f"episodes: {callback.picture}")
             print(f"run folder: {self.config[self.subcommand].run_dir}")
 
 
@@ -187,7 +210,6 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     if "LOCAL_RANK" not in os.environ:
         os.environ.pop(RUN_VARIABLE, None)  # of an earlier call in this process
-    ShortErrorParser.of_subcommands.clear()
     given = sys.argv[1:] if args is None else args
     try:
         if given and given[0] in COMMANDS:

@@ -14,6 +14,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
+
+from sansa_lightning.negatives import Negative
+from sansa_lightning.objects import Objects
 
 ClassId = int
 ImageKey = str | int
@@ -66,7 +70,7 @@ class Episode:
         """
         try:
             fields = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             msg = f"expected one JSON object per line, but got {line[:80]!r}"
             raise ValueError(msg) from error
         names = {"source", "class_id", "references", "targets"}
@@ -185,6 +189,10 @@ class Clip:
         originals: uint8 masks of the N targets at the size of their own images, for scoring there; empty
             when scores are taken at clip size.
         scored: False for a clip that only fills up a rank's share and must not be counted.
+        objects: what each of the N targets shows, at the size of its score, None where the source does not know;
+            empty where nobody asked.
+        wrong: the same targets after references of another class; None where there is none or nobody asked.
+        negatives: references of other classes, for methods that compare; empty where nobody asked.
     """
 
     episode: Episode
@@ -193,6 +201,9 @@ class Clip:
     prompts: tuple[Prompt, ...]
     originals: tuple[Tensor, ...] = ()
     scored: bool = True
+    objects: tuple[Objects | None, ...] = ()
+    wrong: Clip | None = None
+    negatives: tuple[Negative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +217,10 @@ class ClipBatch:
         prompts: B tuples of K prompts.
         originals: B tuples, as in :class:`Clip`.
         scored: bool [B].
+        objects: B tuples, as in :class:`Clip`.
+        wrong: the clips' ``wrong`` ones, of those that have one; None if none has.
+        paired: which of the B clips have one.
+        negatives: B tuples, as in :class:`Clip`; their lengths may differ.
     """
 
     episodes: tuple[Episode, ...]
@@ -214,6 +229,10 @@ class ClipBatch:
     prompts: tuple[tuple[Prompt, ...], ...]
     originals: tuple[tuple[Tensor, ...], ...]
     scored: Tensor
+    objects: tuple[tuple[Objects | None, ...], ...] = ()
+    wrong: ClipBatch | None = None
+    paired: tuple[bool, ...] = ()
+    negatives: tuple[tuple[Negative, ...], ...] = ()
 
     @classmethod
     def collate(cls, clips: Sequence[Clip]) -> ClipBatch:
@@ -231,13 +250,19 @@ class ClipBatch:
                     f"{list(clip.masks.shape)} and {len(clip.prompts)} prompts in {clip.episode}"
                 )
                 raise ValueError(msg)
+        wrong = [replace(clip.wrong, scored=clip.scored) for clip in clips if clip.wrong is not None]
         return cls(
             episodes=tuple(clip.episode for clip in clips),
-            images=torch.stack([clip.images for clip in clips]),
-            masks=torch.stack([clip.masks for clip in clips]),
+            # In a loading process it stacks into memory that is shared, which saves a copy.
+            images=default_collate([clip.images for clip in clips]),
+            masks=default_collate([clip.masks for clip in clips]),
             prompts=tuple(clip.prompts for clip in clips),
             originals=tuple(clip.originals for clip in clips),
             scored=torch.tensor([clip.scored for clip in clips]),
+            objects=tuple(clip.objects for clip in clips),
+            wrong=cls.collate(wrong) if wrong else None,
+            paired=tuple(clip.wrong is not None for clip in clips),
+            negatives=tuple(clip.negatives for clip in clips),
         )
 
     @property
@@ -259,8 +284,12 @@ class ClipBatch:
             prompts=tuple(tuple(prompt.to(device) for prompt in prompts) for prompts in self.prompts),
             originals=tuple(tuple(mask.to(device) for mask in masks) for masks in self.originals),
             scored=self.scored.to(device),
+            objects=tuple(tuple(one and one.to(device) for one in shown) for shown in self.objects),
+            wrong=self.wrong and self.wrong.to(device, non_blocking),
+            negatives=tuple(tuple(one.to(device) for one in negatives) for negatives in self.negatives),
         )
 
     def pin_memory(self) -> ClipBatch:
         """The same batch with its large tensors in page-locked memory; what DataLoader calls."""
-        return replace(self, images=self.images.pin_memory(), masks=self.masks.pin_memory())
+        wrong = self.wrong and self.wrong.pin_memory()
+        return replace(self, images=self.images.pin_memory(), masks=self.masks.pin_memory(), wrong=wrong)

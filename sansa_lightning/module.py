@@ -14,13 +14,14 @@ from torch import Tensor
 
 from sansa_lightning.checkpoints import HEADER, MODULE_PREFIX, check_header, header, load_trained, trained_state
 from sansa_lightning.clip import ClipBatch
-from sansa_lightning.images import resize_logits
+from sansa_lightning.control_metrics import ControlledIoU, ControlScores
 from sansa_lightning.losses import BCE, Dice, WeightedSum
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.sansa import Sansa
-from sansa_lightning.metrics import FewShotIoU, FewShotScores
+from sansa_lightning.metrics import FewShotScores
 from sansa_lightning.sam2.encoder import checkpoint_activations
 from sansa_lightning.sam2.zoo import Base, fingerprint
+from sansa_lightning.scoring import target_logits
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, trained_parameters
 
@@ -79,18 +80,20 @@ class FewShotModule(LightningModule):
         self.base: Any = None
         self.fingerprint = ""
         self.scores: dict[str, FewShotScores] = {}
+        self.controls: dict[str, ControlScores] = {}
 
     def setup(self, stage: str) -> None:
         """Take the classes to score from the datamodule, which has checked its data by now.
 
         Raises:
-            ValueError: the trainer's precision is none of ``PRECISIONS``.
+            ValueError: the trainer's precision is none of ``PRECISIONS``, or the method is not for this run.
         """
+        self.method.check(stage, self.trainer.datamodule)  # type: ignore[attr-defined]
         if self.trainer.precision not in PRECISIONS:
             msg = f"trainer.precision: expected one of {', '.join(PRECISIONS)}, but got {self.trainer.precision}"
             raise ValueError(msg)
         names = self.trainer.datamodule.class_names  # type: ignore[attr-defined]
-        self.metric = FewShotIoU(tuple(names), tuple(names.values()))
+        self.metric = ControlledIoU(tuple(names), tuple(names.values()), self.cut)
 
     def configure_model(self) -> None:
         """Build the base and attach the strategy, once."""
@@ -130,15 +133,15 @@ class FewShotModule(LightningModule):
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
         """Count each target, segmented from the references alone."""
-        self._count(batch)
+        self.metric.update(self.segment, batch)
 
-    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
-        """As in validation."""
-        self._count(batch)
+    def test_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """As in validation; and the controls, if the batch brings what they need. Gives the targets' logits."""
+        return self.metric.update(self.segment, batch)
 
     def predict_step(self, batch: ClipBatch, batch_idx: int) -> list[list[Tensor]]:
         """Masks of each clip's targets, bool, at original size if the batch brings it, else at clip size [H, W]."""
-        return self._predict(batch)
+        return [[mask > self.cut for mask in clip] for clip in target_logits(batch, self.segment(batch))]
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""
@@ -185,30 +188,23 @@ class FewShotModule(LightningModule):
         """What a checkpoint says of itself: strategy, base, fingerprint."""
         return header(self.strategy, self.base_recipe.name, self.fingerprint)
 
-    def _predict(self, batch: ClipBatch) -> list[list[Tensor]]:
-        logits = self.method(self.base, batch, propagate_targets=False).logits[:, batch.shots :]
-        if not any(batch.originals):
-            return [list(clip > self.cut) for clip in logits]
-        return [
-            [resize_logits(mask, original.shape) > self.cut for mask, original in zip(clip, originals, strict=True)]
-            for clip, originals in zip(logits, batch.originals, strict=True)
-        ]
-
-    def _count(self, batch: ClipBatch) -> None:
-        predictions = self._predict(batch)
-        clip_size = list(batch.masks[:, batch.shots :])
-        targets = [list(masks) for masks in (batch.originals if any(batch.originals) else clip_size)]
-        per_clip = len(targets[0])
-        flat_predictions = [mask for clip in predictions for mask in clip]
-        flat_targets = [mask for clip in targets for mask in clip]
-        ids = batch.class_ids.repeat_interleave(per_clip)
-        self.metric.update(flat_predictions, flat_targets, ids, batch.scored.repeat_interleave(per_clip))
+    def segment(self, batch: ClipBatch) -> Tensor:
+        """Logits of the targets from the references alone, float32 [B, N, H, W] at clip size."""
+        return self.method(self.base, batch, propagate_targets=False).logits[:, batch.shots :]
 
     def _conclude(self, stage: Stage) -> None:
-        scores = self.metric.compute()
+        controlled = stage == "test" and self.trainer.datamodule.controls  # type: ignore[attr-defined]
+        scores, controls = self.metric.score.compute(), self.metric.controls.compute() if controlled else None
         self.metric.reset()
-        if self.trainer.sanity_checking:
-            return
+        if not self.trainer.sanity_checking:
+            self.keep(stage, scores, controls)
+
+    def keep(self, stage: str, scores: FewShotScores, controls: ControlScores | None) -> None:
+        """Keep scores for the record of the run, and log them."""
         self.scores[stage] = scores
         values = {f"{stage}/miou": scores.miou, f"{stage}/fb_iou": scores.fb_iou}
-        self.log_dict(values, prog_bar=True, sync_dist=True)  # equal everywhere already; says so to Lightning
+        if controls is not None:
+            self.controls[stage] = controls
+            values |= {f"{stage}/{name}": value for name, value in controls._asdict().items() if value is not None}
+        # Equal everywhere already; sync_dist says so to Lightning.
+        self.log_dict(values, prog_bar=stage == "val", sync_dist=True)

@@ -13,6 +13,8 @@ WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     # What is frozen is in eval on purpose, see Strategy.train.
     r"Found \d+ module\(s\) in eval mode at the start of training",
+    # A control that the data cannot have is not counted, on purpose: "n/a".
+    r"The ``compute`` method of metric \w+ was called before the ``update`` method",
     # PredictionWriter asks the datamodule, which knows the places also of several processes.
     r"Couldn't infer the batch indices fetched from your dataloader",
 )

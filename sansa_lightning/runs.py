@@ -14,9 +14,9 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.trainer.states import TrainerFn
 
+from sansa_lightning.analysis.linear_probe import LinearProbe
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.files import PARTIAL, write_text
 from sansa_lightning.messages import one_line
@@ -26,6 +26,7 @@ from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.jaccard import TrackingScore
 from sansa_lightning.pretraining.tracker import TrackerModule
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.wandb_record import record_config, record_result, wandb_facts
 
 PACKAGES = (
     "sansa_lightning",
@@ -46,7 +47,7 @@ class RunRecord(SaveConfigCallback):
     The folder is the trainer's ``default_root_dir``. A run that trains writes those two names; validate, test and
     predict write ``config_<stage>.yaml`` and ``result_<stage>.json``, so that they can share the folder of the run
     whose checkpoint they read. ``result.json`` says "running" until the run has ended, so one that was killed can be
-    told from one that is finished. A W&B logger gets the same configuration, nested as in the file.
+    told from one that is finished. A W&B logger gets the same configuration, nested as in the file, and the same facts.
     """
 
     started = 0.0
@@ -64,9 +65,7 @@ class RunRecord(SaveConfigCallback):
         text = self.parser.dump(self.config, skip_unset=False)
         write_text(self.folder / f"config{self.suffix}.yaml", text)
         self.nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.config.update(self.nested, allow_val_change=True)
+        record_config(trainer, self.nested)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say that it runs."""
@@ -82,8 +81,10 @@ class RunRecord(SaveConfigCallback):
         if not trainer.is_global_zero:
             return
         result = {"status": status, **facts(trainer), "seconds": round(time.time() - self.started, 1), **more}
+        result |= wandb_facts(trainer)
         result["config"] = self.nested
         write_text(self.folder / f"result{self.suffix}.json", json.dumps(result, indent=2) + "\n")
+        record_result(trainer, result)
 
 
 def attempt_folder(folder: Path, subcommand: str) -> Path:
@@ -111,6 +112,11 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         found |= module.header()
         found["trained_parameters"] = sum(parameter.numel() for parameter in trained_parameters(module).values())
         found["metrics"] = {stage: scores_as_plain(scores) for stage, scores in module.scores.items()}
+        for stage, controls in module.controls.items() if isinstance(module, FewShotModule) else ():
+            found["metrics"][stage]["controls"] = controls._asdict()
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, LinearProbe) and callback.score is not None and "test" in found["metrics"]:
+                found["metrics"]["test"]["probe"] = {"stage": callback.stage, **callback.score._asdict()}
     if isinstance(data, EpisodeDataModule):
         found["seed"] = data.seed
         found["episodes"] = data.manifest_hashes

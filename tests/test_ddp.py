@@ -55,6 +55,10 @@ def test_scores_are_exactly_those_of_one_process(two, tmp_path):
         one = result(tmp_path, subcommand)["metrics"][stage]
         assert sum(score["targets"] for score in one["classes"]) == {"test": 5, "val": 3}[stage]
         assert json.dumps(one) == json.dumps(result(two.folder)["metrics"][stage])
+    assert None not in result(two.folder)["metrics"]["test"]["controls"].values()
+    call("test", "--config", two.config, "--run_dir", tmp_path / "frozen", "--model.strategy", "Frozen")
+    frozen = result(tmp_path / "frozen", "test")["metrics"]["test"]
+    assert json.dumps(frozen) == json.dumps(result(two.folder)["metrics"]["frozen"])
 
 
 def test_one_folder_one_table_and_no_warning_about_processes(two):
@@ -62,6 +66,7 @@ def test_one_folder_one_table_and_no_warning_about_processes(two):
     assert sorted(path.name for path in two.folder.iterdir()) == [
         "checkpoints",
         "config.yaml",
+        "episodes.png",
         "metrics",
         "result.json",
     ]

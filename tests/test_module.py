@@ -151,7 +151,7 @@ def test_weights_of_another_precision_are_refused(precision, data):
         trainer(precision=precision).fit(module(), datamodule=data)
 
 
-def test_defaults_from_python_are_those_of_the_command_line(capsys):
+def test_defaults_from_python_are_the_papers_and_those_of_the_command_line_the_miniatures(capsys):
     with pytest.raises(SystemExit, match="0"):
         call("fit", "--print_config")
     shown = yaml.safe_load(capsys.readouterr().out)["model"]
@@ -159,14 +159,17 @@ def test_defaults_from_python_are_those_of_the_command_line(capsys):
     parts = (model.strategy, model.method, model.losses)
     for name, part in zip(("strategy", "method", "losses"), parts, strict=True):
         assert shown[name]["class_path"] == f"{type(part).__module__}.{type(part).__name__}"
-    assert shown["strategy"]["init_args"] == model.strategy.settings()
+    assert model.strategy.settings()["scale"] == 0.1
+    assert shown["strategy"]["init_args"] == model.strategy.settings() | {"scale": 0.3}
     terms = {name: loss["class_path"] for name, loss in shown["losses"]["init_args"]["terms"].items()}
     assert terms == {
         name: f"{type(loss).__module__}.{type(loss).__name__}" for name, loss in model.losses.terms.items()
     }
     optimizer = model.optimizer([torch.nn.Parameter(torch.zeros(1))])
     assert shown["optimizer"]["class_path"].endswith(type(optimizer).__name__)
-    assert shown["optimizer"]["init_args"]["lr"] == optimizer.param_groups[0]["lr"] == 1e-4
+    group = optimizer.param_groups[0]
+    assert (group["lr"], group["weight_decay"]) == (1e-4, 0.0)
+    assert [shown["optimizer"]["init_args"][name] for name in ("lr", "weight_decay")] == [6e-3, 0.01]
 
 
 def test_nothing_to_train_is_said(data):

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from sansa_lightning.control_metrics import ControlScores
 from sansa_lightning.metrics import ClassScore, FewShotScores
 from sansa_lightning.tables import per_class_table
 
 FROZEN = FewShotScores(0.05, 0.5, (ClassScore(0, "person", 0.1, 12), ClassScore(44, "bottle", 0.0, 0)))
 ADAPTED = FewShotScores(0.28125, 0.75, (ClassScore(0, "person", 0.5625, 12), ClassScore(44, "bottle", 0.0, 0)))
+
+
+def test_controls_come_below_the_means():
+    scores = {"frozen": FROZEN, "AdaptFormer": ADAPTED}
+    controls = {"AdaptFormer": ControlScores(0.1, 0.18125, None, 0.75, 0.4)}
+    assert per_class_table(scores, controls).splitlines()[-5:] == [
+        "---------------------------------------------------------",
+        "       wrong reference                   n/a         10.0",
+        "       margin                            n/a         18.1",
+        "       choice (chance 40.0)              n/a         75.0",
+        "       segment everything                n/a          n/a",
+    ]
 
 
 def test_two_runs_side_by_side():

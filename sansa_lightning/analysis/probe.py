@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.images import to_frame
 from sansa_lightning.sam2.types import SAM2Base
@@ -18,7 +22,10 @@ PURE = 0.9
 """Least share of a cell that an object fills for the cell to count as its surface."""
 
 MOST_OBJECTS = 8
-"""No image of the benchmark shows more."""
+"""No image of the pattern benchmark shows more."""
+
+Shown = tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[ClassId, ...]]
+"""An image, uint8 [H, W, 3], the numbers of its objects from 1 on, uint8 [H, W], and the class of each."""
 
 DECAY = 1e-3
 """L2 penalty of the classifier on standardised features."""
@@ -59,9 +66,8 @@ class ProbeScore(NamedTuple):
     counts: tuple[int, int]
 
 
-@torch.no_grad()
 def pattern_cells(sam: SAM2Base, source: Patterns, keys: Sequence[ImageKey], stage: int = 2, chunk: int = 25) -> Cells:
-    """Features of a stage of the trunk on the objects of the pattern benchmark's images.
+    """Features of a stage of the trunk on all objects of the pattern benchmark's images.
 
     Args:
         sam: the base, with or without a strategy.
@@ -70,8 +76,37 @@ def pattern_cells(sam: SAM2Base, source: Patterns, keys: Sequence[ImageKey], sta
         stage: 0 (fine) to 3 (coarse).
         chunk: images that go through the encoder at a time.
     """
-    parts = [_cells(sam, source, keys[first : first + chunk], stage, first) for first in range(0, len(keys), chunk)]
-    return _joined(parts)
+    objects = ((key, *source.objects(key)) for key in keys)
+    shown = ((source.load(key, classes[0])[0], instances, classes) for key, instances, classes in objects)
+    return cells_of(sam, shown, stage, chunk)
+
+
+def class_cells(
+    sam: SAM2Base, source: Source, samples: Sequence[tuple[ImageKey, ClassId]], stage: int = 2, chunk: int = 8
+) -> Cells:
+    """The same on the masks of classes: what any source has. Each sample counts as one object.
+
+    Args:
+        sam: the base, with or without a strategy.
+        source: whose images.
+        samples: images, each with the class whose mask is to be looked at.
+        stage: 0 (fine) to 3 (coarse).
+        chunk: images that go through the encoder at a time.
+    """
+    loaded = ((source.load(key, class_id), class_id) for key, class_id in samples)
+    shown = ((image, (mask == 1).astype(np.uint8), (class_id,)) for (image, mask), class_id in loaded)
+    return cells_of(sam, shown, stage, chunk)
+
+
+@torch.no_grad()
+def cells_of(sam: SAM2Base, shown: Iterator[Shown], stage: int, chunk: int) -> Cells:
+    """Cells on the objects of images, at least one image, on the CPU; see :func:`pattern_cells`."""
+    parts: list[Cells] = []
+    images = 0
+    while some := list(islice(shown, chunk)):
+        parts.append(_cells(sam, some, stage, images))
+        images += len(some)
+    return Cells(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 
 def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
@@ -104,34 +139,29 @@ def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
     )
 
 
-def _cells(sam: SAM2Base, source: Patterns, keys: Sequence[ImageKey], stage: int, number: int) -> Cells:
+def _cells(sam: SAM2Base, shown: Sequence[Shown], stage: int, number: int) -> Cells:
     """Of a chunk of images that begins with image ``number``."""
-    shown = [source.objects(key) for key in keys]
-    pictures = [source.load(key, classes[0])[0] for key, (_, classes) in zip(keys, shown, strict=True)]
-    frames = torch.stack([to_frame(picture, sam.image_size) for picture in pictures])
-    maps = sam.image_encoder.trunk(frames)[stage].movedim(1, -1)
+    device = next(sam.parameters()).device
+    frames = torch.stack([to_frame(picture, sam.image_size) for picture, _, _ in shown]).to(device)
+    maps = sam.image_encoder.trunk(frames)[stage].movedim(1, -1).float().cpu()
     parts = []
-    for image, (features, (instances, classes)) in enumerate(zip(maps, shown, strict=True), number):
+    for image, (features, (_, instances, classes)) in enumerate(zip(maps, shown, strict=True), number):
         owners = pure_owners(torch.from_numpy(instances), len(features))
         owner = owners[owners >= 0]
         parts.append(Cells(features[owners >= 0], torch.tensor(classes)[owner], image * MOST_OBJECTS + owner))
-    return _joined(parts)
+    return Cells(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 
 def pure_owners(instances: Tensor, grid: int) -> Tensor:
     """The object that fills a cell, 0 for the first, or -1 where none fills ``PURE`` of it: int64 [grid, grid].
 
     Args:
-        instances: uint8 [H, W], 0 background, k + 1 the k-th object; H and W are multiples of ``grid``.
+        instances: uint8 [H, W], 0 background, k + 1 the k-th object, of at most ``MOST_OBJECTS``.
         grid: side of the feature map.
     """
     shares = F.one_hot(instances.long(), MOST_OBJECTS + 1)[..., 1:].float().movedim(-1, 0)
     share, owner = F.adaptive_avg_pool2d(shares, grid).max(0)
     return owner.where(share >= PURE, -1)
-
-
-def _joined(parts: Sequence[Cells]) -> Cells:
-    return Cells(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 
 def _fit(features: Tensor, labels: Tensor, classes: int, steps: int) -> Tensor:

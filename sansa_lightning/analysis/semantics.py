@@ -10,14 +10,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.analysis.controls import Controls, pattern_controls
+from sansa_lightning.analysis.controls import controlled_scores
 from sansa_lightning.analysis.probe import linear_probe, pattern_cells
+from sansa_lightning.control_metrics import ControlScores
+from sansa_lightning.data.controlled import ControlledClips
 from sansa_lightning.data.dataset import ClipDataset
 from sansa_lightning.data.patterns.families import FOLDS, NAMES
 from sansa_lightning.data.prompts import MaskPrompt
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RandomEpisodes
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.metrics import FewShotScores
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.types import SAM2Base
 
@@ -44,8 +47,10 @@ def probes(sam: SAM2Base, source: Patterns, fold: int, images: int) -> dict[str,
     }
 
 
-def unseen_controls(sam: SAM2Base, source: Patterns, fold: int, episodes: int, seed: int) -> Controls:
-    """Controls on episodes of one reference and one target of a fold's unseen classes.
+def unseen_scores(
+    sam: SAM2Base, source: Patterns, fold: int, episodes: int, seed: int
+) -> tuple[FewShotScores, ControlScores]:
+    """Score and controls on episodes of one reference and one target of a fold's unseen classes.
 
     Args:
         sam: the base, with or without a strategy.
@@ -59,24 +64,16 @@ def unseen_controls(sam: SAM2Base, source: Patterns, fold: int, episodes: int, s
         RandomEpisodes([pool], 1, 1, seed, episodes), {source.name: source}, sam.image_size, MaskPrompt()
     )
     propagation = Propagation()
-    return pattern_controls(
+    return controlled_scores(
         lambda batch: propagation(sam, batch.images, batch.prompts, propagate_targets=False).logits[:, batch.shots :],
-        clips,
-        pool,
+        ControlledClips(clips, pool),
     )
 
 
-def percent(controls: Controls) -> dict[str, float]:
-    """Controls in percent, one decimal."""
-    shares = {
-        "right": controls.right.miou,
-        "wrong": controls.wrong.miou,
-        "margin": controls.margin,
-        "segment_everything": controls.everything.miou,
-        "choice": controls.choice,
-        "choice_chance": controls.chance,
-    }
-    return {name: round(100 * share, 1) for name, share in shares.items()}
+def percent(scores: FewShotScores, controls: ControlScores) -> dict[str, float]:
+    """Score and controls in percent, one decimal; without those that there are not."""
+    shares = {"right": scores.miou, **controls._asdict()}
+    return {name: round(100 * share, 1) for name, share in shares.items() if share is not None}
 
 
 def main() -> None:
@@ -97,7 +94,7 @@ def main() -> None:
         attach_from(given.adapter, sam)
     source = Patterns(size=sam.image_size)
     found: dict[str, Any] = {"fold": given.fold, "episodes": given.episodes, "seed": given.seed}
-    found["controls"] = percent(unseen_controls(sam, source, given.fold, given.episodes, given.seed))
+    found["controls"] = percent(*unseen_scores(sam, source, given.fold, given.episodes, given.seed))
     if given.probe_images:
         found["probe"] = probes(sam, source, given.fold, given.probe_images)
     print(json.dumps(found))

@@ -4,6 +4,7 @@ from sansa_lightning.data.class_lists import AllClasses, ClassSplits
 from sansa_lightning.data.every_image import EveryImageEpisodes
 from sansa_lightning.data.generalist import CrossDataset, Generalist
 from sansa_lightning.data.list_protocols import StrictByPosition, StrictByTrainPosition
+from sansa_lightning.data.negative_choices import OtherClasses, ShownClasses
 from sansa_lightning.data.prompts import (
     BoxPrompt,
     MaskPrompt,
@@ -13,6 +14,7 @@ from sansa_lightning.data.prompts import (
     WholeBoxPrompt,
 )
 from sansa_lightning.data.protocols import Chosen, InDomain, Strict
+from sansa_lightning.data.regrouped import CocoToPascal
 from sansa_lightning.data.samplers import RandomEpisodes, RoundRobinEpisodes
 from sansa_lightning.data.sources.ade20k import Ade20k
 from sansa_lightning.data.sources.coco import Coco
@@ -38,6 +40,7 @@ __all__ = [
     "Coco",
     "Coco20iReleased",
     "CocoFile",
+    "CocoToPascal",
     "CrossDataset",
     "DeepGlobe",
     "EveryImageEpisodes",
@@ -51,6 +54,7 @@ __all__ = [
     "LvisReleased",
     "MaskPrompt",
     "MultiPrompt",
+    "OtherClasses",
     "PacoPart",
     "PacoPartReleased",
     "Pascal5i",
@@ -60,6 +64,7 @@ __all__ = [
     "RandomEpisodes",
     "RoundRobinEpisodes",
     "ScribblePrompt",
+    "ShownClasses",
     "Strict",
     "StrictByPosition",
     "StrictByTrainPosition",

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from jsonargparse.typing import lazy_instance
-from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 
-from sansa_lightning.clip import ClassId
-from sansa_lightning.data.dataset import ClipDataset, FilledDataset, ScoreAt
-from sansa_lightning.data.loader import ClipLoader, EvalBatches, TrainBatches, TrainLoader
+from sansa_lightning.clip import ClassId, ClipBatch
+from sansa_lightning.data.controlled import ControlledClips
+from sansa_lightning.data.dataset import ClipDataset, ScoreAt
+from sansa_lightning.data.loader import ClipLoader
+from sansa_lightning.data.loading import LoadingDataModule
 from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
+from sansa_lightning.data.negative_choices import ClipsWithNegatives, NegativeChoice
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
 from sansa_lightning.data.protocols import Pool, Protocol, Stage, Strict
 from sansa_lightning.data.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated
@@ -33,7 +35,7 @@ _PARTS: dict[str, tuple[Part, ...]] = {
 HASHED_IN_TRAINING = 1000
 
 
-class EpisodeDataModule(LightningDataModule):
+class EpisodeDataModule(LoadingDataModule):
     """Clips of a source under a protocol.
 
     Training clips are drawn anew in each epoch. Validation, test and prediction draw a fixed list from the protocol's
@@ -60,9 +62,14 @@ class EpisodeDataModule(LightningDataModule):
         test_order: how a class is chosen in validation and test: ``RandomEpisodes`` or ``RoundRobinEpisodes``.
         manifest: file with the test episodes, see :meth:`write_manifest`; None draws them.
         prompt: how references are annotated; None is the mask itself.
+        train_prompt: the same for training clips; None is as ``prompt``. A model that is trained with all kinds of
+            prompt can so be scored by each of them (Figure 6).
+        negatives: which negative references validation and test clips bring, for methods that compare; None is none.
         memorise: train on the test episodes themselves, over and over: shows whether the pipeline can learn at all;
             such a score is no result.
         score_at: "clip" scores at clip size as the published numbers do (spec 4), "original" at each image's own.
+        controls: test clips bring the objects of their targets and wrong references, for the controls of the scores;
+            each target is then segmented twice.
     """
 
     def __init__(
@@ -84,10 +91,13 @@ class EpisodeDataModule(LightningDataModule):
         test_order: type[DrawnEpisodes] = RandomEpisodes,
         manifest: Path | None = None,
         prompt: Prompter | None = None,
+        train_prompt: Prompter | None = None,
+        negatives: NegativeChoice | None = None,
         score_at: ScoreAt = "clip",
         memorise: bool = False,
+        controls: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, eval_batch_size, num_workers)
         height_width(size)
         _at_least(1, shots=shots, train_shots=train_shots, train_targets=train_targets, train_length=train_length)
         _at_least(1, val_episodes=val_episodes, test_episodes=test_episodes)
@@ -103,19 +113,18 @@ class EpisodeDataModule(LightningDataModule):
         self.train_shots = train_shots
         self.train_targets = train_targets
         self.lengths: dict[Part, int] = {"train": train_length, "val": val_episodes, "test": test_episodes}
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
         self.seed = seed
         self.test_seed = test_seed
         self.test_order = test_order
         self.manifest = manifest
         self.prompt = prompt or MaskPrompt()
+        self.train_prompt = train_prompt or self.prompt
+        self.negatives = negatives
         self.score_at = score_at
         self.memorise = memorise
+        self.controls = controls
         self._pools: dict[Stage, tuple[Pool, ...]] = {}
         self._clips: dict[Part, ClipDataset] = {}
-        self._loaders: list[ClipLoader] = []
 
     def setup(self, stage: str) -> None:
         """Read annotations, deal out classes, check files and manifest, and fix the lists of episodes.
@@ -126,20 +135,7 @@ class EpisodeDataModule(LightningDataModule):
         """
         for part in _PARTS[stage]:
             if part not in self._clips:
-                pools = self.pools("train" if part == "train" else "test")
-                sources = {pool.source.name: pool.source for pool in pools}
-                episodes = self._draw(part, pools)
-                self._clips[part] = ClipDataset(episodes, sources, self.size, self.prompt, self.score_at)
-
-    def teardown(self, stage: str) -> None:
-        """End the loading processes."""
-        for loader in self._loaders:
-            loader.close()
-        self._loaders.clear()
-
-    def on_exception(self, exception: BaseException) -> None:
-        """End the loading processes of a run that failed, for which ``teardown`` is not called."""
-        self.teardown("")
+                self._clips[part] = self._build(part)
 
     def pools(self, stage: Stage) -> tuple[Pool, ...]:
         """The protocol's pools, checked; prints which classes were left out for want of images.
@@ -174,13 +170,17 @@ class EpisodeDataModule(LightningDataModule):
         pool = self.pools("test")[0]
         return {class_id: pool.source.class_name(class_id) for class_id in pool.classes}
 
-    def episodes(self, part: Part) -> Episodes:
-        """The list of "train", "val" or "test" episodes; after :meth:`setup`."""
+    def clips(self, part: Part) -> ClipDataset:
+        """The clips of the "train", "val" or "test" episodes; after :meth:`setup`."""
         if part not in self._clips:
             stage = next(stage for stage, parts in _PARTS.items() if part in parts)
             msg = f"the {part} episodes are not there yet: call setup({stage!r}) first"
             raise ValueError(msg)
-        return self._clips[part].episodes
+        return self._clips[part]
+
+    def episodes(self, part: Part) -> Episodes:
+        """The list of "train", "val" or "test" episodes; after :meth:`setup`."""
+        return self.clips(part).episodes
 
     def manifest_hash(self, part: Part) -> str:
         """SHA-256 of a part's episodes, of "train" the first thousand: an epoch of some takes a minute to draw."""
@@ -192,11 +192,6 @@ class EpisodeDataModule(LightningDataModule):
         """:meth:`manifest_hash` of every list that is there."""
         return {part: self.manifest_hash(part) for part in self._clips}
 
-    def episode_index(self, batch: int, position: int) -> int:
-        """Place in its list of the clip at ``position`` of this process's evaluation batch number ``batch``."""
-        rank, processes = self._place()
-        return rank + processes * (batch * self.eval_batch_size + position)
-
     def write_manifest(self, path: Path) -> None:
         """Write the test episodes to a file that ``manifest`` takes."""
         write_manifest(self.episodes("test"), path)
@@ -204,22 +199,35 @@ class EpisodeDataModule(LightningDataModule):
     def train_dataloader(self) -> ClipLoader:
         """Batches of training clips for this process."""
         episodes = self.episodes("train")
-        batches = TrainBatches(len(episodes), self.batch_size, *self._place())
         # A few episodes tell lists apart: they change with seed, classes, images and their numbers.
         identity = manifest_hash(episodes[index] for index in range(16))
-        return self._keep(TrainLoader(self._clips["train"], batches, self.num_workers, self._steps_done, identity))
+        return self.training(self._clips["train"], len(episodes), identity, ClipBatch.collate)
 
     def val_dataloader(self) -> ClipLoader:
         """Batches of validation clips for this process."""
-        return self._eval_loader("val")
+        return self.evaluation(self.clips("val"))
 
     def test_dataloader(self) -> ClipLoader:
-        """Batches of test clips for this process."""
-        return self._eval_loader("test")
+        """Batches of test clips for this process, with what the controls need."""
+        clips = self.clips("test")
+        if not self.controls:
+            return self.evaluation(clips)
+        return self.evaluation(ControlledClips(clips, self.pools("test")[0], self.test_seed))
 
     def predict_dataloader(self) -> ClipLoader:
         """The test clips."""
-        return self._eval_loader("test")
+        return self.evaluation(self.clips("test"))
+
+    def _build(self, part: Part) -> ClipDataset:
+        pools = self.pools("train" if part == "train" else "test")
+        sources = {pool.source.name: pool.source for pool in pools}
+        episodes = self._draw(part, pools)
+        if part == "train":
+            return ClipDataset(episodes, sources, self.size, self.train_prompt, self.score_at)
+        if self.negatives is None:
+            return ClipDataset(episodes, sources, self.size, self.prompt, self.score_at)
+        what = (episodes, sources, self.size, self.prompt, self.score_at)
+        return ClipsWithNegatives(*what, pools[0], self.negatives)
 
     def _draw(self, part: Part, pools: tuple[Pool, ...]) -> Episodes:
         length = self.lengths[part]
@@ -235,29 +243,6 @@ class EpisodeDataModule(LightningDataModule):
             msg = f"manifest {self.manifest}: expected data.shots = {self.shots} references, but line 1 is {listed[0]}"
             raise ValueError(msg)
         return listed
-
-    def _eval_loader(self, part: Part) -> ClipLoader:
-        self.episodes(part)
-        rank, processes = self._place()
-        filled = FilledDataset(self._clips[part], processes)
-        batches = EvalBatches(len(filled), self.eval_batch_size, rank, processes)
-        return self._keep(ClipLoader(filled, batches, self.num_workers))
-
-    def _keep(self, loader: ClipLoader) -> ClipLoader:
-        self._loaders.append(loader)
-        return loader
-
-    def _place(self) -> tuple[int, int]:
-        """This process and the number of processes."""
-        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-
-    def _steps_done(self) -> int:
-        """Batches that were trained on, by the loop's own count, which it restores and mends when it resumes."""
-        if self.trainer is None or not self.trainer.training:
-            return 0
-        # ``total``, not the epoch's number and place: with ``max_steps`` set, a run that resumes from the end of an
-        # epoch counts an empty one (Lightning 2.6).
-        return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
 
 
 def _at_least(least: int, **values: int) -> None:

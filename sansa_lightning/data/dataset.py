@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Literal, Protocol
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
-from sansa_lightning.clip import Clip
+from sansa_lightning.clip import Clip, Episode, ImageKey
 from sansa_lightning.data.prompts import Prompter, prompt_generator
 from sansa_lightning.data.samplers import Episodes
 from sansa_lightning.data.sources.base import Source
@@ -55,25 +56,29 @@ class ClipDataset(Dataset[Clip]):
         return len(self.episodes)
 
     def __getitem__(self, index: int) -> Clip:
-        episode = self.episodes[index]
+        return self.clip(self.episodes[index])
+
+    def clip(self, episode: Episode) -> Clip:
+        """The clip of an episode, which need not be one of the list."""
         source = self.sources[episode.source]
         keys = episode.references + episode.targets
-        # An image that appears twice is decoded and resized once.
-        loaded = {key: source.load(key, episode.class_id) for key in dict.fromkeys(keys)}
-        frames = {key: to_frame(image, self.size) for key, (image, _) in loaded.items()}
-        masks = {key: resize_mask(mask, self.size) for key, (_, mask) in loaded.items()}
+        images = torch.empty(len(keys), 3, *self.size)
+        masks = torch.empty(len(keys), *self.size, dtype=torch.uint8)
+        originals: dict[ImageKey, Tensor] = {}
+        for place, key in enumerate(keys):
+            if key in originals:  # an image that appears twice is decoded and resized once
+                images[place], masks[place] = images[keys.index(key)], masks[keys.index(key)]
+                continue
+            image, mask = source.load(key, episode.class_id)
+            to_frame(image, self.size, images[place])
+            masks[place] = resize_mask(mask, self.size)
+            originals[key] = torch.from_numpy(mask)
         prompts = tuple(
-            self.prompter(masks[key], prompt_generator(episode, reference))
-            for reference, key in enumerate(episode.references)
+            self.prompter(masks[reference], prompt_generator(episode, reference))
+            for reference in range(len(episode.references))
         )
         kept = episode.targets if self.score_at == "original" else ()
-        return Clip(
-            episode=episode,
-            images=torch.stack([frames[key] for key in keys]),
-            masks=torch.stack([masks[key] for key in keys]),
-            prompts=prompts,
-            originals=tuple(torch.from_numpy(loaded[key][1]) for key in kept),
-        )
+        return Clip(episode, images, masks, prompts, originals=tuple(originals[key] for key in kept))
 
 
 class FilledDataset(Dataset[Clip]):

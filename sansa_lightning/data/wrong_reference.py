@@ -6,22 +6,21 @@ before. The difference between the scores after right and after wrong references
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import torch
-from torch.utils.data import Dataset
 
-from sansa_lightning.clip import Clip, Episode
-from sansa_lightning.data.dataset import ClipDataset
+from sansa_lightning.clip import Episode
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import Episodes
 
 
-class WrongReferences(Episodes):
+class WrongReferences:
     """For each episode one of another class: with references of that class, and the very same targets.
 
-    The other class is one of the pool's, drawn uniformly among those that no target shows.
+    The other class is one of the pool's, drawn uniformly among those that no target shows; a function of (seed,
+    index), the episode and the pool. A pool of a single class has none.
 
     Args:
         episodes: the right ones.
@@ -30,9 +29,6 @@ class WrongReferences(Episodes):
     """
 
     def __init__(self, episodes: Episodes, pool: Pool, seed: int = 0) -> None:
-        if len(pool.classes) < 2:
-            msg = f"WrongReferences: expected a pool of at least two classes, but got {pool.classes}"
-            raise ValueError(msg)
         self.episodes = episodes
         self.pool = pool
         self.seed = seed
@@ -40,47 +36,18 @@ class WrongReferences(Episodes):
     def __len__(self) -> int:
         return len(self.episodes)
 
-    def __getitem__(self, index: int) -> Episode:
+    def __iter__(self) -> Iterator[Episode | None]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Episode | None:
+        """The wrong episode, or None if the targets show all classes of the pool."""
         right = self.episodes[index]
         rng = np.random.default_rng([self.seed, index])
+        source, split = self.pool.source, self.pool.split
         for class_id in rng.permutation(self.pool.classes).tolist():
-            if class_id != right.class_id and not self._shown(right, class_id):
-                images = self.pool.source.images(class_id, self.pool.split)
+            if class_id != right.class_id and not any(source.shows(target, class_id) for target in right.targets):
+                images = source.images(class_id, split)
                 shots = len(right.references)
                 drawn = rng.choice(len(images), shots, replace=len(images) < shots)
                 return replace(right, class_id=class_id, references=tuple(images[place] for place in drawn))
-        msg = f"WrongReferences: the targets of {right} show all classes of the pool {self.pool.classes}"
-        raise ValueError(msg)
-
-    def _shown(self, episode: Episode, class_id: int) -> bool:
-        masks = (self.pool.source.load(target, class_id)[1] for target in episode.targets)
-        return any(bool((mask == 1).any()) for mask in masks)
-
-
-class WrongReferenceClips(Dataset[Clip]):
-    """Clips whose references are of another class, to be scored by the targets' own class as the right ones are.
-
-    Args:
-        right: the clips of the right episodes.
-        pool: where these were drawn from.
-        seed: see :class:`WrongReferences`.
-    """
-
-    def __init__(self, right: ClipDataset, pool: Pool, seed: int = 0) -> None:
-        self.right = right
-        wrong = WrongReferences(right.episodes, pool, seed)
-        self.wrong = ClipDataset(wrong, right.sources, right.size, right.prompter, right.score_at)
-
-    def __len__(self) -> int:
-        return len(self.right)
-
-    def __getitem__(self, index: int) -> Clip:
-        right, wrong = self.right[index], self.wrong[index]
-        shots = len(right.prompts)
-        return replace(
-            right,
-            episode=replace(right.episode, references=wrong.episode.references),
-            images=torch.cat([wrong.images[:shots], right.images[shots:]]),
-            masks=torch.cat([wrong.masks[:shots], right.masks[shots:]]),
-            prompts=wrong.prompts,
-        )
+        return None

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import Tensor
 
-from sansa_lightning.analysis.controls import most_covered, pattern_controls
+from sansa_lightning.analysis.controls import controlled_scores
 from sansa_lightning.clip import ClipBatch
+from sansa_lightning.data.controlled import ControlledClips
 from sansa_lightning.data.dataset import ClipDataset
 from sansa_lightning.data.prompts import MaskPrompt
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RandomEpisodes
-from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
 
 SOURCE = Patterns()
 (POOL,) = Strict(fold=0).pools(SOURCE, "test")
-CLIPS = ClipDataset(RandomEpisodes([POOL], 1, 1, 0, 30), {"patterns": SOURCE}, 96, MaskPrompt())
+CLIPS = ControlledClips(ClipDataset(RandomEpisodes([POOL], 1, 1, 0, 30), {"patterns": SOURCE}, 96, MaskPrompt()), POOL)
 
 
 def follow(batch: ClipBatch) -> Tensor:
@@ -38,36 +37,14 @@ def everything(batch: ClipBatch) -> Tensor:
 
 
 def test_who_follows_the_reference_has_all_the_margin():
-    found = pattern_controls(follow, CLIPS, POOL)
-    assert (found.right.miou, found.wrong.miou, found.margin, found.choice) == (1.0, 0.0, 1.0, 1.0)
-    assert 0.3 < found.chance < 0.6
-    assert sum(score.targets for score in found.wrong.classes) == 30
+    scores, controls = controlled_scores(follow, CLIPS)
+    assert (scores.miou, controls.wrong_miou, controls.margin, controls.choice) == (1.0, 0.0, 1.0, 1.0)
+    assert 0.3 < controls.choice_chance < 0.6
+    assert sum(score.targets for score in scores.classes) == 30
 
 
 def test_who_segments_everything_has_no_margin():
-    found = pattern_controls(everything, CLIPS, POOL, chunk=7)
-    assert found.margin == 0
-    assert found.right == found.wrong == found.everything
-    assert 0.2 < found.everything.miou < 0.7
-
-
-def test_the_choice_is_the_object_with_the_highest_mean():
-    instances = torch.tensor([[1, 1, 2, 2, 0]], dtype=torch.uint8)
-    assert most_covered(torch.tensor([[1.0, 0.0, 0.6, 0.6, 0.9]]), instances, 2) == 1
-    assert most_covered(torch.tensor([[0.5, 0.5, 0.5, 0.5, 0.9]]), instances, 2) == 0
-
-
-class Plain(Source):
-    """The same pictures from a source that knows only classes."""
-
-    name = "patterns"
-    classes = SOURCE.classes
-    class_name = SOURCE.class_name
-    images = SOURCE.images
-    load = SOURCE.load
-
-
-def test_only_patterns_know_their_objects():
-    clips = ClipDataset(CLIPS.episodes, {"patterns": Plain()}, 96, MaskPrompt())
-    with pytest.raises(TypeError, match="pattern_controls: expected clips of Patterns, but got clips of patterns"):
-        pattern_controls(follow, clips, POOL)
+    scores, controls = controlled_scores(everything, CLIPS, chunk=7)
+    assert controls.margin == 0
+    assert scores.miou == controls.wrong_miou == controls.everything_miou
+    assert 0.2 < controls.everything_miou < 0.7

@@ -29,6 +29,6 @@ def test_prints_one_json_object(tmp_path, monkeypatch, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["fold"], found["episodes"], found["seed"]) == (2, 6, 0)
     controls = found["controls"]
-    assert abs(controls["right"] - controls["wrong"] - controls["margin"]) <= 0.11
-    assert controls.keys() == {"right", "wrong", "margin", "segment_everything", "choice", "choice_chance"}
+    assert abs(controls["right"] - controls["wrong_miou"] - controls["margin"]) <= 0.11
+    assert controls.keys() == {"right", "wrong_miou", "margin", "everything_miou", "choice", "choice_chance"}
     assert "probe" not in found

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-import torch
-
-from sansa_lightning.data.dataset import ClipDataset
-from sansa_lightning.data.prompts import MaskPrompt
+from fakes.fss1000 import write_fss1000
+from sansa_lightning.clip import Episode
+from sansa_lightning.data.class_lists import ClassSplits
 from sansa_lightning.data.protocols import Pool, Strict
 from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.sources.fss1000 import Fss1000
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.data.wrong_reference import WrongReferenceClips, WrongReferences
+from sansa_lightning.data.wrong_reference import WrongReferences
 
 SOURCE = Patterns()
 (POOL,) = Strict(fold=1).pools(SOURCE, "test")
@@ -42,38 +41,32 @@ def test_all_other_classes_take_part_and_the_seed_decides():
     assert drawn != [episode.class_id for episode in WrongReferences(right, POOL, seed=1)]
 
 
-def test_clips_are_scored_by_the_class_of_the_target():
-    right = ClipDataset(episodes(3), {"patterns": SOURCE}, 96, MaskPrompt())
-    wrong = WrongReferenceClips(right, POOL)
-    assert len(wrong) == 3
-    for index in range(3):
-        good, bad = right[index], wrong[index]
-        other = wrong.wrong.episodes[index]
-        assert bad.episode.class_id == good.episode.class_id
-        assert torch.equal(bad.images[2:], good.images[2:])
-        assert torch.equal(bad.masks[2:], good.masks[2:])
-        for reference, key in enumerate(other.references):
-            expected = torch.from_numpy(SOURCE.load(key, other.class_id)[1])
-            assert torch.equal(bad.masks[reference], expected)
-            assert torch.equal(bad.prompts[reference].dense, expected.float())
-            assert expected.any()
-
-
-def test_needs_two_classes():
+def test_one_class_has_no_wrong_one():
     one = Pool(SOURCE, "val", (3,))
-    with pytest.raises(ValueError, match=r"WrongReferences: expected a pool of at least two classes, but got \(3,\)"):
-        WrongReferences(RandomEpisodes([one], 1, 1, 0, 2), one)
+    assert WrongReferences(RandomEpisodes([one], 1, 1, 0, 2), one)[1] is None
 
 
-def test_says_when_a_target_shows_every_class():
+def test_a_target_that_shows_every_class_has_none():
     _, shown = SOURCE.objects("val-3-0")
-    pool = Pool(SOURCE, "val", tuple(sorted(set(shown))))
+    others = tuple(sorted({*shown, 3, 30}))
+    assert 30 not in shown
 
     class OneEpisode(RandomEpisodes):
         def __getitem__(self, index):
-            from sansa_lightning.clip import Episode
-
             return Episode("patterns", 3, ("val-3-1",), ("val-3-0",))
 
-    with pytest.raises(ValueError, match=r"WrongReferences: the targets of .* show all classes of the pool"):
-        WrongReferences(OneEpisode([pool], 1, 1, 0, 1), pool)[0]
+    def wrong(classes):
+        pool = Pool(SOURCE, "val", classes)
+        return WrongReferences(OneEpisode([pool], 1, 1, 0, 1), pool)[0]
+
+    assert wrong(tuple(sorted(set(shown)))) is None
+    assert wrong(others).class_id == 30
+
+
+def test_a_source_with_masks_of_one_class_each_is_not_asked_for_others(tmp_path):
+    root = write_fss1000(tmp_path).root
+    source = Fss1000(root, val="test")
+    (pool,) = ClassSplits().pools(source, "test")
+    right = RandomEpisodes([pool], 1, 1, 0, 6)
+    for good, bad in zip(right, WrongReferences(right, pool), strict=True):
+        assert bad.class_id != good.class_id

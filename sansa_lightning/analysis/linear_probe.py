@@ -1,0 +1,97 @@
+"""The linear probe as an option of ``test``: what the base's features know of the test classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+
+from sansa_lightning.analysis.probe import Cells, ProbeScore, class_cells, linear_probe
+from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.protocols import Pool
+from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.strategies.base import STAGES
+
+Samples = list[tuple[ImageKey, ClassId]]
+
+
+class LinearProbe(Callback):
+    """Fits a linear classifier on features of the base, as it is with its strategy, when a test has ended.
+
+    ``--trainer.callbacks+=LinearProbe`` with ``test``; with ``ablations/frozen.yaml`` it probes the frozen base. It
+    reads the cells of a stage of the trunk that the mask of a test class fills, trains on some images of each class and
+    is tested on others, all of the test split. Logged as ``test/probe_cells``, ``test/probe_objects`` and
+    ``test/probe_chance``, and in the record of the run.
+
+    Args:
+        images: of each class to train on, at least 2; half as many to test on. A class with fewer shares them out, two
+            thirds to train.
+        stage: of the trunk, 0 (fine) to 3 (coarse).
+
+    Raises:
+        ValueError: there are no such stage, or too few images.
+    """
+
+    def __init__(self, images: int = 16, stage: int = 2) -> None:
+        if images < 2 or stage not in STAGES:
+            msg = f"LinearProbe: expected at least 2 images and a stage of {list(STAGES)}, but got {images} and {stage}"
+            raise ValueError(msg)
+        self.images = images
+        self.stage = stage
+        self.score: ProbeScore | None = None
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Probe; each process does so and finds the same."""
+        (pool,) = trainer.datamodule.pools("test")  # type: ignore[attr-defined]
+        self.score = probe_pool(pl_module.base, pool, self.images, self.stage)
+        if self.score is None:
+            rank_zero_warn(f"LinearProbe: fewer than two of the test classes of {pool.source} fill cells of the stage")
+            return
+        shares = {"cells": self.score.cells, "objects": self.score.objects, "chance": self.score.chance}
+        pl_module.log_dict({f"test/probe_{name}": share for name, share in shares.items()}, rank_zero_only=True)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print."""
+        if self.score is not None and trainer.is_global_zero:
+            cells, objects, chance = (100 * share for share in self.score[:3])
+            print(f"linear probe of stage {self.stage}: cells {cells:.1f}, objects {objects:.1f} (chance {chance:.1f})")
+
+
+def probe_pool(sam: SAM2Base, pool: Pool, images: int, stage: int) -> ProbeScore | None:
+    """The probe of a pool's classes, or None if fewer than two of them can be trained and tested.
+
+    Args:
+        sam: the base, with or without a strategy.
+        pool: whose classes and images.
+        images: see :class:`LinearProbe`.
+        stage: likewise.
+    """
+    train, test = split_samples(pool, images)
+    if not train or not test:
+        return None
+    trained, tested = (class_cells(sam, pool.source, samples, stage) for samples in (train, test))
+    both = sorted(set(trained.classes.tolist()) & set(tested.classes.tolist()))
+    if len(both) < 2:
+        return None
+    # A run scores in inference mode, whose tensors the classifier cannot have gradients with.
+    with torch.inference_mode(False):
+        return linear_probe(_copied(trained.of(both)), _copied(tested.of(both)))
+
+
+def split_samples(pool: Pool, images: int) -> tuple[Samples, Samples]:
+    """Samples to train and to test on; no image is in both, of whatever class."""
+    listed: dict[ClassId, Sequence[ImageKey]] = {c: pool.source.images(c, pool.split) for c in pool.classes}
+    counts = {c: min(images, 2 * len(keys) // 3) for c, keys in listed.items()}
+    train = [(key, c) for c, keys in listed.items() for key in keys[: counts[c]]]
+    taken = {key for key, _ in train}
+    test: Samples = []
+    for class_id, keys in listed.items():
+        others = [key for key in keys[counts[class_id] :] if key not in taken]
+        test += [(key, class_id) for key in others[: max(images // 2, 1)]]
+    return train, test
+
+
+def _copied(cells: Cells) -> Cells:
+    return Cells(*(part.clone() for part in cells))

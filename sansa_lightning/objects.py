@@ -1,0 +1,46 @@
+"""What an image shows apart from any class asked for: each object and its class, for the controls of a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Each annotated object of an image, of whatever class.
+
+    Attributes:
+        instances: int16 [H, W], 0 background, k + 1 on the k-th object.
+        classes: class of each object.
+    """
+
+    instances: Tensor
+    classes: tuple[int, ...]
+
+    @classmethod
+    def from_map(cls, instances: NDArray[np.integer], classes: tuple[int, ...]) -> Objects:
+        """What a source's ``objects`` gives: an integer map [H, W] and the class of each object.
+
+        Raises:
+            ValueError: the map has another number than its objects have.
+        """
+        if int(instances.max(initial=0)) > len(classes):
+            msg = f"Objects: expected numbers up to {len(classes)}, one an object, but got {int(instances.max())}"
+            raise ValueError(msg)
+        return cls(torch.from_numpy(instances.astype(np.int16)), classes)
+
+    def resized(self, size: tuple[int, int]) -> Objects:
+        """The same at another size, each pixel taking the number of one of the old ones, as masks do."""
+        # torch has no nearest for int16; float32 holds each int16 exactly.
+        numbers = F.interpolate(self.instances[None, None].float(), size=size, mode="nearest")[0, 0]
+        return replace(self, instances=numbers.short())
+
+    def to(self, device: torch.device | str) -> Objects:
+        """The same with its map on ``device``."""
+        return replace(self, instances=self.instances.to(device))

@@ -1,0 +1,151 @@
+"""Negative references: of which classes and images, and always the same ones for an episode."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+
+from sansa_lightning.clip import ClipBatch, Episode
+from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.data.negative_choices import OtherClasses, ShownClasses
+from sansa_lightning.data.prompts import PointPrompt, prompt_generator
+from sansa_lightning.data.protocols import Pool, Strict
+from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.sources.coco import Coco
+from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.images import resize_mask, to_frame
+
+
+@pytest.fixture
+def pool(coco):
+    return Strict(2).pools(coco, "test")[0]
+
+
+@pytest.fixture
+def episodes(pool):
+    return list(RandomEpisodes([pool], 2, 1, seed=0, length=40))
+
+
+def test_of_classes_that_the_target_shows(fake, pool, episodes):
+    """The fake's images show two classes each, or three: what else the target shows is what is drawn."""
+    for episode in episodes:
+        drawn = ShownClasses(5).draw(episode, pool)
+        target = episode.targets[0]
+        shown = {c for (key, c), mask in fake.truth.items() if key == target and 1 in mask} - {episode.class_id}
+        drawable = {c for c in shown if set(fake.images(c, "val")) - {*episode.references, target}}
+        assert {negative.class_id for negative in drawn} == drawable
+        for negative in drawn:
+            (key,) = negative.references
+            assert key in fake.images(negative.class_id, "val")
+            assert key not in episode.references + episode.targets
+            assert (negative.source, negative.targets) == (episode.source, episode.targets)
+    assert {c for e in episodes for c in (n.class_id for n in ShownClasses(5).draw(e, pool))} - set(pool.classes)
+
+
+def test_of_any_other_class_of_the_test():
+    pool = Pool(Patterns(transfer=0.0), "val", (3, 7, 20, 31))
+    drawn, episodes = Counter(), Counter()
+    for episode in RandomEpisodes([pool], 1, 1, seed=0, length=1200):
+        classes = [negative.class_id for negative in OtherClasses(2).draw(episode, pool)]
+        assert len(set(classes)) == 2
+        assert set(classes) <= set(pool.classes) - {episode.class_id}
+        episodes[episode.class_id] += 1
+        drawn.update((episode.class_id, class_id) for class_id in classes)
+    assert len(drawn) == 4 * 3
+    for (own, _), number in drawn.items():  # each of the three others in two of three episodes, within three sigma
+        assert abs(number - episodes[own] * 2 / 3) <= 3 * (episodes[own] * 2 / 9) ** 0.5
+
+
+def test_fewer_than_asked_for_where_there_are_no_more(pool, episodes):
+    assert pool.classes == (2, 6)
+    assert {len(OtherClasses(7).draw(episode, pool)) for episode in episodes} == {1}
+    assert {len(ShownClasses(1).draw(episode, pool)) for episode in episodes} <= {0, 1}
+
+
+@pytest.mark.parametrize("choice", [OtherClasses, ShownClasses])
+def test_an_episode_has_the_same_ones_whatever_was_drawn_before(fake, pool, episodes, choice):
+    first = [choice(2).draw(episode, pool) for episode in episodes]
+    other = Strict(2).pools(Coco(fake.root), "test")[0]
+    torch.manual_seed(3)
+    assert [choice(2).draw(Episode.from_json(e.to_json()), other) for e in reversed(episodes)] == first[::-1]
+    assert all(choice(1).draw(e, pool) == more[:1] for e, more in zip(episodes, first, strict=True))
+    assert len({negative for drawn in first for negative in drawn}) > 5
+
+
+def test_patterns_name_the_distractors():
+    source = Patterns(train_images=20, val_images=20)
+    pool = Strict(0).pools(source, "test")[0]
+    for episode in RandomEpisodes([pool], 1, 1, seed=0, length=10):
+        _, shown = source.objects(episode.targets[0])
+        drawn = ShownClasses(3).draw(episode, pool)
+        assert {negative.class_id for negative in drawn} == set(shown) - {episode.class_id}
+
+
+class TestClips:
+    def build(self, fake, **changes):
+        kwargs = {"size": 16, "shots": 2, "test_episodes": 6, "val_episodes": 3, "train_length": 4, "batch_size": 2}
+        kwargs |= {"num_workers": 0, "negatives": ShownClasses(2), "eval_batch_size": 6} | changes
+        data = EpisodeDataModule(Coco(fake.root), Strict(2), **kwargs)
+        data.setup("fit")
+        data.setup("test")
+        return data
+
+    def test_images_and_prompts(self, fake):
+        data = self.build(fake, prompt=PointPrompt())
+        (batch,) = data.test_dataloader()
+        assert len(batch.negatives) == 6
+        assert any(batch.negatives)
+        for episode, negatives in zip(batch.episodes, batch.negatives, strict=True):
+            assert tuple(one.episode for one in negatives) == ShownClasses(2).draw(episode, data.pools("test")[0])
+            for one in negatives:
+                image, mask = data.source.load(one.episode.references[0], one.episode.class_id)
+                assert torch.equal(one.image, to_frame(image, 16))
+                prompt = PointPrompt()(resize_mask(mask, 16), prompt_generator(one.episode, 0))
+                assert torch.equal(one.prompt.coords, prompt.coords)
+
+    def test_clips_are_otherwise_what_they_are_without(self, fake):
+        plain, more = self.build(fake, negatives=None), self.build(fake)
+        assert plain.manifest_hashes == more.manifest_hashes
+        for stage in ("val", "test"):
+            (one,), (two,) = (getattr(data, f"{stage}_dataloader")() for data in (plain, more))
+            assert one.episodes == two.episodes
+            assert torch.equal(one.images, two.images)
+            assert not any(one.negatives)
+            assert any(two.negatives)
+        assert not any(next(iter(more.train_dataloader())).negatives)
+
+    def test_wrong_references_have_them_too(self, fake):
+        (batch,) = self.build(fake).test_dataloader()
+        paired = [negatives for negatives, has in zip(batch.negatives, batch.paired, strict=True) if has]
+        assert [len(n) for n in batch.wrong.negatives] == [len(n) for n in paired]
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_workers_play_no_part(self, fake, workers):
+        here, there = (self.build(fake, num_workers=n, eval_batch_size=2) for n in (0, workers))
+        for one, two in zip(here.val_dataloader(), there.val_dataloader(), strict=True):
+            for mine, theirs in zip(one.negatives, two.negatives, strict=True):
+                assert [n.episode for n in mine] == [n.episode for n in theirs]
+                assert all(torch.equal(m.image, t.image) for m, t in zip(mine, theirs, strict=True))
+        there.teardown("fit")
+
+    def test_a_manifest_brings_the_same(self, fake, tmp_path):
+        drawn = self.build(fake)
+        drawn.write_manifest(tmp_path / "list.jsonl")
+        listed = self.build(fake, manifest=tmp_path / "list.jsonl", test_seed=5)
+        (one,), (two,) = drawn.test_dataloader(), listed.test_dataloader()
+        names = [[[negative.episode for negative in own] for own in batch.negatives] for batch in (one, two)]
+        assert names[0] == names[1]
+
+    def test_they_move_with_the_batch(self, fake):
+        (batch,) = self.build(fake).val_dataloader()
+        assert isinstance(batch, ClipBatch)
+        moved = [one for own in batch.to("meta").negatives for one in own]
+        assert moved
+        assert all(one.image.device.type == one.prompt.dense.device.type == "meta" for one in moved)
+
+
+def test_count():
+    with pytest.raises(ValueError, match=r"ShownClasses\.count: expected at least 1, but got 0"):
+        ShownClasses(0)
