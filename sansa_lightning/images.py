@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from sansa_lightning.messages import plain
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Size = int | tuple[int, int]
 """Side of a square, or (H, W), in pixels."""
 
-# What Pillow raises on broken files, beside its own errors, which are OSErrors.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError)
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+"""What a picture file may be, by Pillow's names. Pillow knows others too, and runs other programs for some of them."""
+
+_EIGHT_BITS = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _JPEG_END = b"\xff\xd9"
 
 
@@ -36,48 +42,95 @@ def height_width(size: Size) -> tuple[int, int]:
     return pair
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture file with its header read; the block should do nothing but read more of it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a picture of one of ``FORMATS``, or broken; names the file.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            yield picture
+    except FileNotFoundError as error:
+        msg = f"{path} is not there"
+        raise FileNotFoundError(msg) from error
+    except Exception as error:  # Pillow raises nearly anything on broken files
+        msg = f"{path} cannot be decoded as an image: {plain(str(error)) or type(error).__name__}"
+        raise ValueError(msg) from error
+
+
+def read_picture(path: Path, mode: str | None, size: tuple[int, int] | None = None) -> tuple[NDArray[np.uint8], str]:
+    """The values in a picture file, uint8 [H, W] or [H, W, channels], and the mode that they are stored in.
+
+    Args:
+        path: of the file.
+        mode: Pillow's name of what it is to be converted to; as stored if None.
+        size: (H, W) that it must have; any if None. A picture of another size is not decoded.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be decoded, is damaged, of more than 8 bits a channel, or of another size; names the file.
+    """
+    with opened(path) as picture:
+        found, stored, kind = (picture.height, picture.width), _mode(picture), picture.format
+        fits = size in (None, found) and picture.mode in _EIGHT_BITS
+        # Pillow copies a picture that it converts to its own mode.
+        values = (
+            np.array(picture if mode in (None, picture.mode) else picture.convert(mode), np.uint8) if fits else None
+        )
+    check_size(path, found, size or found)
+    if values is None:
+        raise _too_many_bits(path, stored)
+    if kind == "PNG":
+        _check_sums(path)
+    return values, stored
+
+
+def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """The picture in a file: uint8 RGB [H, W, 3], as stored.
 
     A turn asked for by EXIF is not applied, because annotations are drawn on the stored pixels.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file cannot be decoded; names it.
-    """
-    try:
-        with Image.open(path) as picture:
-            return np.array(picture.convert("RGB"))
-    except FileNotFoundError as error:
-        msg = f"{path} is not there"
-        raise FileNotFoundError(msg) from error
-    except _BROKEN as error:
-        raise _undecodable(path, error) from error
-
-
-def check_image(path: Path, size: tuple[int, int]) -> None:
-    """Check that a file is a whole picture of ``size`` = (H, W), without decoding it where that can be avoided.
-
-    The header is read, and a JPEG must end with its end marker; a file for which this says nothing is decoded.
-    Damage in the middle of a file is found only when it is loaded.
+    Args:
+        path: of the file.
+        size: (H, W) that its annotations are drawn for; any if None.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not a picture, truncated, or of another size; names the file.
+        ValueError: see :func:`read_picture`.
     """
-    try:
-        with path.open("rb") as file, Image.open(file) as picture:
-            found, kind = (picture.height, picture.width), picture.format
-            file.seek(-len(_JPEG_END), 2)
-            whole = kind == "JPEG" and file.read() == _JPEG_END
-    except FileNotFoundError as error:
-        msg = f"{path} is not there"
-        raise FileNotFoundError(msg) from error
-    except _BROKEN as error:
-        raise _undecodable(path, error) from error
-    check_size(path, found, size)
-    if not whole:
-        read_image(path)
+    return read_picture(path, "RGB", size)[0]
+
+
+def check_image(path: Path, size: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Check that a file is a whole picture, without decoding it where that can be avoided.
+
+    The checksums of a PNG must be right, and a JPEG must end with its end marker; anything else is decoded. Damage in
+    the middle of a JPEG is found only when it is loaded, and not even then if it decodes to something.
+
+    Args:
+        path: of the file.
+        size: (H, W) that it must have; any if None.
+
+    Returns:
+        (H, W), pixels.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not a picture, damaged, or of another size; names the file.
+    """
+    with opened(path) as picture:
+        found, mode, kind = (picture.height, picture.width), picture.mode, picture.format
+    check_size(path, found, size or found)
+    if mode not in _EIGHT_BITS:
+        raise _too_many_bits(path, mode)
+    if kind == "PNG":
+        _check_sums(path)
+    elif kind != "JPEG" or not _ends_with(path, _JPEG_END):
+        read_picture(path, None)
+    return found
 
 
 def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
@@ -94,22 +147,35 @@ def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) ->
         raise ValueError(msg)
 
 
-def to_frame(image: Image.Image | NDArray[np.uint8], size: Size) -> Tensor:
+def to_frame(image: Image.Image | NDArray[np.uint8], size: Size, out: Tensor | None = None) -> Tensor:
     """A frame of a clip: the whole picture squashed to ``size`` and ImageNet-normalised (spec 1.2, step 1).
 
     Args:
         image: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
         size: of the frame. Resized with PIL's bilinear filter, which averages when it shrinks.
+        out: where to put it, float32 [3, H, W]; a new tensor if None.
 
     Returns:
         float32 [3, H, W].
     """
+    return normalised(resize_picture(image, size), out)
+
+
+def resize_picture(image: Image.Image | NDArray[np.uint8], size: Size) -> Image.Image:
+    """A picture squashed to ``size``, in RGB; see :func:`to_frame`."""
     height, width = height_width(size)
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    resized = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous().float().div_(255)
-    mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    return pixels.sub_(mean).div_(std)
+    coloured = picture if picture.mode == "RGB" else picture.convert("RGB")
+    return coloured.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def normalised(picture: Image.Image, out: Tensor | None = None) -> Tensor:
+    """ImageNet-normalised values of an RGB picture, float32 [3, H, W]; see :func:`to_frame`."""
+    frame = torch.empty(3, picture.height, picture.width) if out is None else out
+    # A colour at a time and in place: the clips of a batch are large, and new memory costs more than arithmetic.
+    for plane, values, mean, std in zip(frame, picture.split(), IMAGENET_MEAN, IMAGENET_STD, strict=True):
+        plane.copy_(torch.from_numpy(np.array(values))).div_(255).sub_(mean).div_(std)
+    return frame
 
 
 def resize_mask(mask: Any, size: Size) -> Tensor:
@@ -133,5 +199,24 @@ def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(logits[None, None], tuple(size), mode="bilinear", align_corners=False)[0, 0]
 
 
-def _undecodable(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} cannot be decoded as an image: {error}")
+def _too_many_bits(path: Path, mode: str) -> ValueError:
+    return ValueError(f"{path}: expected a picture of 8 bits a channel, but it is of Pillow's mode {mode}")
+
+
+def _mode(picture: Image.Image) -> str:
+    """Pillow's mode; for grey of 2 or 4 bits, which Pillow stretches to 8, the one in the file."""
+    tiles = getattr(picture, "tile", None)
+    stored = tiles[0][3] if tiles else None
+    return str(stored) if stored in ("L;2", "L;4") else picture.mode
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums of a PNG, which Pillow does not do when it decodes one."""
+    with opened(path) as picture:
+        picture.verify()
+
+
+def _ends_with(path: Path, ending: bytes) -> bool:
+    with path.open("rb") as file:
+        file.seek(-len(ending), 2)
+        return file.read() == ending

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from sansa_lightning.images import check_image, height_width, read_image, resize_mask, to_frame
+from sansa_lightning.images import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    check_image,
+    height_width,
+    read_image,
+    resize_mask,
+    to_frame,
+)
 
 MEAN = np.array([0.485, 0.456, 0.406])
 STD = np.array([0.229, 0.224, 0.225])
@@ -24,6 +34,20 @@ def test_frame_is_pil_bilinear_then_imagenet_normalised():
     np.testing.assert_allclose(frame.numpy().transpose(1, 2, 0), (expected - MEAN) / STD, atol=1e-6)
     assert frame.dtype == torch.float32
     assert frame.is_contiguous()
+
+
+@pytest.mark.parametrize("size", [(7, 11), (64, 48)])
+def test_frame_is_bit_for_bit_what_whole_tensors_give(size):
+    """As it was written first, and as the golden vectors were compared: uint8 / 255, minus mean, through deviation."""
+    image = picture(31, 45)
+    resized = np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+    expected = torch.from_numpy(resized).permute(2, 0, 1).float().div(255)
+    expected = expected.sub(torch.tensor(IMAGENET_MEAN)[:, None, None]).div(torch.tensor(IMAGENET_STD)[:, None, None])
+    assert torch.equal(to_frame(image, size), expected)
+    frames = torch.full((3, 3, *size), 7.0)
+    assert to_frame(image, size, frames[1]).data_ptr() == frames[1].data_ptr()
+    assert torch.equal(frames[1], expected)
+    assert bool((frames[::2] == 7).all())
 
 
 def test_frame_of_array_picture_and_grey_agree():
@@ -76,6 +100,63 @@ def test_a_jpeg_with_bytes_after_its_end_is_whole(tmp_path):
     path.write_bytes(path.read_bytes() + b"camera notes")
     check_image(path, (20, 30))
     assert read_image(path).shape == (20, 30, 3)
+
+
+def test_a_changed_bit_of_a_png_is_seen(tmp_path):
+    """Pillow alone decodes many of them to other pixels."""
+    path, rng = tmp_path / "a.png", np.random.default_rng(0)
+    labels = np.zeros((60, 50), np.uint8)
+    labels[10:30, 10:30], labels[40:50, 20:40] = 1, 7
+    Image.fromarray(labels).save(path)
+    whole = path.read_bytes()
+    unseen = 0
+    for place in rng.integers(whole.index(b"IDAT"), len(whole) - 12, 100):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with suppress(OSError, SyntaxError), Image.open(path) as opened:
+            unseen += not np.array_equal(np.asarray(opened), labels)
+        for attempt in (read_image, check_image):
+            with pytest.raises(ValueError, match=r"a.png cannot be decoded as an image: \S"):
+                attempt(path)
+    assert unseen > 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_more_than_8_bits(tmp_path, dtype):
+    """Pillow would cut all values at 255."""
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.full((4, 5), 300, dtype)).save(path)
+    with pytest.raises(ValueError, match=r"a.tif: expected a picture of 8 bits a channel, but it is of Pillow's mode"):
+        read_image(path)
+
+
+def test_formats_that_are_programs(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(picture(20, 30)).save(path, "EPS")
+    with pytest.raises(ValueError, match=r"a.jpg cannot be decoded as an image"):
+        read_image(path)
+
+
+def test_a_picture_that_says_it_is_huge(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(picture(20, 30)).save(path)
+    whole = path.read_bytes()
+    at = whole.index(b"\xff\xc0") + 5
+    path.write_bytes(whole[:at] + b"\xff\xdc\xff\xdc" + whole[at + 4 :])
+    for attempt in (read_image, check_image):
+        with pytest.raises(ValueError, match=r"a.jpg cannot be decoded as an image: Image size .* exceeds limit"):
+            attempt(path)
+
+
+def test_the_expected_size(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(picture(20, 30)).save(path)
+    assert check_image(path) == check_image(path, (20, 30)) == (20, 30)
+    assert read_image(path, (20, 30)).shape == (20, 30, 3)
+    for attempt in (read_image, check_image):
+        with pytest.raises(ValueError, match=r"a.png: expected 20x30 pixels as its annotations say, but it has 30x20"):
+            attempt(path, (30, 20))
 
 
 def test_no_file(tmp_path):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sansa_lightning.data.json_stream import json_members
 from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.run_lengths import LARGEST_SIDE
+from sansa_lightning.data.run_lengths import is_size
+from sansa_lightning.messages import brief
 
 Entry = dict[str, Any]
+ANNOTATIONS = "annotations"
+"""The list that is nearly all of an annotation file."""
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -24,15 +29,53 @@ def read_json(path: Path, what: str) -> Any:
         FileNotFoundError: there is no such file.
         ValueError: it is not JSON.
     """
-    if not path.is_file():
-        msg = f"{path} is not there; expected {what}"
-        raise FileNotFoundError(msg)
+    _check_there(path, what)
     try:
         with path.open(encoding="utf-8") as file:
             return json.load(file)
     except (ValueError, RecursionError) as error:
-        msg = f"{path} is not valid JSON (truncated?): {error}"
-        raise ValueError(msg) from error
+        raise _invalid(path, error) from error
+
+
+class AnnotationFile:
+    """A JSON object of lists, of which ``annotations``, nearly all of the file, is never in memory as a whole.
+
+    Args:
+        path: of the file.
+        what: it should be, for the error.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not JSON.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        _check_there(path, what)
+        self.path = path
+        try:
+            self._members = dict(json_members(path, ANNOTATIONS))
+        except (ValueError, RecursionError) as error:
+            raise _invalid(path, error) from error
+
+    def entries(self, group: str, needed: Collection[str]) -> list[Entry]:
+        """One of the short lists; see :func:`entries`."""
+        return entries(self.path, self._members, group, needed)
+
+    def annotations(self, needed: Collection[str]) -> Iterator[Entry]:
+        """The entries of the long list, one at a time, each with the ``needed`` keys; reads the file anew.
+
+        Raises:
+            ValueError: there is no such list, or an entry lacks a key; names it.
+        """
+        if not isinstance(self._members.get(ANNOTATIONS), Iterator):
+            raise _no_list(self.path, ANNOTATIONS)
+        keys = set(needed)
+        for key, found in json_members(self.path, ANNOTATIONS):
+            if key == ANNOTATIONS:
+                for position, entry in enumerate(found):
+                    _check_entry(self.path, ANNOTATIONS, position, entry, keys)
+                    yield entry
+                return
 
 
 def entries(path: Path, content: Any, group: str, needed: Collection[str]) -> list[Entry]:
@@ -43,17 +86,13 @@ def entries(path: Path, content: Any, group: str, needed: Collection[str]) -> li
     """
     found = content.get(group) if isinstance(content, dict) else None
     if not isinstance(found, list):
-        msg = f"{path}: expected a JSON object with a list {group!r}"
-        raise ValueError(msg)
+        raise _no_list(path, group)
     for position, entry in enumerate(found):
-        lacking = sorted(set(needed) - set(entry)) if isinstance(entry, dict) else sorted(needed)
-        if lacking:
-            msg = f"{path}: {group}[{position}] has no {', '.join(lacking)}"
-            raise ValueError(msg)
+        _check_entry(path, group, position, entry, set(needed))
     return found
 
 
-def by_id(path: Path, group: str, found: list[Entry]) -> dict[int, Entry]:
+def by_id(path: Path, group: str, found: Iterable[Entry]) -> dict[int, Entry]:
     """The entries by their ids.
 
     Raises:
@@ -62,10 +101,36 @@ def by_id(path: Path, group: str, found: list[Entry]) -> dict[int, Entry]:
     table: dict[int, Entry] = {}
     for entry in found:
         if type(entry["id"]) is not int or entry["id"] in table:
-            msg = f"{path}: expected each id in {group} to be a number and there once, but got {entry['id']!r}"
+            msg = f"{path}: expected each id in {group} to be a number and there once, but got {brief(entry['id'])}"
             raise ValueError(msg)
         table[entry["id"]] = entry
     return table
+
+
+def places(path: Path, group: str, found: Iterable[Entry]) -> dict[int, int]:
+    """The places of the entries by their ids.
+
+    Raises:
+        ValueError: see :func:`by_id`.
+    """
+    return {number: place for place, number in enumerate(by_id(path, group, found))}
+
+
+def category_names(content: AnnotationFile) -> dict[int, str]:
+    """The names of the file's categories by their ids.
+
+    Raises:
+        ValueError: there are none, or an id or name is not one; names it.
+    """
+    categories = by_id(content.path, "categories", content.entries("categories", ("id", "name")))
+    if not categories:
+        msg = f"{content.path}: expected at least one category, but 'categories' is empty"
+        raise ValueError(msg)
+    for number, category in categories.items():
+        if not isinstance(category["name"], str) or not category["name"].strip():
+            msg = f"{content.path}: expected category {number} to have a name, but got {brief(category['name'])}"
+            raise ValueError(msg)
+    return {number: category["name"] for number, category in categories.items()}
 
 
 def look_up(where: str, entry: Entry, key: str, table: dict[int, Any], listed: str) -> Any:
@@ -75,7 +140,7 @@ def look_up(where: str, entry: Entry, key: str, table: dict[int, Any], listed: s
         ValueError: nothing; names the entry.
     """
     if type(entry[key]) is not int or entry[key] not in table:
-        msg = f"{where} has {key} {entry[key]!r}, which is not in the file's {listed}"
+        msg = f"{where} has {key} {brief(entry[key])}, which is not in the file's {listed}"
         raise ValueError(msg)
     return table[entry[key]]
 
@@ -84,11 +149,12 @@ def image_size(path: Path, image: Entry) -> tuple[int, int]:
     """(H, W) of an image's entry, pixels.
 
     Raises:
-        ValueError: not two integers of 1 to ``LARGEST_SIDE``.
+        ValueError: not two integers within the limits of ``is_size``.
     """
     height, width = image["height"], image["width"]
-    if not all(type(side) is int and 0 < side <= LARGEST_SIDE for side in (height, width)):
-        msg = f"{path}: image {image['id']}: expected height and width in pixels, but got {height!r} and {width!r}"
+    if not is_size(height, width):
+        got = f"{brief(height)} and {brief(width)}"
+        msg = f"{path}: image {image['id']}: expected height and width in pixels, but got {got}"
         raise ValueError(msg)
     return height, width
 
@@ -101,3 +167,50 @@ def image_file(path: Path, image: Entry) -> str:
     """
     named = image.get("coco_url") or image.get("file_name")
     return below(f"{path}: image {image['id']}, coco_url or file_name", named, parts=2)
+
+
+def image_files(path: Path, images: Sequence[Entry]) -> list[str]:
+    """:func:`image_file` of each image.
+
+    Raises:
+        ValueError: two images have the same one.
+    """
+    files = [image_file(path, image) for image in images]
+    check_once(path, "picture", files)
+    return files
+
+
+def check_once(path: Path, what: str, names: Sequence[str]) -> None:
+    """Check that no name is there twice.
+
+    Raises:
+        ValueError: one is; names it.
+    """
+    if len(set(names)) != len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        msg = f"{path}: expected each {what} in images once, but {twice!r} is there twice"
+        raise ValueError(msg)
+
+
+def _check_there(path: Path, what: str) -> None:
+    if not path.is_file():
+        msg = f"{path} is not there; expected {what}"
+        raise FileNotFoundError(msg)
+
+
+def _check_entry(path: Path, group: str, position: int, entry: Any, needed: set[str]) -> None:
+    if not isinstance(entry, dict) or not entry.keys() >= needed:
+        lacking = sorted(needed - set(entry)) if isinstance(entry, dict) else sorted(needed)
+        msg = f"{path}: {group}[{position}] has no {', '.join(lacking)}"
+        raise ValueError(msg)
+    if "id" in needed and type(entry["id"]) is not int:
+        msg = f"{path}: expected the id of {group}[{position}] to be a number, but got {brief(entry['id'])}"
+        raise ValueError(msg)
+
+
+def _invalid(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is not valid JSON (truncated?): {error}")
+
+
+def _no_list(path: Path, group: str) -> ValueError:
+    return ValueError(f"{path}: expected a JSON object with a list {group!r}")

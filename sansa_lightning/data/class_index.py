@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,7 +39,7 @@ def shown_values(folder: Path, files: Sequence[str], cache: Path) -> list[list[i
     with ThreadPoolExecutor() as pool:
         shown = list(pool.map(lambda file: _values(folder / file), files))
     try:
-        write_text(cache, json.dumps({"version": version, "shown": shown}, separators=(",", ":")))
+        write_text(cache, json.dumps({"version": version, "sha256": _digest(shown), "shown": shown}))
     except OSError as error:
         rank_zero_warn(f"the index of {folder} will be built anew each time, since {cache} cannot be written: {error}")
     return shown
@@ -50,17 +51,30 @@ def _values(path: Path) -> list[int]:
 
 def _version(folder: Path, files: Sequence[str]) -> str:
     """Changes when a file is added, taken away or rewritten."""
-    stats = ((file, (folder / file).stat()) for file in files)
+    stats = ((file, _stat(folder / file)) for file in files)
     lines = (f"{file} {stat.st_size} {stat.st_mtime_ns}\n" for file, stat in stats)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:  # listed, but a link to nothing, or to itself
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise ValueError(msg) from error
 
 
 def _cached(cache: Path, version: str, files: int) -> list[list[int]] | None:
     try:
         content: Any = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or content.get("version") != version:
         return None
     shown = content.get("shown")
-    return shown if isinstance(shown, list) and len(shown) == files else None
+    whole = isinstance(shown, list) and len(shown) == files and content.get("sha256") == _digest(shown)
+    return shown if whole else None
+
+
+def _digest(shown: list[list[int]]) -> str:
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()

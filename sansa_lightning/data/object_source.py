@@ -10,6 +10,7 @@ from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.region_source import RegionSource
 from sansa_lightning.data.run_lengths import LARGEST_SIDE
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.messages import brief
 
 
 def object_key(split: Split, file: str, number: int) -> str:
@@ -28,7 +29,7 @@ def box_numbers(where: str, box: Any) -> tuple[float, float, float, float]:
     except (TypeError, ValueError, OverflowError):
         numbers = []
     if len(numbers) != 4 or not all(abs(number) <= LARGEST_SIDE for number in numbers):
-        msg = f"{where}: expected a box of four numbers, but got {str(box)[:60]}"
+        msg = f"{where}: expected a box of four numbers, but got {brief(box)}"
         raise ValueError(msg)
     return numbers[0], numbers[1], numbers[2], numbers[3]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.mask_files import missing_files
 from sansa_lightning.data.regions import Regions
-from sansa_lightning.data.sources.base import Source, Split
-from sansa_lightning.images import check_image, check_size, read_image
+from sansa_lightning.data.sources.base import PictureFiles, Source, Split
+from sansa_lightning.images import read_image
 
 _SPLITS: tuple[Split, ...] = ("val", "train")
 
@@ -36,7 +36,7 @@ class RegionSource(Source):
         self.pictures = self.root / images
         self.check_files = check_files
         self._tables: dict[Split, Regions] = {}
-        self._views: dict[str, tuple[Split, int]] = {}
+        self._views: dict[Split, dict[str, int]] = {}
         self._images: dict[tuple[ClassId, Split], tuple[str, ...]] = {}
 
     @abstractmethod
@@ -45,6 +45,10 @@ class RegionSource(Source):
 
     def __str__(self) -> str:
         return f"{self.name} in {self.root}"
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what follows from the tables: workers that are spawned make it themselves."""
+        return self.__dict__ | {"_views": {}, "_images": {}}
 
     def classes(self, split: Split) -> tuple[ClassId, ...]:
         """The classes that the split's annotations have, by the dataset's own numbers."""
@@ -77,11 +81,39 @@ class RegionSource(Source):
         if class_id not in table.names:
             raise self._unknown(class_id)
         path = self.pictures / table.files[view]
+        height, width = table.sizes[view].tolist()
+        image = read_image(path, (height, width))
         mask = table.mask(view, class_id)
-        image = read_image(path)
-        check_size(path, image.shape[:2], mask.shape)
         x0, y0, x1, y1 = table.windows[view].tolist()
         return image[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+
+    def object_count(self, class_id: ClassId, split: Split) -> int:
+        """How many objects of the class, or parts, its images show."""
+        table = self._table(split)
+        if class_id not in table.names:
+            raise self._unknown(class_id)
+        return table.objects_of(class_id)
+
+    def picture(self, key: ImageKey) -> str:
+        """Path of the picture."""
+        split, view = self._find(key)
+        return str(self.pictures / self._table(split).files[view])
+
+    def shows(self, key: ImageKey, class_id: ClassId) -> bool:
+        """Whether something of the class is in the image's window."""
+        split, view = self._find(key)
+        table = self._table(split)
+        if class_id not in table.names:
+            raise self._unknown(class_id)
+        return bool(table.parts(view, class_id))
+
+    def objects(self, key: ImageKey) -> tuple[NDArray[np.integer], tuple[ClassId, ...]]:
+        """Every annotated object, or part of the object that the image is cut to."""
+        split, view = self._find(key)
+        table = self._table(split)
+        numbers, classes = table.objects(view)
+        x0, y0, x1, y1 = table.windows[view].tolist()
+        return numbers[y0:y1, x0:x1], classes
 
     def verify(self, split: Split) -> None:
         """Check that all pictures of a split are on disk, and with ``check_files`` that they are whole.
@@ -96,28 +128,36 @@ class RegionSource(Source):
         if missing:
             msg = f"{missing[0]} is not there; {len(missing)} of {len(sizes)} pictures of {self}, {split}, are missing"
             raise FileNotFoundError(msg)
-        if self.check_files:
-            for file, (height, width) in sizes.items():
-                check_image(self.pictures / file, (height, width))
+        for files in self.picture_files(split) if self.check_files else ():
+            self.check_picture(files)
+
+    def picture_files(self, split: Split) -> Sequence[PictureFiles]:
+        """All pictures that the annotation file lists, each once."""
+        table = self._table(split)
+        sizes = dict(zip(table.files, table.sizes.tolist(), strict=True))
+        return [PictureFiles(self.pictures / file, (height, width)) for file, (height, width) in sizes.items()]
 
     def _table(self, split: Split) -> Regions:
         if split not in self._tables:
             if not self.root.is_dir():
                 msg = f"{type(self).__name__}.root: {self.root} is not a folder; expected the one with the dataset"
                 raise FileNotFoundError(msg)
-            table = self._read(split)
-            self._views |= {key: (split, view) for view, key in enumerate(table.keys)}
-            self._tables[split] = table
+            self._tables[split] = self._read(split)
         return self._tables[split]
 
     def _find(self, key: ImageKey) -> tuple[Split, int]:
         for split in _SPLITS:
             if str(key).startswith(f"{split}/"):
-                self._table(split)
-        if key not in self._views:
-            msg = f"{self}: unknown image {key!r}; expected one that images() lists, as train/... or val/..."
-            raise KeyError(msg)
-        return self._views[str(key)]
+                view = self._numbers(split).get(str(key))
+                if view is not None:
+                    return split, view
+        msg = f"{self}: unknown image {key!r}; expected one that images() lists, as train/... or val/..."
+        raise KeyError(msg)
+
+    def _numbers(self, split: Split) -> dict[str, int]:
+        if split not in self._views:
+            self._views[split] = {key: view for view, key in enumerate(self._table(split).keys)}
+        return self._views[split]
 
     def _unknown(self, class_id: ClassId) -> KeyError:
         known = sorted({number for table in self._tables.values() for number in table.names})

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.run_lengths import decode, union
+from sansa_lightning.data.index_cache import Arrays, of_bytes, reopened, to_bytes
+from sansa_lightning.data.run_lengths import decode, overlaid, union
 
 
 class View(NamedTuple):
@@ -34,12 +37,16 @@ class View(NamedTuple):
         return cls(key, file, size, (0, 0, size[1], size[0]))
 
 
+_ARRAYS = ("sizes", "windows", "pairs", "runs", "offsets", "firsts")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Regions:
     """Views with the masks of classes in them. Build it with :meth:`pack`.
 
     Masks are run lengths in a single block of bytes: forked workers read it without touching the reference counts
-    of a million small objects, which would copy their pages.
+    of a million small objects, which would copy their pages. Arrays may be mapped from a file; spawned workers are
+    then sent its name.
 
     Attributes:
         names: class id -> a person's word for it; the order is that of the dataset's own list.
@@ -49,8 +56,10 @@ class Regions:
         sizes: int32 [views, 2], (H, W) of the picture.
         windows: int32 [views, 4], cut at the picture's edges.
         pairs: int64 [pairs], ascending, place of the class in ``classes`` * number of views + view.
-        runs: run lengths in the picture of the pairs, one after the other.
-        offsets: int64 [pairs + 1], where they begin.
+        runs: uint8, run lengths in the picture of each pair's parts, one after the other.
+        offsets: int64 [parts + 1], where they begin.
+        firsts: int64 [pairs + 1], number of each pair's first part.
+        kept: the file that the arrays are mapped from, if any.
     """
 
     names: Mapping[ClassId, str]
@@ -60,8 +69,10 @@ class Regions:
     sizes: NDArray[np.int32]
     windows: NDArray[np.int32]
     pairs: NDArray[np.int64]
-    runs: bytes
+    runs: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+    firsts: NDArray[np.int64]
+    kept: Path | None = None
 
     @classmethod
     def pack(
@@ -75,21 +86,21 @@ class Regions:
         Args:
             names: see the attributes.
             views: in the order in which images are to be listed.
-            drawn: (class id, place of the view) -> run lengths whose union is the class's mask there. Pairs of which
-                nothing is in the window are left out.
+            drawn: (class id, place of the view) -> run lengths of its objects, whose union is the class's mask
+                there. Pairs of which nothing is in the window are left out.
         """
         sizes = np.array([view.size for view in views], np.int32).reshape(-1, 2)
         windows = np.array([view.window for view in views], np.int64).reshape(-1, 4)
         windows = np.clip(windows, 0, sizes[:, [1, 0, 1, 0]])
         classes = tuple(sorted(names))
         places = {class_id: place for place, class_id in enumerate(classes)}
-        kept: dict[int, bytes] = {}
+        kept: dict[int, Sequence[bytes]] = {}
         for (class_id, view), parts in drawn.items():
             size, window = sizes[view].tolist(), windows[view].tolist()
-            runs = union(parts, *size)
-            if _shows(runs, size, window):
-                kept[places[class_id] * len(views) + view] = runs
+            if _shows(union(parts, *size), size, window):
+                kept[places[class_id] * len(views) + view] = parts
         pairs = sorted(kept)
+        runs = [part for pair in pairs for part in kept[pair]]
         return cls(
             names=dict(names),
             classes=classes,
@@ -98,9 +109,33 @@ class Regions:
             sizes=sizes,
             windows=windows.astype(np.int32),
             pairs=np.array(pairs, np.int64),
-            runs=b"".join(kept[pair] for pair in pairs),
-            offsets=np.cumsum([0, *(len(kept[pair]) for pair in pairs)], dtype=np.int64),
+            runs=np.frombuffer(b"".join(runs), np.uint8),
+            offsets=np.cumsum([0, *map(len, runs)], dtype=np.int64),
+            firsts=np.cumsum([0, *(len(kept[pair]) for pair in pairs)], dtype=np.int64),
         )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it as arrays."""
+        texts = {
+            "names": to_bytes(list(self.names.items())),
+            "keys": to_bytes(self.keys),
+            "files": to_bytes(self.files),
+        }
+        return texts | {name: getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays, kept: Path | None) -> Self:
+        """What :meth:`arrays` is of."""
+        names = {int(number): str(name) for number, name in of_bytes(arrays["names"])}
+        keys, files = (tuple(of_bytes(arrays[name])) for name in ("keys", "files"))
+        flat: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+        return cls(names, tuple(sorted(names)), keys, files, **flat, kept=kept)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As the name of its file, if it has one."""
+        if self.kept is not None:
+            return reopened, (type(self), self.kept)
+        return type(self).of_arrays, (self.arrays(), None)
 
     def views(self, class_id: ClassId) -> list[int]:
         """Places of the views that show the class, ascending."""
@@ -111,12 +146,35 @@ class Regions:
 
     def mask(self, view: int, class_id: ClassId) -> NDArray[np.uint8]:
         """uint8 {0, 1} of the picture's size [H, W]."""
+        height, width = self.sizes[view].tolist()
+        parts = self.parts(view, class_id)
+        return decode(union(parts, height, width), height, width) if parts else np.zeros((height, width), np.uint8)
+
+    def parts(self, view: int, class_id: ClassId) -> list[bytes]:
+        """Run lengths in the picture of the class's objects; none if nothing of it is in the window."""
         pair = self.classes.index(class_id) * len(self.keys) + view
         at = int(np.searchsorted(self.pairs, pair))
-        height, width = self.sizes[view].tolist()
-        if at == len(self.pairs) or self.pairs[at] != pair:
-            return np.zeros((height, width), np.uint8)
-        return decode(self.runs[self.offsets[at] : self.offsets[at + 1]], height, width)
+        return self._parts(at) if at < len(self.pairs) and self.pairs[at] == pair else []
+
+    def objects(self, view: int) -> tuple[NDArray[np.int16], tuple[ClassId, ...]]:
+        """Every object: its map (see ``overlaid``), of the picture's size, and the class of each."""
+        views = len(self.keys)
+        wanted = np.arange(len(self.classes)) * views + view
+        ends = np.searchsorted(self.pairs, wanted, "right")
+        places = ends[ends > np.searchsorted(self.pairs, wanted)] - 1
+        found = [(self.classes[int(self.pairs[at]) // views], part) for at in places for part in self._parts(at)]
+        numbers = overlaid([part for _, part in found], *self.sizes[view].tolist())
+        return numbers, tuple(class_id for class_id, _ in found)
+
+    def _parts(self, at: int) -> list[bytes]:
+        bounds = self.offsets[self.firsts[at] : self.firsts[at + 1] + 1].tolist()
+        return [self.runs[begin:end].tobytes() for begin, end in pairwise(bounds)]
+
+    def objects_of(self, class_id: ClassId) -> int:
+        """Number of the class's objects or parts, over all its views."""
+        first = self.classes.index(class_id) * len(self.keys)
+        begin, end = np.searchsorted(self.pairs, [first, first + len(self.keys)])
+        return int(self.firsts[end] - self.firsts[begin])
 
 
 def _shows(runs: bytes, size: list[int], window: list[int]) -> bool:

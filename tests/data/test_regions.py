@@ -46,6 +46,18 @@ def test_masks_are_unions(regions):
             np.testing.assert_array_equal(regions.mask(view, class_id), expected if seen else np.zeros(size))
 
 
+def test_objects_are_all_of_them_the_smaller_ones_on_top(regions):
+    masks = drawn_masks()
+    for view, size in enumerate(SIZES):
+        numbers, classes = regions.objects(view)
+        shown = [(c, mask) for c in regions.classes if view in regions.views(c) for mask in masks[c, view]]
+        assert classes == tuple(class_id for class_id, _ in shown)
+        expected = np.zeros(size, np.int16)
+        for place in np.argsort([-int(mask.sum()) for _, mask in shown], kind="stable"):
+            expected[shown[place][1] == 1] = place + 1
+        np.testing.assert_array_equal(numbers, expected)
+
+
 def test_the_list_keeps_its_order_and_classes_ascend(regions):
     assert list(regions.names) == [30, 4, 7, 9]
     assert regions.classes == (4, 7, 9, 30)
@@ -92,7 +104,8 @@ class TestPictureFiles:
 
     @pytest.mark.parametrize(
         ("name", "parts"),
-        [("/a", None), ("a/../b", None), ("", None), (None, None), ("b.jpg", 2), ("../b.jpg", 2), (3, 1)],
+        [("/a", None), ("a/../b", None), ("", None), (None, None), ("b.jpg", 2), ("../b.jpg", 2), (3, 1)]
+        + [(name, None) for name in ("a\nb", "a\x00b", "a\ud800", "a/" + "b" * 256)],
     )
     def test_names_that_lead_elsewhere(self, name, parts):
         with pytest.raises(ValueError, match=r"here: expected the name of a picture in .* parts, but got"):

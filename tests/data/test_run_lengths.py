@@ -89,6 +89,13 @@ def test_every_change_of_compressed_counts_is_refused_or_drawn_in_bounds():
         ([[1, 2, 3, 4, 5, 6, 7]], r"expected polygons of at least"),
         ([["a"] * 6], r"expected polygons of at least"),
         ([[1, 2, 3, 4, 5, float("nan")]], r"expected polygons of at least"),
+        ([["1"] * 6], r"expected polygons of at least"),
+        ([[0, 0, 10**30, 0, 1, 1]], r"expected polygons of at least"),
+        ({"size": np.array([25, 17]), "counts": "d0"}, r"expected polygons, or run lengths"),
+        ({"size": [np.array([25, 17]), 17], "counts": "d0"}, r"expected polygons, or run lengths"),
+        ({"size": [25, 17], "counts": "o" * 10**6}, r"expected run lengths that add up to 425 pixels, but got b'oo"),
+        (np.full((25, 17), "0"), r"expected an array of numbers or truth values, but got \[\['0' '0'"),
+        (np.full((25, 17), np.nan), r"expected an array of numbers or truth values, but got \[\[nan nan"),
         (np.zeros((17, 25)), r"expected an array of size \[25, 17\], but got \[17, 25\]"),
     ],
 )

@@ -1,0 +1,79 @@
+"""What all datamodules do with their clips: deal them to processes, load them, and end the loading processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import Dataset
+
+from sansa_lightning.clip import ClipBatch
+from sansa_lightning.data.dataset import ClipList, FilledDataset
+from sansa_lightning.data.loader import ClipLoader, Collate, EvalBatches, TrainBatches, TrainLoader
+
+
+class LoadingDataModule(LightningDataModule):
+    """A datamodule that makes its loaders by :meth:`training` and :meth:`evaluation`.
+
+    Args:
+        batch_size: training clips a step in each process.
+        eval_batch_size: clips a step in each process, in validation, test and prediction.
+        num_workers: loading processes for each loader; 0 loads in the main process.
+    """
+
+    def __init__(self, batch_size: int, eval_batch_size: int, num_workers: int) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self._loaders: list[ClipLoader] = []
+
+    def training(self, clips: Dataset[Any], length: int, identity: str, collate: Collate) -> ClipLoader:
+        """Batches of training clips for this process; a resumed run goes on where it stopped.
+
+        Args:
+            clips: index -> clip.
+            length: how many make an epoch.
+            identity: of the clips, so that a run does not go on with others.
+            collate: stacks them.
+        """
+        batches = TrainBatches(length, self.batch_size, *self.place())
+        return self._keep(TrainLoader(clips, batches, self.num_workers, self.steps_done, identity, collate))
+
+    def evaluation(self, clips: ClipList, collate: Collate = ClipBatch.collate) -> ClipLoader:
+        """Batches of the clips of a fixed list for this process."""
+        rank, processes = self.place()
+        filled = FilledDataset(clips, processes)
+        batches = EvalBatches(len(filled), self.eval_batch_size, rank, processes)
+        return self._keep(ClipLoader(filled, batches, self.num_workers, collate))
+
+    def episode_index(self, batch: int, position: int) -> int:
+        """Place in its list of the clip at ``position`` of this process's evaluation batch number ``batch``."""
+        rank, processes = self.place()
+        return rank + processes * (batch * self.eval_batch_size + position)
+
+    def place(self) -> tuple[int, int]:
+        """This process and the number of processes."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def steps_done(self) -> int:
+        """Batches that were trained on, by the loop's own count, which it restores and mends when it resumes."""
+        if self.trainer is None or not self.trainer.training:
+            return 0
+        # ``total``, not the epoch's number and place: with ``max_steps`` set, a run that resumes from the end of an
+        # epoch counts an empty one (Lightning 2.6).
+        return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
+
+    def teardown(self, stage: str) -> None:
+        """End the loading processes."""
+        for loader in self._loaders:
+            loader.close()
+        self._loaders.clear()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """End the loading processes of a run that failed, for which ``teardown`` is not called."""
+        self.teardown("")
+
+    def _keep(self, loader: ClipLoader) -> ClipLoader:
+        self._loaders.append(loader)
+        return loader

@@ -1,0 +1,1 @@
+"""What a configuration trains on and tests on, told and shown before anything runs."""

@@ -1,0 +1,34 @@
+"""``python -m sansa_lightning data describe``: what a configuration trains on and tests on, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sansa_lightning.describe.experiment import read_experiment
+from sansa_lightning.describe.sheet import contact_sheet
+from sansa_lightning.describe.summary import summarise
+from sansa_lightning.describe.text import as_text
+from sansa_lightning.files import replacing
+
+
+def main(args: Sequence[str]) -> int:
+    """Print the classes, images, objects, episodes and overlaps of a configuration, and draw a sheet of episodes.
+
+    Args:
+        args: as after ``data describe``.
+
+    Returns:
+        0; whether training and test overlap is for the reader to judge.
+
+    Raises:
+        ValueError: the configuration or the data are wrong; says where.
+        FileNotFoundError: something is not there.
+    """
+    experiment = read_experiment(args)
+    summary = summarise(experiment.data)
+    print(as_text(summary, experiment))
+    sheet = contact_sheet(experiment.data, summary.parts, experiment.episodes)
+    with replacing(experiment.out) as partial:
+        sheet.save(partial, format="PNG")
+    print(f"episodes drawn in {experiment.out}")
+    return 0

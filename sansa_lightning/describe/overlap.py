@@ -1,0 +1,69 @@
+"""What training and test have in common: classes, by number or by name, and pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.regrouped import AS_IN_COCO
+
+_COCO_PHOTOGRAPH = re.compile(r"(?:COCO_\w+_)?(\d{12})\.jpg")
+"""COCO's photographs are named by their number, which LVIS, PACO and all editions of COCO share."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What training and test have in common.
+
+    Attributes:
+        classes: names of the test classes that are trained on: of the same source and number, or of the same name.
+        tested: number of test classes.
+        pictures: number of the test pictures that are among the training pictures.
+        tested_pictures: number of test pictures.
+    """
+
+    classes: tuple[str, ...]
+    tested: int
+    pictures: int
+    tested_pictures: int
+
+
+def overlap(train: Sequence[Pool], test: Pool) -> Overlap:
+    """What the pools have in common.
+
+    Names are compared in lower case, with blanks for underscores, and PASCAL's by what COCO calls the same. Classes
+    that mean the same under other names are not found. Pictures are compared by the path of their file, and
+    photographs of COCO that two sources use by their number.
+    """
+    numbers = {(pool.source.name, class_id) for pool in train for class_id in pool.classes}
+    names = {_plain(pool.source.class_name(class_id)) for pool in train for class_id in pool.classes}
+    shared = tuple(
+        test.source.class_name(class_id)
+        for class_id in test.classes
+        if (test.source.name, class_id) in numbers or _plain(test.source.class_name(class_id)) in names
+    )
+    paths = {path for pool in train for path in _pictures(pool)}
+    others = [pool for pool in train if pool.source.name != test.source.name]
+    photographs = {_photograph(path) for pool in others for path in _pictures(pool)} - {None}
+    tested = set(_pictures(test))
+    both = sum(path in paths or _photograph(path) in photographs for path in tested)
+    return Overlap(shared, len(test.classes), both, len(tested))
+
+
+def _plain(name: str) -> str:
+    lower = " ".join(name.lower().replace("_", " ").split())
+    return AS_IN_COCO.get(lower, lower)
+
+
+def _pictures(pool: Pool) -> Iterator[str]:
+    for key in dict.fromkeys(key for class_id in pool.classes for key in pool.source.images(class_id, pool.split)):
+        yield pool.source.picture(key)
+
+
+def _photograph(path: str) -> str | None:
+    """The number of a photograph of COCO."""
+    found = _COCO_PHOTOGRAPH.fullmatch(Path(path).name)
+    return found[1] if found else None

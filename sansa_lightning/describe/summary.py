@@ -1,0 +1,136 @@
+"""What a configuration trains on and tests on, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sansa_lightning.clip import ClassId, Episode
+from sansa_lightning.data.datamodule import EpisodeDataModule, Part
+from sansa_lightning.data.protocols import Pool
+from sansa_lightning.describe.overlap import Overlap, overlap
+
+COUNTED = 1000
+"""Training episodes that are drawn to count them by source and class; there are as many as one likes."""
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class of a pool.
+
+    Attributes:
+        class_id: its number.
+        name: a person's word for it.
+        images: pictures that show it.
+        objects: annotated objects of it in them; None if the source does not tell them apart.
+        episodes: of the counted ones.
+    """
+
+    class_id: ClassId
+    name: str
+    images: int
+    objects: int | None
+    episodes: int
+
+
+@dataclass(frozen=True)
+class PoolSummary:
+    """One pool.
+
+    Attributes:
+        source: what it is called, and where its data are.
+        split: which of its images.
+        rows: its classes, ascending.
+        dropped: names of the classes that have too few images.
+        share: of the episodes, by weight.
+        drawn: share of the counted episodes.
+    """
+
+    source: str
+    split: str
+    rows: tuple[ClassRow, ...]
+    dropped: tuple[str, ...]
+    share: float
+    drawn: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A configuration's data.
+
+    Attributes:
+        train: its training pools; none if it can only be tested.
+        untrained: why, then.
+        test: its test pool.
+        counted: number of training and of test episodes that were counted.
+        overlap: of training and test; None without training.
+    """
+
+    train: tuple[PoolSummary, ...]
+    untrained: str
+    test: PoolSummary
+    counted: tuple[int, int]
+    overlap: Overlap | None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Which lists of episodes there are to be looked at."""
+        return ("train", "test") if self.train else ("test",)
+
+
+def summarise(data: EpisodeDataModule) -> Summary:
+    """The summary; sets the datamodule up.
+
+    Raises:
+        ValueError: data or manifest do not fit; names the file and the entry.
+        FileNotFoundError: data or manifest are not there.
+    """
+    data.setup("test")
+    test = data.pools("test")[0]
+    tested = list(data.episodes("test"))
+    train, untrained = _train_pools(data)
+    if train:
+        data.setup("fit")
+    trained = [data.episodes("train")[index] for index in range(COUNTED)] if train else []
+    weights = sum(pool.weight for pool in train)
+    return Summary(
+        train=tuple(_pool(pool, pool.weight / weights, trained) for pool in train),
+        untrained=untrained,
+        test=_pool(test, 1.0, tested),
+        counted=(len(trained), len(tested)),
+        overlap=overlap(train, test) if train else None,
+    )
+
+
+def _train_pools(data: EpisodeDataModule) -> tuple[tuple[Pool, ...], str]:
+    """The pools to train on, or none and the reason: some datasets have no train split."""
+    try:
+        return data.pools("train"), ""
+    except ValueError as error:
+        if data.source.classes("train"):
+            raise
+        return (), str(error)
+
+
+def _pool(pool: Pool, share: float, episodes: Sequence[Episode]) -> PoolSummary:
+    source = pool.source
+    drawn = Counter(episode.class_id for episode in episodes if episode.source == source.name)
+    rows = tuple(
+        ClassRow(
+            class_id=class_id,
+            name=source.class_name(class_id),
+            images=source.image_count(class_id, pool.split),
+            objects=source.object_count(class_id, pool.split),
+            episodes=drawn[class_id],
+        )
+        for class_id in pool.classes
+    )
+    return PoolSummary(
+        source=str(source),
+        split=pool.split,
+        rows=rows,
+        dropped=tuple(source.class_name(class_id) for class_id in pool.dropped),
+        share=share,
+        drawn=drawn.total() / max(len(episodes), 1),
+    )

@@ -1,0 +1,83 @@
+"""A summary as plain text: a table for each pool, then what matters most, at the end where it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.describe.experiment import Experiment
+from sansa_lightning.describe.overlap import Overlap
+from sansa_lightning.describe.summary import PoolSummary, Summary
+
+
+def as_text(summary: Summary, experiment: Experiment) -> str:
+    """The summary of an experiment."""
+    trained, tested = summary.counted
+    tables = [_table("train", pool, f"the first {trained}") for pool in summary.train]
+    tables.append(_table("test", summary.test, f"all {tested}"))
+    lines = [f"{label:15}{line}" for label, line in _lines(summary, experiment)]
+    return "\n\n".join([*tables, "\n".join(lines)])
+
+
+def _lines(summary: Summary, experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """Label and text."""
+    data = experiment.data
+    yield "protocol", experiment.protocol
+    yield "clips", f"{data.size} x {data.size} px"
+    if summary.train:
+        yield "train prompt", experiment.train_prompt
+    yield "test prompt", experiment.prompt
+    if summary.train:
+        counts = f"of {data.train_shots} reference(s) and {data.train_targets} target(s)"
+        yield "train episodes", f"{data.lengths['train']} an epoch, {counts}"
+    yield "test episodes", f"{summary.counted[1]}, of {data.shots} reference(s) and 1 target, {_origin(data)}"
+    for pool in summary.train:
+        yield "train pool", _pool(pool, shares=len(summary.train) > 1)
+    if not summary.train:
+        yield "train pool", f"none: {summary.untrained}"
+    yield "test pool", _pool(summary.test, shares=False)
+    for pool in (*summary.train, summary.test):
+        if pool.dropped:
+            names = ", ".join(pool.dropped)
+            yield "left out", f"{len(pool.dropped)} of {pool.source}, {pool.split}, with too few images: {names}"
+    if summary.overlap:
+        yield from (("overlap", line) for line in _overlap(summary.overlap))
+
+
+def _origin(data: EpisodeDataModule) -> str:
+    return f"from {data.manifest}" if data.manifest else f"by {data.test_order.__name__} with seed {data.test_seed}"
+
+
+def _pool(pool: PoolSummary, *, shares: bool) -> str:
+    text = f"{len(pool.rows)} classes, {pool.split} split of {pool.source}"
+    return f"{text}; weight {100 * pool.share:.1f} %, drawn {100 * pool.drawn:.1f} %" if shares else text
+
+
+def _overlap(found: Overlap) -> tuple[str, str]:
+    names = f": {', '.join(found.classes)}" if found.classes else ""
+    return (
+        f"{len(found.classes)} shared classes, of {found.tested} tested{names}",
+        f"{found.pictures} shared pictures, of {found.tested_pictures} tested",
+    )
+
+
+def _table(stage: str, pool: PoolSummary, episodes: str) -> str:
+    rows = [(str(row.class_id), row.name, row.images, row.objects, row.episodes) for row in pool.rows]
+    known = [row.objects for row in pool.rows if row.objects is not None]
+    sums = (sum(row.images for row in pool.rows), sum(known) if known else None, sum(row.episodes for row in pool.rows))
+    title = f"{stage}: {pool.split} split of {pool.source} (episodes: {episodes})"
+    head = ("class", "", "images", "objects", "episodes")
+    return "\n".join([title, *_aligned([head, *rows, ("", "sum", *sums)])])
+
+
+def _aligned(rows: Sequence[Sequence[str | int | None]]) -> list[str]:
+    """Rows as lines, the second column flush left and all others flush right; a dash for what is not known."""
+    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place == 1 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
