@@ -98,13 +98,23 @@ def _attach_own(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> Strate
     try:
         found = content[HEADER]
         check_header(found, {"base": {"fingerprint": fingerprint(sam)}, "strategy": {}}, where)
-        strategy = _strategy_class(found["strategy"]["class"], path).from_settings(found["strategy"]["settings"])
+        kind, settings = _strategy_class(found["strategy"]["class"], path), found["strategy"]["settings"]
         state = {key.removeprefix(MODULE_PREFIX): value for key, value in content["state_dict"].items()}
-    except (AttributeError, KeyError, TypeError) as error:
+        strategy = _attached(kind, settings, sam, where)
+    except (AttributeError, KeyError, TypeError, OverflowError, RuntimeError) as error:
         msg = f"{where} is not a whole checkpoint of this project: {type(error).__name__} {error}"
         raise ValueError(msg) from error
-    strategy.attach(sam)
     load_trained(sam, state, where)
+    return strategy
+
+
+def _attached(kind: type[Strategy], settings: Mapping[str, Any], sam: SAM2Base, where: str) -> Strategy:
+    try:
+        strategy = kind.from_settings(settings)
+        strategy.attach(sam)
+    except ValueError as error:
+        msg = f"{where}: {error}"
+        raise ValueError(msg) from error
     return strategy
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from sansa_lightning.messages import plain
+
+_REFUSED = "WeightsUnpickler error: "
 
 PARTIAL = ".partial"
 """Ending of a file that is being written; one that is left over belongs to a run that was killed."""
@@ -70,12 +75,29 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise ValueError(msg) from error
 
 
+def _reason(error: Exception) -> str:
+    """The line that says what is wrong; torch puts advice before it to run the file's code."""
+    text = str(error)
+    reason = text.partition(_REFUSED)[2].partition(" Please use ")[0].strip() or text
+    return plain((reason.splitlines() or [type(error).__name__])[0])
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums in a file of today's layout, which torch writes but does not read."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            msg = f"its part {damaged} is damaged (checksum)"
+            raise ValueError(msg)
+
+
 def _read_pickled_tensors(path: Path) -> Any:
     # Published adapter files carry their training settings as a Namespace (spec 2.2).
     with torch.serialization.safe_globals([argparse.Namespace]):
         try:
+            _check_sums(path)
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged pickle raises anything, from struct.error to AssertionError
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            msg = f"{path} cannot be read as a file of tensors: {reason}"
+            msg = f"{path} cannot be read as a file of tensors: {_reason(error)}"
             raise ValueError(msg) from error

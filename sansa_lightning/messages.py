@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
             keys = {name for each in classes.values() for name in inspect.signature(each).parameters}
         return f"{line}; {_nearest(found['key'], keys)}"
     return line
+
+
+def brief(value: Any, length: int = 60) -> str:
+    """A value as a message can show it: on one line, and not too long."""
+    try:
+        text = str(value) if isinstance(value, int | float | np.ndarray) else repr(value)
+    except (RecursionError, ValueError):  # nested too deeply, or a number of more digits than Python writes
+        text = f"a {type(value).__name__}"
+    return plain(text, length)
+
+
+def plain(text: str, length: int = 200) -> str:
+    """The beginning of a text on one line, without what cannot be printed."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text[: 4 * length].split()))[:length]
 
 
 def one_line(error: BaseException) -> str:

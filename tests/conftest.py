@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fakes.coco import FakeCoco, write_coco
 from launches import call, tiny, write_yaml
+from sansa_lightning.data.index_cache import CACHE_VARIABLE
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +20,14 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the shared data folder: set SANSA_SHARED (looked at {folder})")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is read from or left in the user's cache folder, not by processes that tests start either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -135,9 +135,21 @@ def test_damage_is_always_one_clear_line(tmp_path: Path, layout: str) -> None:
         for place in generator.integers(len(whole), size=4):
             damaged[place] = generator.integers(256)
         path.write_bytes(damaged)
-        # A changed number goes unseen; anything else but one line that names the file fails this test.
+        # Without checksums a changed number goes unseen; anything else but one line that names the file fails.
         with contextlib.suppress(OneLine):
             read_tensors_in_one_line(path)
+
+
+def test_a_changed_number_is_seen(tmp_path: Path) -> None:
+    """Torch alone would read it as another number."""
+    path = tmp_path / "x.ckpt"
+    torch.save({"a": torch.arange(100.0)}, path)
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(np.float32(50).tobytes())] ^= 1
+    path.write_bytes(whole)
+    assert not torch.equal(torch.load(path, weights_only=True)["a"], torch.arange(100.0))
+    with pytest.raises(ValueError, match=r"x\.ckpt cannot be read as a file of tensors: its part x/data/0 is damaged"):
+        read_tensors(path)
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from sansa_lightning.clip import Episode
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import Episodes
+from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.files import write_text
+from sansa_lightning.messages import brief
 
 
 class ManifestEpisodes(Episodes):
@@ -25,10 +27,7 @@ class ManifestEpisodes(Episodes):
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
-            msg = f"manifest {self.path} is not there"
-            raise FileNotFoundError(msg)
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = read_lines(self.path, "a manifest of episodes")
         self.episodes = tuple(self._parse(line, number) for number, line in enumerate(lines, 1))
         if not self.episodes:
             msg = f"manifest {self.path}: expected one episode a line, but the file is empty"
@@ -93,15 +92,15 @@ def _counts(episode: Episode) -> tuple[int, int]:
 def _trouble(episode: Episode, images: dict[tuple[str, int], set[str | int]], sources: list[str]) -> str | None:
     """What is wrong with an episode, or None."""
     if episode.source not in sources:
-        return f"unknown source {episode.source!r}; expected one of {sources}"
+        return f"unknown source {brief(episode.source)}; expected one of {sources}"
     known = images.get((episode.source, episode.class_id))
     if known is None:
         ids = sorted(class_id for source, class_id in images if source == episode.source)
         return f"class {episode.class_id} is not among the {len(ids)} test classes; expected one of {ids}"
     for key in episode.references + episode.targets:
         if key not in known:
-            return f"image {key!r} is not among the {len(known)} test images of class {episode.class_id}"
+            return f"image {brief(key)} is not among the {len(known)} test images of class {episode.class_id}"
     both = set(episode.references) & set(episode.targets)
     if both:
-        return f"image {min(both, key=str)!r} is both reference and target"
+        return f"image {brief(min(both, key=str))} is both reference and target"
     return None

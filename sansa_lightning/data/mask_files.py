@@ -8,16 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from sansa_lightning.data.picture_files import picture_size
-from sansa_lightning.images import check_image
+from sansa_lightning.images import check_image, read_picture
 
 FOREGROUND = 128
 """Grey value from which on a pixel of a one-class mask is foreground (spec 4.3, 4.7 to 4.9)."""
-
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError)
-_PNG_END = b"IEND\xaeB`\x82"
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
@@ -27,7 +22,7 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
         FileNotFoundError: there is no such file.
         ValueError: the file cannot be decoded, or holds colours; names it.
     """
-    values, mode = _read(path, None)
+    values, mode = read_picture(path, None)
     if mode not in ("L", "P"):
         msg = f"{path}: expected a label map of 8 bits a pixel, but it is a picture of mode {mode}"
         raise ValueError(msg)
@@ -41,7 +36,7 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
         FileNotFoundError: there is no such file.
         ValueError: the file cannot be decoded; names it.
     """
-    return _read(path, "L")[0]
+    return read_picture(path, "L")[0]
 
 
 def check_pair(image: Path, mask: Path, same_size: bool = True) -> None:
@@ -56,8 +51,8 @@ def check_pair(image: Path, mask: Path, same_size: bool = True) -> None:
         FileNotFoundError: one is missing.
         ValueError: one is broken or truncated, or their sizes differ; names the file.
     """
-    size = _checked_size(mask)
-    check_image(image, size if same_size else picture_size(image))
+    size = check_image(mask)
+    check_image(image, size if same_size else None)
 
 
 def missing_files(files: Iterable[Path]) -> list[Path]:
@@ -83,26 +78,3 @@ def stems(folder: Path, endings: Sequence[str]) -> list[str]:
         raise FileNotFoundError(msg)
     names = (file for file in folder.iterdir() if file.suffix.lower() in endings and not file.name.startswith("."))
     return sorted(file.stem for file in names)
-
-
-def _read(path: Path, mode: str | None) -> tuple[NDArray[np.uint8], str]:
-    try:
-        with Image.open(path) as picture:
-            return np.array(picture.convert(mode) if mode else picture, np.uint8), picture.mode
-    except FileNotFoundError as error:
-        msg = f"{path} is not there"
-        raise FileNotFoundError(msg) from error
-    except _BROKEN as error:
-        msg = f"{path} cannot be decoded as an image: {error}"
-        raise ValueError(msg) from error
-
-
-def _checked_size(path: Path) -> tuple[int, int]:
-    """(H, W) of a whole picture; what does not end as a PNG does is decoded."""
-    size = picture_size(path)
-    with path.open("rb") as file:
-        file.seek(-min(len(_PNG_END), path.stat().st_size), 2)
-        whole = file.read() == _PNG_END
-    if not whole:
-        _read(path, None)
-    return size

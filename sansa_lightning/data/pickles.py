@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from sansa_lightning.messages import plain
 
 # Booleans, numbers, text and objects. No structured dtypes: their state is written by the file, and one that lies
 # about its fields makes numpy follow pointers of the file's choice.
@@ -15,6 +20,9 @@ _PLAIN_DTYPE = re.compile(r"[<>|=]?(?:b1|[iufc]\d{1,2}|[SU]\d+|O8?)")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 _BUILTINS = ("builtins", "__builtin__")
+
+ROOM, ROOM_PER_BYTE = 1 << 28, 64
+"""Bytes that reading may take, and so many more for each byte of the file: an empty list, of two, takes 72."""
 
 
 def read_pickle(path: Path) -> Any:
@@ -30,15 +38,37 @@ def read_pickle(path: Path) -> Any:
     if not path.is_file():
         msg = f"{path} is not there; expected a pickle file"
         raise FileNotFoundError(msg)
-    with path.open("rb") as file:
+    with path.open("rb") as file, _limited_memory(path.stat().st_size):
         try:
             return _DataUnpickler(file, encoding="latin1").load()
         except _RefusedError as error:
-            msg = f"{path} asks for {error}; expected only containers, text, numbers and numpy arrays"
+            msg = f"{path} asks for {plain(str(error))}; expected only containers, text, numbers and numpy arrays"
             raise ValueError(msg) from error
         except Exception as error:  # broken pickles raise nearly anything
-            msg = f"{path} cannot be read as a pickle (truncated?): {type(error).__name__}: {str(error)[:200]}"
+            reason = f"{type(error).__name__}: {plain(str(error))}"
+            msg = f"{path} cannot be read as a pickle (truncated?): {reason}"
             raise ValueError(msg) from error
+
+
+@contextmanager
+def _limited_memory(size: int) -> Iterator[None]:
+    """Let a file of ``size`` bytes take what it can need and no more: a single wrong bit can ask for all there is.
+
+    Objects are numbered, and CPython makes room up to the highest number (its issue 115952).
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = held + ROOM + ROOM_PER_BYTE * size
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if soft == resource.RLIM_INFINITY else min(soft, wanted), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 class _RefusedError(Exception):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from PIL import Image
+from sansa_lightning.images import opened
+from sansa_lightning.messages import brief
+
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|[^/]{256}")
+"""What no name of a file has, or none that can be shown in a message of one line."""
 
 
 def below(where: str, name: Any, parts: int | None = None) -> str:
@@ -17,13 +22,13 @@ def below(where: str, name: Any, parts: int | None = None) -> str:
         parts: take only that many of its last parts; all of them if None.
 
     Raises:
-        ValueError: not text, or it leads out of the folder.
+        ValueError: not text, with control characters, too long, or it leads out of the folder.
     """
-    path = PurePosixPath(name) if isinstance(name, str) else PurePosixPath()
+    path = PurePosixPath(name) if isinstance(name, str) and not _NO_NAME.search(name) else PurePosixPath()
     if parts is not None:
         path = PurePosixPath(*path.parts[-parts:])
     if not path.parts or path.is_absolute() or ".." in path.parts or len(path.parts) < (parts or 1):
-        msg = f"{where}: expected the name of a picture in {parts or 'any number of'} parts, but got {str(name)[:80]!r}"
+        msg = f"{where}: expected the name of a picture in {parts or 'any number of'} parts, but got {brief(name)}"
         raise ValueError(msg)
     return str(path)
 
@@ -35,12 +40,5 @@ def picture_size(path: Path) -> tuple[int, int]:
         FileNotFoundError: there is no such file.
         ValueError: not a picture; names the file.
     """
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except FileNotFoundError as error:
-        msg = f"{path} is not there"
-        raise FileNotFoundError(msg) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        msg = f"{path} cannot be decoded as an image: {error}"
-        raise ValueError(msg) from error
+    with opened(path) as picture:
+        return picture.height, picture.width

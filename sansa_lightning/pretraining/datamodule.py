@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from lightning.pytorch import LightningDataModule
-
-from sansa_lightning.data.dataset import FilledDataset
-from sansa_lightning.data.loader import ClipLoader, EvalBatches, TrainBatches, TrainLoader
+from sansa_lightning.data.loader import ClipLoader
+from sansa_lightning.data.loading import LoadingDataModule
 from sansa_lightning.data.patterns.tracking import TrackingClips, collate
 from sansa_lightning.data.prompts import Prompter
 
 Part = Literal["train", "val", "test"]
 
 
-class TrackingDataModule(LightningDataModule):
+class TrackingDataModule(LoadingDataModule):
     """Clips of one moving object, without classes; validation and test show tiles that training never does.
 
     The validation list is the beginning of the test list. References are prompted by their masks there.
@@ -53,12 +51,9 @@ class TrackingDataModule(LightningDataModule):
         jump: float = 0.5,
         prompters: list[Prompter] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, eval_batch_size, num_workers)
         self.tiles = tiles
         self.seed = seed
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
         common: dict[str, Any] = {
             "seed": seed,
             "tiles": tiles,
@@ -71,52 +66,19 @@ class TrackingDataModule(LightningDataModule):
             "val": TrackingClips(val_clips, "val", eval_frames, **common),
             "test": TrackingClips(test_clips, "val", eval_frames, **common),
         }
-        self._loaders: list[ClipLoader] = []
 
     def setup(self, stage: str) -> None:
         """Nothing: clips are functions of their index."""
 
-    def teardown(self, stage: str) -> None:
-        """End the loading processes."""
-        for loader in self._loaders:
-            loader.close()
-        self._loaders.clear()
-
-    def on_exception(self, exception: BaseException) -> None:
-        """End the loading processes of a run that failed, for which ``teardown`` is not called."""
-        self.teardown("")
-
     def train_dataloader(self) -> ClipLoader:
         """Batches of training clips for this process; a resumed run goes on where it stopped."""
         clips = self.clips["train"]
-        batches = TrainBatches(len(clips), self.batch_size, *self._place())
-        identity = f"tracking clips of seed {self.seed}"
-        return self._keep(TrainLoader(clips, batches, self.num_workers, self._steps_done, identity, collate))
+        return self.training(clips, len(clips), f"tracking clips of seed {self.seed}", collate)
 
     def val_dataloader(self) -> ClipLoader:
         """Batches of validation clips for this process."""
-        return self._eval_loader("val")
+        return self.evaluation(self.clips["val"], collate)
 
     def test_dataloader(self) -> ClipLoader:
         """Batches of test clips for this process."""
-        return self._eval_loader("test")
-
-    def _eval_loader(self, part: Part) -> ClipLoader:
-        rank, processes = self._place()
-        filled = FilledDataset(self.clips[part], processes)
-        batches = EvalBatches(len(filled), self.eval_batch_size, rank, processes)
-        return self._keep(ClipLoader(filled, batches, self.num_workers, collate))
-
-    def _keep(self, loader: ClipLoader) -> ClipLoader:
-        self._loaders.append(loader)
-        return loader
-
-    def _place(self) -> tuple[int, int]:
-        """This process and the number of processes."""
-        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-
-    def _steps_done(self) -> int:
-        """Batches that were trained on, by the loop's own count (see ``EpisodeDataModule``)."""
-        if self.trainer is None or not self.trainer.training:
-            return 0
-        return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
+        return self.evaluation(self.clips["test"], collate)

@@ -226,6 +226,8 @@ def compare(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]
     problems = []
     if missing := own.keys() - state.keys():
         problems.append(f"missing {summary(missing)}")
+    if odd := {key for key in own.keys() & state.keys() if not _is_dense(state[key])}:
+        return [*problems, f"{len(odd)} entries that are no dense tensors, first {min(odd)}"]
     shapes = {key: (list(state[key].shape), list(own[key].shape)) for key in own.keys() & state.keys()}
     wrong = sorted(key for key, (found, expected) in shapes.items() if found != expected)
     if wrong:
@@ -234,9 +236,13 @@ def compare(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]
     return problems
 
 
+def _is_dense(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided
+
+
 def summary(keys: set[str] | frozenset[str]) -> str:
     """How many keys, and the first of them."""
-    return f"{len(keys)} tensors, first {min(keys)}"
+    return f"{len(keys)} tensors, first {min(map(str, keys))}"
 
 
 def fingerprint(sam: SAM2Base) -> str:

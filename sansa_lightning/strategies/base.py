@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
-from weakref import WeakKeyDictionary
+from typing import Any, Self
 
 from torch import nn
 
 from sansa_lightning.sam2.encoder import blocks_of_stage
 from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.strategies.attachment import Attachment
 
 STAGES = (0, 1, 2, 3)
 """Stages of the image encoder, from fine to coarse."""
+
+_ATTACHED = "attached_strategy"
+"""Attribute of a base that has a strategy: the strategy and what attaching it did. Copies of the base have it too."""
 
 
 class Strategy(ABC):
@@ -24,21 +27,34 @@ class Strategy(ABC):
     single truth of what trains, what is saved and what is counted.
     """
 
-    _attached: ClassVar[WeakKeyDictionary[nn.Module, Strategy]] = WeakKeyDictionary()
-
     def attach(self, sam: SAM2Base) -> None:
         """Freeze everything, then inject or unfreeze; all of it is in eval afterwards.
 
         Raises:
             ValueError: the base has a strategy already, or the placement does not exist on it.
         """
-        if sam in Strategy._attached:
-            msg = f"{type(self).__name__}: this base already has {type(Strategy._attached[sam]).__name__} attached"
+        if there := getattr(sam, _ATTACHED, None):
+            msg = f"{type(self).__name__}: this base already has {type(there[0]).__name__} attached"
             raise ValueError(msg)
         sam.requires_grad_(False)
+        attachment = Attachment(sam)
         self.inject(sam)
         sam.eval()
-        Strategy._attached[sam] = self
+        attachment.done(sam)
+        setattr(sam, _ATTACHED, (self, attachment))
+
+    @staticmethod
+    def attachment_of(sam: SAM2Base) -> Attachment:
+        """What attaching its strategy did to a base.
+
+        Raises:
+            ValueError: it has none.
+        """
+        there: tuple[Strategy, Attachment] | None = getattr(sam, _ATTACHED, None)
+        if there is None:
+            msg = "expected a base with a strategy attached to it, but it has none"
+            raise ValueError(msg)
+        return there[1]
 
     @abstractmethod
     def inject(self, sam: SAM2Base) -> None:

@@ -15,7 +15,8 @@ class Compose(Strategy):
     """Strategies in their order, each on other modules: for instance LoRA in the trunk and a fine-tuned decoder.
 
     Two of them may work in the same block, but not on the same module: wrap it, hook into it or unfreeze it. After
-    an error about that the base is to be built anew.
+    an error about that the base is to be built anew. Of several tuners of the peft library each merges its own layers;
+    peft's own functions for states know the tuner that was injected last, checkpoints of this project hold all.
 
     Args:
         strategies: at least one; any but the first may rely on what the earlier ones did.

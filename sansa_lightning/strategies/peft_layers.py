@@ -93,13 +93,26 @@ class PeftStrategy(Strategy):
             layer.get_base_layer().eval()
 
     def merge(self, sam: SAM2Base) -> None:
-        """Fold what was learnt into the base's own weights: same logits, the base's own names, nothing trains."""
-        for name, layer in _wrapped(sam).items():
+        """Fold what was learnt into the base's own weights: same logits, the base's own names, and none of it trains.
+
+        What another strategy of the base has wrapped stays as it is.
+
+        Raises:
+            ValueError: there is nothing of this strategy to merge; it may have been merged already.
+        """
+        wrapped = _wrapped(sam)
+        own = [name for name in self.modules(sam) if name in wrapped]
+        if not own:
+            msg = f"{type(self).__name__}: nothing of it is there to merge; expected a base that it is attached to"
+            raise ValueError(msg)
+        for name in own:
+            layer = wrapped[name]
             layer.merge()
+            layer.requires_grad_(False)
             parent, _, child = name.rpartition(".")
             setattr(sam.get_submodule(parent), child, layer.get_base_layer())
-        sam.requires_grad_(False)
-        del sam.peft_config
+        if len(own) == len(wrapped):
+            del sam.peft_config
 
 
 def _wrapped(sam: nn.Module) -> dict[str, Any]:

@@ -180,7 +180,13 @@ def test_an_interrupt_leaves_what_is_finished_and_the_same_command_goes_on(write
 def begun(path: Path, runs: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
     command = [sys.executable, "-m", "sansa_lightning", "ablate", str(path), "--runs", str(runs), "--jobs", "2"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # Shells start what runs in the background with interrupts ignored, and children inherit that.
+    return subprocess.Popen(command, env=environment, preexec_fn=hear_interrupts, **pipes)
+
+
+def hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_for(condition: Callable[[], object]) -> None:

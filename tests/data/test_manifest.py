@@ -57,7 +57,7 @@ class TestMistakes:
         return write
 
     def test_no_file(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"manifest .*no.jsonl is not there"):
+        with pytest.raises(FileNotFoundError, match=r"no.jsonl is not there; expected a manifest of episodes"):
             ManifestEpisodes(tmp_path / "no.jsonl")
 
     def test_empty(self, tmp_path):

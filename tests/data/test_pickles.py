@@ -6,7 +6,9 @@ import datetime
 import os
 import pickle
 import pickletools
+import resource
 import struct
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -174,6 +176,26 @@ def test_mutated_files_are_read_or_refused_in_one_line(tmp_path):
             assert str(path) in str(error)  # noqa: PT017 - reading some of them is fine
             refused += 1
     assert refused > 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_a_number_that_asks_for_all_memory(tmp_path):
+    """Half a billion objects would take 8 GB."""
+    path = tmp_path / "greedy.pkl"
+    path.write_bytes(b"\x80\x03]r" + struct.pack("<I", 1 << 29) + b".")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(ValueError, match=r"greedy.pkl cannot be read as a pickle \(truncated\?\): MemoryError"):
+        read_pickle(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
+    assert resource.getrlimit(resource.RLIMIT_AS) == limits
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_good_files_have_room(tmp_path, protocol):
+    """Empty containers take more memory for each byte of the file than anything else."""
+    content = [[] for _ in range(100_000)] + [{} for _ in range(100_000)]
+    assert len(read_pickle(write(tmp_path / "many.pkl", content, protocol))) == len(content)
 
 
 def test_a_missing_file(tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fakes.annotated import FakeAnnotations
 from fakes.shapes import boxes_in, packed_runs, painted, picture, plain_runs, polygon
 
 # Not in order of id, with gaps; 900 has a single val picture, 1203 none at all.
@@ -20,15 +21,13 @@ RARE, NONE = 900, 1203
 
 
 @dataclass
-class FakeLvis:
+class FakeLvis(FakeAnnotations):
     """What was written.
 
     Attributes:
-        root: the dataset's folder.
         truth: (key, category id) -> the mask.
     """
 
-    root: Path
     truth: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
 
     def json(self, split: str) -> Path:
@@ -36,16 +35,6 @@ class FakeLvis:
 
     def pickle(self, split: str) -> Path:
         return self.root / f"lvis_{split}.pkl"
-
-    def edit(self, split: str, change: Any) -> None:
-        content = json.loads(self.json(split).read_text())
-        change(content)
-        self.json(split).write_text(json.dumps(content))
-
-    def edit_pickle(self, split: str, change: Any) -> None:
-        content = pickle.loads(self.pickle(split).read_bytes())  # noqa: S301 - written below
-        change(content)
-        self.pickle(split).write_bytes(pickle.dumps(content))
 
 
 def write_lvis(root: Path, images: int = 12) -> FakeLvis:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fakes.annotated import FakeAnnotations
 from fakes.shapes import Box, boxes_in, packed_runs, painted, picture
 
 OBJECTS = [(1, "bag"), (2, "mug")]
@@ -20,16 +21,14 @@ BEYOND, OUTSIDE = 2, 3
 
 
 @dataclass
-class FakePaco:
+class FakePaco(FakeAnnotations):
     """What was written.
 
     Attributes:
-        root: the dataset's folder.
         truth: (key, category id) -> the mask in the object's box.
         windows: key -> the box, cut to integers.
     """
 
-    root: Path
     truth: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
     windows: dict[str, Box] = field(default_factory=dict)
 
@@ -38,16 +37,6 @@ class FakePaco:
 
     def pickle(self, split: str) -> Path:
         return self.root / "paco" / f"paco_part_{split}.pkl"
-
-    def edit(self, split: str, change: Any) -> None:
-        content = json.loads(self.json(split).read_text())
-        change(content)
-        self.json(split).write_text(json.dumps(content))
-
-    def edit_pickle(self, split: str, change: Any) -> None:
-        content = pickle.loads(self.pickle(split).read_bytes())  # noqa: S301 - written below
-        change(content)
-        self.pickle(split).write_bytes(pickle.dumps(content))
 
 
 class _Writer:

@@ -9,12 +9,12 @@ import numpy as np
 from fakes.pictures import FakeFiles, rectangle, size_of, write_image, write_labels
 
 
-def write_pascal5i(root: Path) -> FakeFiles:
+def write_pascal5i(root: Path, images: int = 60) -> FakeFiles:
     """Image n of a split shows class n mod 20, class (n + 8) mod 20 and an outline of 255 around both."""
     fake = FakeFiles(root)
     for split, folder, year in (("train", "trn", 2007), ("val", "val", 2008)):
         lists: dict[int, list[str]] = {fold: [] for fold in range(4)}
-        for number in range(60):
+        for number in range(images):
             rng = np.random.default_rng([number, year])
             stem = f"{year}_{number:06d}"
             labels = _labels(number, rng)

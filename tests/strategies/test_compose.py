@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 import yaml
 from jsonargparse import ArgumentParser
 
 import sansa_lightning.strategies.all  # noqa: F401  lets the parser know the short names
-from builders import frames, largest_difference, nano, randomise
+from builders import frames, largest_difference, mask_prompt, nano, randomise
+from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, trained_parameters
 from sansa_lightning.strategies.compose import Compose
@@ -19,6 +22,11 @@ from sansa_lightning.strategies.houlsby import Houlsby
 from sansa_lightning.strategies.lora import LoRA
 from sansa_lightning.strategies.mona import Mona
 from sansa_lightning.strategies.peft_tuner import PeftTuner
+
+
+def logits(sam: SAM2Base) -> torch.Tensor:
+    with torch.inference_mode():
+        return Propagation()(sam, frames(1, 2), [[mask_prompt()]]).logits
 
 
 @pytest.mark.parametrize(
@@ -98,6 +106,28 @@ def test_each_keeps_its_modes() -> None:
     strategy.train(sam, False)
     assert twice() == 0
     assert not any(module.training for module in sam.modules())
+
+
+def test_each_merges_its_own() -> None:
+    sam, lora, loha, tuned = nano(), LoRA([2]), PeftTuner("LOHA", [3]), FineTune("neck")
+    Compose([lora, loha, tuned]).attach(sam)
+    randomise(sam)
+    before = logits(sam)
+    assert largest_difference(before, logits(nano())) > 0.1
+    lora.merge(sam)
+    assert largest_difference(logits(sam), before) <= 1e-4
+    left = set(trained_parameters(sam))
+    assert any("hada" in name for name in left)
+    assert any("neck" in name for name in left)
+    assert not any("lora" in name for name in sam.state_dict())
+    with pytest.raises(ValueError, match="LoRA: nothing of it is there to merge; expected a base that it is attached"):
+        lora.merge(sam)
+    loha.merge(sam)
+    assert largest_difference(logits(sam), before) <= 1e-4
+    assert sam.state_dict().keys() == nano().state_dict().keys()
+    assert trained_parameters(sam)
+    assert all("neck" in name for name in trained_parameters(sam))
+    assert not hasattr(sam, "peft_config")
 
 
 def test_from_a_configuration() -> None:

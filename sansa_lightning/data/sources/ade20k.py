@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.annotation_json import read_json
 from sansa_lightning.data.class_index import shown_values
-from sansa_lightning.data.mask_files import read_labels, stems
+from sansa_lightning.data.mask_files import stems
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
+from sansa_lightning.data.text_lists import read_lines
 
 CLASSES = 150
 _FOLDERS: dict[Split, str] = {"train": "training", "val": "validation"}
@@ -60,19 +61,28 @@ class Ade20k(LabelMaps):
         return self.root / "images" / folder / f"{stem}.jpg", self.root / "annotations" / folder / f"{stem}.png"
 
     def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
-        return (read_labels(path) == class_id + 1).astype(np.uint8)
+        return (self._read_labels(path) == class_id + 1).astype(np.uint8)
+
+
+def _rows(path: Path) -> Iterator[str]:
+    """Of each row Idx, Ratio, Train, Val, Name, between tabs, below a line of these titles; of several names the first.
+
+    Raises:
+        ValueError: the rows are not those of 1, 2, ...; names the line.
+    """
+    rows = [line.split("\t") for line in read_lines(path, "the names of the classes") if line.strip()]
+    for number, row in enumerate(rows[1:], 1):
+        name = row[-1].split(",")[0].strip()
+        if len(row) < 5 or row[0].strip() != str(number) or not name:
+            msg = f"{path}, row {number}: expected {number}, ratio, counts and name, but got {' '.join(row)[:60]!r}"
+            raise ValueError(msg)
+        yield name
 
 
 def _names_of(path: Path) -> list[str]:
-    text = path.read_text(encoding="utf-8")
     if path.suffix == ".txt":
-        # Idx, Ratio, Train, Val, Name, between tabs, below a line of these titles; of several names the first.
-        return [line.split("\t")[-1].split(",")[0].strip() for line in text.splitlines()[1:] if line.strip()]
-    try:
-        names = json.loads(text)
-    except ValueError as error:
-        msg = f"{path} is not valid JSON: {error}"
-        raise ValueError(msg) from error
+        return list(_rows(path))
+    names = read_json(path, "the names of the classes")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         msg = f"{path}: expected a JSON list of names"
         raise ValueError(msg)

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.images import check_image
 
 Split = Literal["train", "val"]
 """Which images: those to train on or those to test on. Which *classes* is a protocol's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFiles:
+    """The files behind an image.
+
+    Attributes:
+        image: the picture.
+        size: (H, W) in pixels that its annotations are drawn for; (0, 0) where the mask file has it.
+        mask: its mask, where that is a file of its own.
+    """
+
+    image: Path
+    size: tuple[int, int] = (0, 0)
+    mask: Path | None = None
 
 
 class Source(ABC):
@@ -50,6 +68,24 @@ class Source(ABC):
             ValueError: the image file cannot be decoded; names the file.
         """
 
+    def shows(self, key: ImageKey, class_id: ClassId) -> bool:
+        """Whether an image shows an object of a class, as far as the dataset says."""
+        return bool((self.load(key, class_id)[1] == 1).any())
+
+    def objects(self, key: ImageKey) -> tuple[NDArray[np.integer], tuple[ClassId, ...]] | None:
+        """Every annotated object of an image, of whatever class; None if the dataset does not know, as here.
+
+        A source knows of all its images or of none.
+
+        Returns:
+            Integers [H, W], 0 background and k + 1 on the k-th object, and the class of each object. Where objects
+            overlap, the smaller one has the pixel.
+
+        Raises:
+            KeyError: the key is unknown.
+        """
+        return None
+
     def pair(
         self, reference: ImageKey, target: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split
     ) -> ImageKey:
@@ -73,9 +109,39 @@ class Source(ABC):
         """How many pictures show the class: fewer than there are keys where one picture has several."""
         return len(self.images(class_id, split))
 
+    def object_count(self, class_id: ClassId, split: Split) -> int | None:
+        """How many annotated objects of the class its images show; None if the dataset does not tell them apart."""
+        return None
+
+    def picture(self, key: ImageKey) -> str:
+        """What tells the picture that an image shows, or is cut out of, from all others: the path of its file, if any.
+
+        Raises:
+            KeyError: the key is unknown.
+        """
+        return f"{self.name} {key}"
+
     def listing(self, split: Split) -> tuple[ClassId, ...]:
         """The classes in the order of the dataset's own list, which published folds go by; ascending if it has none."""
         return self.classes(split)
+
+    def picture_files(self, split: Split) -> Sequence[PictureFiles]:
+        """The files that :meth:`load` needs for the images of a split, each once; none if the source has no files.
+
+        Raises:
+            FileNotFoundError: a file that lists them is missing.
+            ValueError: such a file is broken.
+        """
+        return ()
+
+    def check_picture(self, files: PictureFiles) -> None:
+        """Check that an image's files are whole and of the right size, decoding only where that cannot be avoided.
+
+        Raises:
+            FileNotFoundError: one is missing.
+            ValueError: one is broken, truncated or of another size; names it.
+        """
+        check_image(files.image, files.size)
 
     def verify(self, split: Split) -> None:  # noqa: B027 - a source without files has nothing to check
         """Check that everything which :meth:`load` will need for a split is there; called before any run.

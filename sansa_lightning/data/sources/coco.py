@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.instances import Instances, read_instances
-from sansa_lightning.data.sources.base import Source, Split
-from sansa_lightning.images import check_image, check_size, read_image
+from sansa_lightning.data.mask_files import missing_files
+from sansa_lightning.data.sources.base import PictureFiles, Source, Split
+from sansa_lightning.images import read_image
 
 
 class Coco(Source):
@@ -59,11 +59,15 @@ class Coco(Source):
             "val": self.root / (val_annotations or f"annotations/instances_{val}.json"),
         }
         self._tables: dict[Split, Instances] = {}
-        self._rows: dict[str, tuple[Split, int]] = {}
+        self._rows: dict[Split, dict[str, int]] = {}
         self._images: dict[tuple[ClassId, Split], tuple[str, ...]] = {}
 
     def __str__(self) -> str:
         return f"{self.name} in {self.root}"
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what follows from the tables: workers that are spawned make it themselves."""
+        return self.__dict__ | {"_rows": {}, "_images": {}}
 
     def classes(self, split: Split) -> tuple[ClassId, ...]:
         """0 .. number of categories - 1."""
@@ -87,10 +91,30 @@ class Coco(Source):
         split, row = self._find(key)
         table = self._table(split)
         path = self.root / self.folders[split] / table.files[row]
-        mask = table.mask(row, self._known(class_id, table))
-        image = read_image(path)
-        check_size(path, image.shape[:2], mask.shape)
-        return image, mask
+        known = self._known(class_id, table)
+        height, width = table.sizes[row].tolist()
+        return read_image(path, (height, width)), table.mask(row, known)
+
+    def object_count(self, class_id: ClassId, split: Split) -> int:
+        """How many objects of the class, crowds left out, its images show."""
+        table = self._table(split)
+        return table.objects_of(self._known(class_id, table), self.min_area)
+
+    def picture(self, key: ImageKey) -> str:
+        """Path of the image file."""
+        split, row = self._find(key)
+        return str(self.root / self.folders[split] / self._table(split).files[row])
+
+    def shows(self, key: ImageKey, class_id: ClassId) -> bool:
+        """Whether an object of the class, not only a crowd, has a pixel in the image."""
+        split, row = self._find(key)
+        table = self._table(split)
+        return table.shows(row, self._known(class_id, table))
+
+    def objects(self, key: ImageKey) -> tuple[NDArray[np.integer], tuple[ClassId, ...]]:
+        """Every annotated object, crowds left out."""
+        split, row = self._find(key)
+        return self._table(split).objects(row)
 
     def verify(self, split: Split) -> None:
         """Check that all images of a split are on disk, and with ``check_files`` that they are whole.
@@ -101,25 +125,29 @@ class Coco(Source):
         """
         table = self._table(split)
         folder = self.root / self.folders[split]
-        missing = _missing(folder, table.files)
+        missing = missing_files(folder / file for file in table.files)
         if missing:
             msg = (
-                f"{folder / missing[0]} is not there; {self.annotations[split]} lists {len(table.files)} images, "
+                f"{missing[0]} is not there; {self.annotations[split]} lists {len(table.files)} images, "
                 f"of which {len(missing)} are missing"
             )
             raise FileNotFoundError(msg)
-        if self.check_files:
-            for file, (height, width) in zip(table.files, table.sizes.tolist(), strict=True):
-                check_image(folder / file, (height, width))
+        for files in self.picture_files(split) if self.check_files else ():
+            self.check_picture(files)
+
+    def picture_files(self, split: Split) -> Sequence[PictureFiles]:
+        """All images that the annotation file lists, those without objects too."""
+        table, folder = self._table(split), self.root / self.folders[split]
+        rows = zip(table.files, table.sizes.tolist(), strict=True)
+        return [PictureFiles(folder / file, (height, width)) for file, (height, width) in rows]
 
     def _table(self, split: Split) -> Instances:
         if split not in self._tables:
             if not self.root.is_dir():
                 msg = f"Coco.root: {self.root} is not a folder; expected one with images and annotations"
                 raise FileNotFoundError(msg)
-            table = read_instances(self.annotations[split])
+            table = cached(self.annotations[split], "coco", Instances, read_instances)
             self._check_categories(table, split)
-            self._rows |= {f"{split}/{file}": (split, row) for row, file in enumerate(table.files)}
             self._tables[split] = table
         return self._tables[split]
 
@@ -134,29 +162,22 @@ class Coco(Source):
                 raise ValueError(msg)
 
     def _find(self, key: ImageKey) -> tuple[Split, int]:
+        start, _, file = str(key).partition("/")
         for split in self.folders:
-            if str(key).startswith(f"{split}/"):
-                self._table(split)
-        if key not in self._rows:
-            msg = f"{self}: unknown image {key!r}; expected train/<file_name> or val/<file_name>"
-            raise KeyError(msg)
-        return self._rows[str(key)]
+            if start == split:
+                row = self._numbers(split).get(file)
+                if row is not None:
+                    return split, row
+        msg = f"{self}: unknown image {key!r}; expected train/<file_name> or val/<file_name>"
+        raise KeyError(msg)
+
+    def _numbers(self, split: Split) -> dict[str, int]:
+        if split not in self._rows:
+            self._rows[split] = {file: row for row, file in enumerate(self._table(split).files)}
+        return self._rows[split]
 
     def _known(self, class_id: ClassId, table: Instances) -> ClassId:
         if not 0 <= class_id < len(table.categories):
             msg = f"{self}: unknown class {class_id}; expected 0 to {len(table.categories) - 1}"
             raise KeyError(msg)
         return class_id
-
-
-def _missing(folder: Path, files: Sequence[str]) -> list[str]:
-    """Those of ``files`` that ``folder`` lacks, found by listing folders instead of asking for each file."""
-    parents: dict[str, list[str]] = defaultdict(list)
-    for file in files:
-        parents[str(PurePosixPath(file).parent)].append(file)
-    missing: set[str] = set()
-    for parent, inside in parents.items():
-        place = folder / parent
-        there = {entry.name for entry in os.scandir(place)} if place.is_dir() else set()
-        missing.update(file for file in inside if PurePosixPath(file).name not in there)
-    return [file for file in files if file in missing]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.pickled_classes import by_class
 from sansa_lightning.data.pickles import read_pickle
 from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.sources.base import Split
@@ -83,16 +83,12 @@ class Coco20iReleased(LabelMaps):
 
 def _lists(path: Path) -> Index:
     """Class id -> images, of the classes that have some."""
-    content: Any = read_pickle(path)
-    if not isinstance(content, dict):
-        msg = f"{path}: expected a dictionary class -> images, but got {type(content).__name__}"
-        raise ValueError(msg)
     index: Index = {}
-    for class_id, files in content.items():
-        if not str(class_id).isdigit() or int(class_id) >= len(NAMES) or not isinstance(files, _LISTS):
-            msg = f"{path}: expected lists of images for the classes 0 to {len(NAMES) - 1}, but got class {class_id!r}"
+    for class_id, files in by_class(str(path), read_pickle(path)).items():
+        if class_id >= len(NAMES) or not isinstance(files, _LISTS):
+            msg = f"{path}: expected lists of images for the classes 0 to {len(NAMES) - 1}, but got class {class_id}"
             raise ValueError(msg)
         named = dict.fromkeys(below(f"{path}: class {class_id}", file) for file in files)
         if named:
-            index[int(class_id)] = tuple(named)
+            index[class_id] = tuple(named)
     return index

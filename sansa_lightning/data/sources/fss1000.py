@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.mask_files import check_pair, stems
+from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import ClassMasks, Index
+from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.images import resize_mask
 
 _LISTS = ("trn", "val", "test")
@@ -42,12 +43,17 @@ class Fss1000(ClassMasks):
         self.lists: dict[Split, str] = {"train": "trn", "val": val}
 
     def _read_names(self) -> Sequence[str]:
-        names = [name for listed in _LISTS for name in self._listed(listed)]
-        twice = [name for name, count in Counter(names).items() if count > 1]
-        if twice:
-            msg = f"{self.root / 'splits'}: expected each class in one list, once, but {twice[0]!r} is there twice"
-            raise ValueError(msg)
-        return names
+        lists: dict[str, str] = {}
+        for listed in _LISTS:
+            for name in self._listed(listed):
+                if name in lists:
+                    msg = (
+                        f"{self._list(listed)}: expected each class in one list, once, "
+                        f"but {name!r} is in {lists[name]}.txt already"
+                    )
+                    raise ValueError(msg)
+                lists[name] = listed
+        return tuple(lists)
 
     def _read_index(self, split: Split) -> Index:
         listed = self._listed(self.lists[split])
@@ -66,11 +72,12 @@ class Fss1000(ClassMasks):
         return tuple(f"{name}/{number}" for number in numbers)
 
     def _listed(self, name: str) -> list[str]:
-        path = self.root / "splits" / f"{name}.txt"
-        if not path.is_file():
-            msg = f"{path} is not there; expected the published list of classes, one a line"
-            raise FileNotFoundError(msg)
-        return sorted(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+        path = self._list(name)
+        lines = enumerate(read_lines(path, "the published list of classes, one a line"), 1)
+        return sorted(below(f"{path}, line {number}", line.strip()) for number, line in lines if line.strip())
+
+    def _list(self, name: str) -> Path:
+        return self.root / "splits" / f"{name}.txt"
 
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
         return self.root / "data" / f"{stem}.jpg", self.root / "data" / f"{stem}.png"

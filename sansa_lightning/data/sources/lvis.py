@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import by_id, entries, image_file, image_size, look_up, read_json
+from sansa_lightning.data.annotation_json import (
+    AnnotationFile,
+    category_names,
+    image_files,
+    image_size,
+    look_up,
+    places,
+)
+from sansa_lightning.data.index_cache import cached
+from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import below, picture_size
+from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.region_source import RegionSource
 from sansa_lightning.data.regions import Regions, View
 from sansa_lightning.data.run_lengths import run_lengths
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.messages import brief
 
 
 class Lvis(RegionSource):
@@ -25,43 +35,49 @@ class Lvis(RegionSource):
 
     Args:
         root: folder with the pictures in ``coco/train2017`` and ``coco/val2017``.
-        train_annotations: below ``root``.
-        val_annotations: below ``root``.
+        train_annotations: below ``root``; called as published if None.
+        val_annotations: below ``root``; called as published if None.
         check_files: see :class:`RegionSource`.
         name: of the source.
     """
 
+    published: ClassVar[dict[Split, str]] = {
+        "train": "lvis_v1_train.json",
+        "val": "lvis_v1_val.json",
+    }
+
     def __init__(
         self,
         root: Path,
-        train_annotations: Path = Path("lvis_v1_train.json"),
-        val_annotations: Path = Path("lvis_v1_val.json"),
+        train_annotations: Path | None = None,
+        val_annotations: Path | None = None,
         check_files: bool = True,
         name: str = "lvis",
     ) -> None:
         super().__init__(root, "coco", check_files, name)
         self.annotations: dict[Split, Path] = {
-            "train": self.root / train_annotations,
-            "val": self.root / val_annotations,
+            "train": self.root / (train_annotations or self.published["train"]),
+            "val": self.root / (val_annotations or self.published["val"]),
         }
 
     def _read(self, split: Split) -> Regions:
-        path = self.annotations[split]
-        content = read_json(path, "LVIS v1's annotations; see https://www.lvisdataset.org/dataset")
-        images = entries(path, content, "images", ("id", "height", "width"))
-        by_id(path, "images", images)
-        views = {image["id"]: place for place, image in enumerate(images)}
+        return cached(self.annotations[split], f"lvis-{split}", Regions, lambda path: self._read_json(path, split))
+
+    def _read_json(self, path: Path, split: Split) -> Regions:
+        content = AnnotationFile(path, "LVIS v1's annotations; see https://www.lvisdataset.org/dataset")
+        images = content.entries("images", ("id", "height", "width"))
+        views = places(path, "images", images)
         sizes = [image_size(path, image) for image in images]
-        names = _names(path, content)
+        names = category_names(content)
         drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
         needed = ("id", "image_id", "category_id", "segmentation")
-        for annotation in entries(path, content, "annotations", needed):
+        for annotation in content.annotations(needed):
             where = f"{path}: annotation {annotation['id']}"
             view = look_up(where, annotation, "image_id", views, "images")
             look_up(where, annotation, "category_id", names, "categories")
             runs = run_lengths(where, annotation["segmentation"], *sizes[view])
             drawn[annotation["category_id"], view].append(runs)
-        files = [image_file(path, image) for image in images]
+        files = image_files(path, images)
         shown = [View.whole(f"{split}/{file}", file, size) for file, size in zip(files, sizes, strict=True)]
         return Regions.pack(dict(sorted(names.items())), shown, drawn)
 
@@ -71,66 +87,44 @@ class LvisReleased(Lvis):
 
     They hold no names and no sizes: a class is called by its number, and sizes are read from the pictures, which
     must be there.
-
-    Args:
-        root: see :class:`Lvis`.
-        train_annotations: below ``root``.
-        val_annotations: below ``root``.
-        check_files: see :class:`RegionSource`.
-        name: of the source; that of :class:`Lvis`, since the episodes mean the same.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        train_annotations: Path = Path("lvis_train.pkl"),
-        val_annotations: Path = Path("lvis_val.pkl"),
-        check_files: bool = True,
-        name: str = "lvis",
-    ) -> None:
-        super().__init__(root, train_annotations, val_annotations, check_files, name)
+    published: ClassVar[dict[Split, str]] = {"train": "lvis_train.pkl", "val": "lvis_val.pkl"}
 
     def _read(self, split: Split) -> Regions:
         path = self.annotations[split]
-        content = read_pickle(path)
-        places: dict[str, int] = {}
-        views: list[View] = []
-        drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
-        for class_id, name, objects in _pickled(path, content):
-            file = below(f"{path}: class {class_id}", name)
-            if file not in places:
-                places[file] = len(views)
-                views.append(View.whole(f"{split}/{file}", file, picture_size(self.pictures / file)))
-            view = places[file]
-            for annotation in objects:
+        classes = by_class(str(path), read_pickle(path))
+        sizes = Sizes(self.pictures)
+        views: dict[str, View] = {}
+        drawn: dict[tuple[ClassId, str], list[bytes]] = defaultdict(list)
+        for class_id, pictures in classes.items():
+            for name, objects in _pictures(f"{path}: class {class_id}", pictures):
+                file = below(f"{path}: class {class_id}", name)
                 where = f"{path}: class {class_id}, {file}"
-                if not isinstance(annotation, dict) or "segmentation" not in annotation:
-                    msg = f"{where}: expected annotations with a segmentation, but got {str(annotation)[:60]}"
-                    raise ValueError(msg)
-                drawn[class_id, view].append(run_lengths(where, annotation["segmentation"], *views[view].size))
-        return Regions.pack({int(number): f"category {number}" for number in content}, views, drawn)
+                size = sizes.of(file, f"{path}: class {class_id}")
+                view = views.setdefault(file, View.whole(f"{split}/{file}", file, size))
+                drawn[class_id, file] += [
+                    run_lengths(where, each, *view.size) for each in _segmentations(where, objects)
+                ]
+        numbers = {file: number for number, file in enumerate(views)}
+        by_number = {(class_id, numbers[file]): parts for (class_id, file), parts in drawn.items() if parts}
+        return Regions.pack(category_labels(classes), list(views.values()), by_number)
 
 
-def _names(path: Path, content: Any) -> dict[ClassId, str]:
-    categories = by_id(path, "categories", entries(path, content, "categories", ("id", "name")))
-    if not categories:
-        msg = f"{path}: expected at least one category, but 'categories' is empty"
+def _pictures(where: str, pictures: Any) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(pictures, dict):
+        msg = f"{where}: expected a dictionary picture -> annotations, but got {brief(pictures)}"
         raise ValueError(msg)
-    return {number: str(category["name"]) for number, category in categories.items()}
+    return pictures.items()
 
 
-def _pickled(path: Path, content: Any) -> Iterator[tuple[ClassId, Any, list[Any]]]:
-    """Category id, picture and annotations, in the order of the file."""
-    if not isinstance(content, dict) or not content or not all(isinstance(value, dict) for value in content.values()):
-        msg = f"{path}: expected a dictionary category id -> picture -> annotations, but got {str(content)[:60]}"
+def _segmentations(where: str, entry: Any) -> Iterator[Any]:
+    annotations = entry.get("annotations") if isinstance(entry, dict) else None
+    if not isinstance(annotations, list):
+        msg = f"{where}: expected a dictionary with a list 'annotations', but got {brief(entry)}"
         raise ValueError(msg)
-    for number, pictures in content.items():
-        if not str(number).isdigit():
-            msg = f"{path}: expected category ids that are numbers, but got {number!r}"
+    for annotation in annotations:
+        if not isinstance(annotation, dict) or "segmentation" not in annotation:
+            msg = f"{where}: expected annotations with a segmentation, but got {brief(annotation)}"
             raise ValueError(msg)
-        for name, entry in pictures.items():
-            annotations = entry.get("annotations") if isinstance(entry, dict) else None
-            if not isinstance(annotations, list):
-                msg = f"{path}: class {number}, {name}: expected a dictionary with a list 'annotations'"
-                raise ValueError(msg)
-            yield int(number), name, annotations
+        yield annotation["segmentation"]

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import Entry, by_id, entries, image_file, image_size, look_up, read_json
+from sansa_lightning.data.annotation_json import (
+    AnnotationFile,
+    Entry,
+    by_id,
+    category_names,
+    image_files,
+    image_size,
+    look_up,
+)
+from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
+from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import below, picture_size
+from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.regions import Regions, View
 from sansa_lightning.data.run_lengths import run_lengths
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.messages import brief
 
+_OWNER = ("id", "image_id", "obj_ann_id", "bbox")
 _PICKLED = {"category_id", "obj_ann_id", "obj_bbox", "segmentation"}
 
 
@@ -29,44 +41,55 @@ class PacoPart(ObjectSource):
 
     Args:
         root: folder with the pictures in ``coco/train2017`` and ``coco/val2017``.
-        train_annotations: below ``root``.
-        val_annotations: below ``root``.
+        train_annotations: below ``root``; called as published if None.
+        val_annotations: below ``root``; called as published if None.
         check_files: see :class:`RegionSource`.
         name: of the source.
     """
 
+    published: ClassVar[dict[Split, str]] = {
+        "train": "paco/paco_lvis_v1_train.json",
+        "val": "paco/paco_lvis_v1_val.json",
+    }
+
     def __init__(
         self,
         root: Path,
-        train_annotations: Path = Path("paco/paco_lvis_v1_train.json"),
-        val_annotations: Path = Path("paco/paco_lvis_v1_val.json"),
+        train_annotations: Path | None = None,
+        val_annotations: Path | None = None,
         check_files: bool = True,
         name: str = "paco",
     ) -> None:
         super().__init__(root, "coco", check_files, name)
         self.annotations: dict[Split, Path] = {
-            "train": self.root / train_annotations,
-            "val": self.root / val_annotations,
+            "train": self.root / (train_annotations or self.published["train"]),
+            "val": self.root / (val_annotations or self.published["val"]),
         }
 
     def _read(self, split: Split) -> Regions:
-        path = self.annotations[split]
-        content = read_json(path, "PACO-LVIS's annotations; see https://github.com/facebookresearch/paco")
-        images = by_id(path, "images", entries(path, content, "images", ("id", "height", "width")))
-        categories = by_id(path, "categories", entries(path, content, "categories", ("id", "name")))
+        return cached(self.annotations[split], f"paco-{split}", Regions, lambda path: self._read_json(path, split))
+
+    def _read_json(self, path: Path, split: Split) -> Regions:
+        content = AnnotationFile(path, "PACO-LVIS's annotations; see https://github.com/facebookresearch/paco")
+        images = by_id(path, "images", content.entries("images", ("id", "height", "width")))
+        files = dict(zip(images, image_files(path, list(images.values())), strict=True))
+        categories = category_names(content)
         needed = ("id", "image_id", "category_id", "obj_ann_id", "bbox", "segmentation")
-        annotations = by_id(path, "annotations", entries(path, content, "annotations", needed))
+        owners = by_id(path, "annotations", ({key: a[key] for key in _OWNER} for a in content.annotations(needed)))
         table = _Objects(split)
         names: dict[ClassId, str] = {}
-        for number, part in annotations.items():
-            if part["obj_ann_id"] == number:
+        for part in content.annotations(needed):
+            if part["obj_ann_id"] == part["id"]:
                 continue  # the object itself
-            where = f"{path}: annotation {number}"
-            owner = look_up(where, part, "obj_ann_id", annotations, "annotations")
+            where = f"{path}: annotation {part['id']}"
+            owner = look_up(where, part, "obj_ann_id", owners, "annotations")
             image = look_up(where, part, "image_id", images, "images")
-            names[part["category_id"]] = look_up(where, part, "category_id", categories, "categories")["name"]
+            if (owner["obj_ann_id"], owner["image_id"]) != (owner["id"], image["id"]):
+                msg = f"{where} has obj_ann_id {owner['id']}, which is not an object of the same image"
+                raise ValueError(msg)
+            names[part["category_id"]] = look_up(where, part, "category_id", categories, "categories")
             size = image_size(path, image)
-            table.add(where, part, owner["bbox"], image_file(path, image), size)
+            table.add(where, part, owner["bbox"], files[image["id"]], size)
         return table.pack(path, dict(sorted(names.items())))
 
 
@@ -75,24 +98,9 @@ class PacoPartReleased(PacoPart):
 
     They hold no names and no sizes: a class is called by its number, and sizes are read from the pictures, which
     must be there.
-
-    Args:
-        root: see :class:`PacoPart`.
-        train_annotations: below ``root``.
-        val_annotations: below ``root``.
-        check_files: see :class:`RegionSource`.
-        name: of the source; that of :class:`PacoPart`, since the episodes mean the same.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        train_annotations: Path = Path("paco/paco_part_train.pkl"),
-        val_annotations: Path = Path("paco/paco_part_val.pkl"),
-        check_files: bool = True,
-        name: str = "paco",
-    ) -> None:
-        super().__init__(root, train_annotations, val_annotations, check_files, name)
+    published: ClassVar[dict[Split, str]] = {"train": "paco/paco_part_train.pkl", "val": "paco/paco_part_val.pkl"}
 
     def _read(self, split: Split) -> Regions:
         path = self.annotations[split]
@@ -101,17 +109,16 @@ class PacoPartReleased(PacoPart):
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in keys):
             msg = f"{path}: expected a dictionary with the dictionaries 'cid2img' and 'img2anno'"
             raise ValueError(msg)
-        table = _Objects(split)
-        sizes: dict[str, tuple[int, int]] = {}
-        for class_id, image_id, name in _pickled_images(path, content["cid2img"]):
-            where = f"{path}: class {class_id}, image {image_id}"
-            file = below(where, name, parts=2)
-            if file not in sizes:
-                sizes[file] = picture_size(self.pictures / file)
-            for part in _pickled_parts(where, content["img2anno"].get(image_id)):
-                if part["category_id"] == class_id:
-                    table.add(where, part, part["obj_bbox"], file, sizes[file])
-        return table.pack(path, {int(number): f"category {number}" for number in content["cid2img"]})
+        table, sizes = _Objects(split), Sizes(self.pictures)
+        classes = by_class(f"{path}: cid2img", content["cid2img"])
+        for class_id, images in classes.items():
+            for image_id, name in _pickled_images(f"{path}: cid2img, class {class_id}", images):
+                where = f"{path}: class {class_id}, image {brief(image_id)}"
+                file = below(where, name, parts=2)
+                for part in _pickled_parts(where, content["img2anno"].get(image_id)):
+                    if part["category_id"] == class_id:
+                        table.add(where, part, part["obj_bbox"], file, sizes.of(file, where))
+        return table.pack(path, category_labels(classes))
 
 
 class _Objects:
@@ -145,26 +152,29 @@ class _Objects:
         return Regions.pack(names, [view for _, view in self.views.values()], self.drawn)
 
 
-def _pickled_images(path: Path, listed: dict[Any, Any]) -> Iterator[tuple[ClassId, Any, Any]]:
-    """Category id, image id and picture, in the order of the file, each once (train lists some twice)."""
-    for number, images in listed.items():
-        if not str(number).isdigit() or not isinstance(images, list):
-            msg = f"{path}: expected cid2img to list images for category numbers, but got {number!r}"
+def _pickled_images(where: str, images: Any) -> Iterator[tuple[Any, Any]]:
+    """Image id and picture of a class, in the order of the file, each once (train lists some twice)."""
+    if not isinstance(images, list):
+        msg = f"{where}: expected a list of images, but got {brief(images)}"
+        raise ValueError(msg)
+    seen = set()
+    for image in images:
+        if not isinstance(image, dict) or len(image) != 1:
+            msg = f"{where}: expected {{image id: picture}}, but got {brief(image)}"
             raise ValueError(msg)
-        seen = set()
-        for image in images:
-            if not isinstance(image, dict) or len(image) != 1:
-                msg = f"{path}: cid2img, class {number}: expected {{image id: picture}}, but got {str(image)[:60]}"
-                raise ValueError(msg)
-            ((image_id, name),) = image.items()
-            if image_id not in seen:
-                seen.add(image_id)
-                yield int(number), image_id, name
+        ((image_id, name),) = image.items()
+        if image_id not in seen:
+            seen.add(image_id)
+            yield image_id, name
 
 
 def _pickled_parts(where: str, parts: Any) -> list[Entry]:
     whole = isinstance(parts, list) and all(isinstance(part, dict) and part.keys() >= _PICKLED for part in parts)
-    if not whole or not all(isinstance(part["obj_ann_id"], int | np.integer) for part in parts):
-        msg = f"{where}: expected img2anno to list its parts with {', '.join(sorted(_PICKLED))}"
+    if not whole or not all(_is_number(part[key]) for part in parts for key in ("obj_ann_id", "category_id")):
+        msg = f"{where}: expected img2anno to list its parts with {', '.join(sorted(_PICKLED))}, ids being numbers"
         raise ValueError(msg)
     return parts
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

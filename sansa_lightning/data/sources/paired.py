@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sansa_lightning.clip import IGNORE, ClassId, ImageKey
 from sansa_lightning.data.mask_files import FOREGROUND, check_pair, missing_files, read_grey, read_labels
-from sansa_lightning.data.sources.base import Source, Split
+from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import check_size, read_image
 
 Index = dict[ClassId, tuple[str, ...]]
@@ -80,6 +80,11 @@ class PairedFiles(Source):
         mask = self._read_mask(mask_path, class_id)
         return image, self._fitted(mask, image_path, image.shape[:2])
 
+    def picture(self, key: ImageKey) -> str:
+        """Path of the image file, which is the same for all classes."""
+        split, stem = self._find(key)
+        return str(self._files(split, stem, 0)[0])
+
     def verify(self, split: Split) -> None:
         """Check that all files of a split are there, and with ``check_files`` that they are whole.
 
@@ -87,8 +92,7 @@ class PairedFiles(Source):
             FileNotFoundError: names the first files that are missing and says how many are.
             ValueError: names a file that is broken, or an image of another size than its mask.
         """
-        index = self._index(split)
-        pairs = dict.fromkeys(self._files(split, stem, class_id) for class_id in index for stem in index[class_id])
+        pairs = self._pairs(split)
         files = dict.fromkeys(file for pair in pairs for file in pair)
         missing = missing_files(files)
         if missing:
@@ -98,6 +102,19 @@ class PairedFiles(Source):
         if self.check_files:
             for image, mask in pairs:
                 self._check_pair(image, mask)
+
+    def picture_files(self, split: Split) -> Sequence[PictureFiles]:
+        """All images that the index lists, with their masks."""
+        return [PictureFiles(image, mask=mask) for image, mask in self._pairs(split)]
+
+    def check_picture(self, files: PictureFiles) -> None:
+        """Check an image with its mask."""
+        if files.mask is not None:
+            self._check_pair(files.image, files.mask)
+
+    def _pairs(self, split: Split) -> Sequence[tuple[Path, Path]]:
+        index = self._index(split)
+        return list(dict.fromkeys(self._files(split, stem, class_id) for class_id in index for stem in index[class_id]))
 
     def _check_pair(self, image: Path, mask: Path) -> None:
         check_pair(image, mask)
@@ -151,11 +168,40 @@ class LabelMaps(PairedFiles):
     Any class may be asked for in any image; the mask is empty where it is not shown.
     """
 
-    def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
+    def _read_labels(self, path: Path) -> NDArray[np.uint8]:
+        """The label map, uint8 [H, W] of 0 to the number of classes, and 255.
+
+        Raises:
+            ValueError: it has other values, as one has whose palette was turned to grey; names the file.
+        """
         labels = read_labels(path)
+        unknown = labels[(labels > len(self._names)) & (labels != IGNORE)]
+        if unknown.size:
+            values = f"0 to {len(self._names)} and {IGNORE}"
+            msg = f"{path}: expected a label map of {values}, but it has the value {unknown[0]}"
+            raise ValueError(msg)
+        return labels
+
+    def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
+        labels = self._read_labels(path)
         mask = (labels == class_id + 1).astype(np.uint8)
         mask[labels == IGNORE] = IGNORE
         return mask
+
+    def shows(self, key: ImageKey, class_id: ClassId) -> bool:
+        """Whether the image's label map has a pixel of the class."""
+        split, stem = self._find(key)
+        wanted = self._known(class_id) + 1
+        return bool((self._read_labels(self._files(split, stem, 0)[1]) == wanted).any())
+
+    def objects(self, key: ImageKey) -> tuple[NDArray[np.integer], tuple[ClassId, ...]]:
+        """All of a class in an image is one object here, since label maps do not tell instances apart."""
+        split, stem = self._find(key)
+        labels = self._read_labels(self._files(split, stem, 0)[1])
+        classes = tuple(int(value) - 1 for value in np.unique(labels) if 0 < value <= len(self._names))
+        numbers = np.zeros(256, np.uint8)
+        numbers[[class_id + 1 for class_id in classes]] = np.arange(1, len(classes) + 1)
+        return numbers[labels], classes
 
 
 class ClassMasks(PairedFiles):
@@ -169,6 +215,11 @@ class ClassMasks(PairedFiles):
             msg = f"{self}: {key!r} has no mask of class {class_id}; expected class {shown}"
             raise KeyError(msg)
         return super().load(key, class_id)
+
+    def shows(self, key: ImageKey, class_id: ClassId) -> bool:
+        """Whether the image has a mask of the class."""
+        split, stem = self._find(key)
+        return stem in self._index(split).get(self._known(class_id), ())
 
     def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
         return (read_grey(path) >= FOREGROUND).astype(np.uint8)

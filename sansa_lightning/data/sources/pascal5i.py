@@ -9,6 +9,7 @@ from pathlib import Path
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
+from sansa_lightning.data.text_lists import read_lines
 
 NAMES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle"),
@@ -58,13 +59,11 @@ class Pascal5i(LabelMaps):
 
 
 def _read_list(path: Path, fold: int) -> list[tuple[str, ClassId]]:
-    if not path.is_file():
-        msg = f"{path} is not there; expected the list in circulation, with lines such as 2007_000033__01"
-        raise FileNotFoundError(msg)
     classes = range(fold * _CLASSES_PER_FOLD, (fold + 1) * _CLASSES_PER_FOLD)
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        entry = re.fullmatch(r"(\w+?)__(\d+)", line.strip())
+    lines = read_lines(path, "the list in circulation, with lines such as 2007_000033__01")
+    for number, line in enumerate(lines, 1):
+        entry = re.fullmatch(r"(\w{1,200}?)__([0-9]{1,3})", line.strip())
         if not entry or int(entry[2]) - 1 not in classes:
             msg = (
                 f"{path}, line {number}: expected <image>__<class> with a class of {classes.start + 1:02} to "

@@ -13,8 +13,9 @@ from sansa_lightning.data.annotation_json import Entry, entries, read_json
 from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
 from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.run_lengths import LARGEST_SIDE, run_lengths
+from sansa_lightning.data.run_lengths import is_size, run_lengths
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.messages import brief
 
 Group = Literal["animals", "indoor", "person", "vehicles"]
 """The four folds of the literature, in their order."""
@@ -118,7 +119,7 @@ def _children(index: Path, content: Any, name: str, kind: str) -> dict[str, Any]
 def _stems(where: str, lists: Any, split: Split) -> list[str]:
     listed = lists.get(split, []) if isinstance(lists, dict) else None
     if not isinstance(listed, list):
-        msg = f"{where}: expected a list of pictures, but got {str(lists)[:60]}"
+        msg = f"{where}: expected a list of pictures, but got {brief(lists)}"
         raise ValueError(msg)
     return [below(where, stem, parts=1) for stem in listed]
 
@@ -130,18 +131,25 @@ def _objects(path: Path) -> Iterator[_Object]:
         box = entry["bndbox"]
         corners = list(box.values()) if isinstance(box, dict) else box
         parts: dict[str, list[bytes]] = defaultdict(list)
-        size = (0, 0)
-        for part in entries(path, entry, "parts", ("name", "mask")):
-            for mask in _masks(where, part):
-                size = _size(where, mask)
-                parts[str(part["name"])].append(run_lengths(where, mask, *size))
-        yield _Object(position, entry["name"], size, window(*box_numbers(where, corners)), dict(parts))
+        shown = entries(path, entry, "parts", ("name", "mask"))
+        masks = [(_name(where, part), mask) for part in shown for mask in _masks(where, part)]
+        size = _size(where, masks[0][1]) if masks else (0, 0)
+        for name, mask in masks:
+            parts[name].append(run_lengths(where, mask, *size))
+        yield _Object(position, _name(where, entry), size, window(*box_numbers(where, corners)), dict(parts))
+
+
+def _name(where: str, entry: Entry) -> str:
+    if not isinstance(entry["name"], str):
+        msg = f"{where}: expected a name, but got {brief(entry['name'])}"
+        raise ValueError(msg)
+    return entry["name"]
 
 
 def _masks(where: str, part: Entry) -> list[Any]:
     masks = part["mask"] if isinstance(part["mask"], list) else [part["mask"]]
     if not all(isinstance(mask, dict) for mask in masks):
-        msg = f"{where}, {part['name']}: expected run lengths, but got {str(part['mask'])[:60]}"
+        msg = f"{where}, {_name(where, part)[:60]}: expected run lengths, but got {brief(part['mask'])}"
         raise ValueError(msg)
     return masks
 
@@ -149,7 +157,7 @@ def _masks(where: str, part: Entry) -> list[Any]:
 def _size(where: str, mask: Any) -> tuple[int, int]:
     size = mask.get("size")
     sides = size if isinstance(size, list) and len(size) == 2 else [0]
-    if not all(type(side) is int and 0 < side <= LARGEST_SIDE for side in sides):
-        msg = f"{where}: expected run lengths with a size (height, width), but got {size!r}"
+    if not is_size(sides[0], sides[-1]):
+        msg = f"{where}: expected run lengths with a size (height, width), but got {brief(size)}"
         raise ValueError(msg)
-    return sides[0], sides[1]
+    return sides[0], sides[-1]

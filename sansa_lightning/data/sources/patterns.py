@@ -110,6 +110,10 @@ class Patterns(Source):
         _, scene = self._open(key)
         return scene.instances, scene.classes
 
+    def shows(self, key: ImageKey, class_id: ClassId) -> bool:
+        """Whether one of the objects is of the class; each shows some pixels."""
+        return self._known(class_id) in self._open(key)[1].classes
+
     def pair(
         self, reference: ImageKey, target: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split
     ) -> ImageKey:

@@ -53,6 +53,15 @@ def test_a_broken_index_is_built_anew(root, content):
     assert json.loads((root / "class_index_val.json").read_text())["shown"]
 
 
+def test_an_index_with_a_changed_number_is_built_anew(root, read):
+    expected = [Ade20k(root).images(c, "val") for c in range(150)]
+    content = json.loads((root / "class_index_val.json").read_text())
+    content["shown"][0][-1] += 1
+    (root / "class_index_val.json").write_text(json.dumps(content))
+    assert [Ade20k(root).images(c, "val") for c in range(150)] == expected
+    assert len(read) == 12
+
+
 def test_an_index_that_cannot_be_kept(root, monkeypatch):
     def refuse(path, text):
         raise PermissionError(path)
@@ -96,8 +105,15 @@ class TestMistakes:
             Ade20k(root).class_name(0)
 
     def test_too_few_names(self, root):
-        (root / "objectInfo150.txt").write_text("Idx\tName\n1\twall\n")
+        (root / "objectInfo150.txt").write_text("Idx\tRatio\tTrain\tVal\tName\n1\t0.2\t9\t9\twall\n")
         with pytest.raises(ValueError, match=r"objectInfo150.txt: expected 150 class names, but got 1"):
+            Ade20k(root).class_name(0)
+
+    @pytest.mark.parametrize("row", ["8\t0.01\t9\t9\tname 8", "7\tname 7", "7\t0.01\t9\t9\t", "7"])
+    def test_a_row_of_something_else(self, root, row):
+        lines = (root / "objectInfo150.txt").read_text().splitlines()
+        (root / "objectInfo150.txt").write_text("\n".join([*lines[:7], row, *lines[8:]]))
+        with pytest.raises(ValueError, match=r"150.txt, row 7: expected 7, ratio, counts and name, but got '"):
             Ade20k(root).class_name(0)
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fakes.coco import CROWD, CROWD_ALONE, GREY, NAMES, TURNED
-from sansa_lightning.data.sources import coco as coco_module
+from sansa_lightning.data.sources import base as base_module
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.images import check_image
 
@@ -148,7 +148,23 @@ class TestMistakes:
                 lambda c: c["annotations"][3].update(category_id=99),
                 r"annotation 4 has category_id 99, which is not in the file's categories",
             ),
-            (lambda c: c["images"].append(c["images"][0]), r"each id in images once, but 1000 is there twice"),
+            (
+                lambda c: c["images"].append(c["images"][0]),
+                r"each id in images to be a number and there once, but got 1000",
+            ),
+            (lambda c: c["images"][0].update(id=[1]), r"expected the id of images\[0\] to be a number, but got \[1\]"),
+            (lambda c: c["categories"][1].update(id=7), r"each id in categories to be a number .* once, but got 7"),
+            (lambda c: c["categories"][1].update(name=None), r"expected category 2 to have a name, but got None"),
+            (lambda c: c["annotations"][3].update(image_id=[1]), r"annotation 4 has image_id \[1\], which is not in"),
+            (lambda c: c["annotations"][3].update(iscrowd="0"), r"annotation 4: expected iscrowd to be 0 or 1, .* '0'"),
+            (
+                lambda c: c["images"][1].update(file_name="../1.jpg"),
+                r"image 1001, file_name: expected the name of a picture in any number of parts, but got '../1.jpg'",
+            ),
+            (
+                lambda c: c["images"][1].update(height=65_535, width=65_535),
+                r"image 1001: expected height and width in pixels, but got 65535 and 65535",
+            ),
             (
                 lambda c: c["images"][1].update(file_name="000000000000.jpg"),
                 r"each file_name in images once, but '000000000000.jpg' is there twice",
@@ -278,7 +294,7 @@ class TestRealPhotographs:
 
     def test_all_files_are_whole(self, mini, monkeypatch):
         checked = []
-        monkeypatch.setattr(coco_module, "check_image", lambda *args: (checked.append(args), check_image(*args)))
+        monkeypatch.setattr(base_module, "check_image", lambda *args: (checked.append(args), check_image(*args)))
         source = Coco(mini)
         source.verify("train")
         source.verify("val")

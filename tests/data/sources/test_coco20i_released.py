@@ -103,7 +103,7 @@ class TestMistakes:
         ("change", "message"),
         [
             (lambda c: c.update({80: []}), r"expected lists of images for the classes 0 to 79, but got class 80"),
-            (lambda c: c.update(x=[]), r"but got class 'x'"),
+            (lambda c: c.update(x=[]), r"expected each class to be a number and there once, but got 'x'"),
             (lambda c: c.update({4: 5}), r"but got class 4"),
             (lambda c: c.update({4: "train2014/a.jpg"}), r"but got class 4"),
             (
@@ -111,7 +111,7 @@ class TestMistakes:
                 r"class 4: expected the name of a picture .*, but got '/etc/passwd'",
             ),
             (lambda c: c[4].append("a/../../b.jpg"), r"class 4: expected the name of a picture"),
-            (lambda c: c[4].append(7), r"class 4: expected the name of a picture .*, but got '7'"),
+            (lambda c: c[4].append(7), r"class 4: expected the name of a picture .*, but got 7"),
         ],
     )
     def test_lists(self, broken, change, message):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 from fakes.ade20k import write_ade20k
@@ -91,6 +92,9 @@ ROWS = (
     Row("pascal_part", write_pascal_part, PascalPart, "VOCdevkit/VOC2010/JPEGImages/2008_dog_1.jpg"),
 )
 
+ONE_MASK = ("fss1000", "deepglobe", "isic", "lung", "folder")
+"""Sources that know one mask of an image at a time, and so not its objects."""
+
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda row: row.label)
 def row(request: pytest.FixtureRequest) -> Row:
@@ -155,6 +159,23 @@ def test_images_and_masks(row, source, fake):
         assert image.dtype == mask.dtype == np.uint8
         assert image.shape == (*mask.shape, 3)
         np.testing.assert_array_equal(mask, fake.truth[key, class_id])
+
+
+def test_every_image_is_of_a_picture(row, source):
+    for key, class_id in listed(source, row):
+        with Image.open(source.picture(key)) as picture:
+            height, width = source.load(key, class_id)[1].shape
+            assert picture.width >= width
+            assert picture.height >= height
+    with pytest.raises(KeyError, match="unknown image"):
+        source.picture("val/no such image")
+
+
+def test_images_show_an_object_at_least(row, source):
+    for split in row.splits:
+        for class_id in source.classes(split):
+            objects = source.object_count(class_id, split)
+            assert objects is None or objects >= len(source.images(class_id, split))
 
 
 def test_intact_data_passes(row, source):
@@ -226,3 +247,22 @@ def test_clips_are_the_same_from_a_worker(row, source):
         assert here.episodes == there.episodes
         assert torch.equal(here.images, there.images)
         assert torch.equal(here.masks, there.masks)
+
+
+def test_objects_are_those_of_the_masks_or_nobody_knows(source, row):
+    for key, class_id in listed(source, row):
+        assert source.shows(key, class_id)
+        shown = source.objects(key)
+        if row.label in ONE_MASK:
+            assert shown is None
+            continue
+        numbers, classes = shown
+        mask = source.load(key, class_id)[1]
+        mine = [k + 1 for k, other in enumerate(classes) if other == class_id]
+        assert numbers.shape == mask.shape
+        assert mine
+        assert bool((mask[np.isin(numbers, mine)] == 1).all())
+        assert bool((numbers[mask == 1] > 0).all())
+    for key in {key: None for key, _ in listed(source, row)} if row.label not in ONE_MASK else ():
+        for other in set(source.classes(row.splits[-1])) - set(source.objects(key)[1]):
+            assert not source.shows(key, other)

@@ -156,10 +156,16 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda c: c.clear(), r"expected a dictionary category id -> picture -> annotations, but got \{\}"),
-            (lambda c: c.update({3: 4}), r"expected a dictionary category id"),
-            (lambda c: c.update(x={}), r"expected category ids that are numbers, but got 'x'"),
-            (lambda c: c[3].update(a=[]), r"class 3, a: expected a dictionary with a list 'annotations'"),
+            (lambda c: c.clear(), r"expected a dictionary with an entry a class, but got \{\}"),
+            (lambda c: c.update({3: 4}), r"class 3: expected a dictionary picture -> annotations, but got 4"),
+            (lambda c: c.update({"3": c[3]}), r"expected each class to be a number and there once, but got '3'"),
+            (lambda c: c.update({"3\u00b2": c[3]}), r"expected each class to be a number and there once, but got '3.'"),
+            (lambda c: c.update({True: c[3]}), r"expected each class to be a number and there once, but got True"),
+            (lambda c: c.update(x={}), r"expected each class to be a number and there once, but got 'x'"),
+            (
+                lambda c: c[17].update({next(iter(c[17])): []}),
+                r"class 17, train2017/\d+.jpg: expected a dictionary with a list 'annotations', but got \[\]",
+            ),
             (
                 lambda c: c[3].update({"/etc/x": {"annotations": []}}),
                 r"class 3: expected the name of a picture .*/etc/x",

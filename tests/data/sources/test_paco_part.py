@@ -110,6 +110,14 @@ class TestMistakes:
                 r"annotation 502 has obj_ann_id 9, which is not in the file's annotations",
             ),
             (
+                lambda c: c["annotations"][2].update(image_id=41),
+                r"annotation 502 has obj_ann_id 500, which is not an object of the same image",
+            ),
+            (
+                lambda c: c["annotations"][2].update(obj_ann_id=503),
+                r"annotation 502 has obj_ann_id 503, which is not an object of the same image",
+            ),
+            (
                 lambda c: c["annotations"][2].update(category_id=9),
                 r"annotation 502 has category_id 9, which is not in the file's categories",
             ),
@@ -131,8 +139,14 @@ class TestMistakes:
         ("change", "message"),
         [
             (lambda c: c.pop("cid2img"), r"expected a dictionary with the dictionaries 'cid2img' and 'img2anno'"),
-            (lambda c: c["cid2img"].clear(), r"expected annotations of parts"),
-            (lambda c: c["cid2img"].update(x=[]), r"expected cid2img to list images for category numbers, but got 'x'"),
+            (lambda c: c["cid2img"].clear(), r"cid2img: expected a dictionary with an entry a class, but got \{\}"),
+            (lambda c: c["img2anno"].update({key: [] for key in c["img2anno"]}), r"expected annotations of parts"),
+            (lambda c: c["cid2img"].update(x=[]), r"cid2img: expected each class to be a number and there .* got 'x'"),
+            (lambda c: c["cid2img"].update({190: {}}), r"cid2img, class 190: expected a list of images, but got \{\}"),
+            (
+                lambda c: c["img2anno"][40][0].update(category_id="190"),
+                r"class \d+, image 40: expected .*, ids being numbers",
+            ),
             (lambda c: c["cid2img"][190].append(5), r"cid2img, class 190: expected \{image id: picture\}, but got 5"),
             (lambda c: c["cid2img"][190].append({5: "x.jpg"}), r"class 190, image 5: expected the name of a picture"),
             (lambda c: c["img2anno"].pop(40), r"class \d+, image 40: expected img2anno to list its parts with"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fakes.pascal5i import write_pascal5i
 from sansa_lightning.data.every_image import EveryImageEpisodes
@@ -63,6 +64,13 @@ def test_lists_elsewhere(root, tmp_path):
 
 
 class TestMistakes:
+    def test_a_palette_turned_to_grey(self, root):
+        path = root / "SegmentationClassAug" / "2008_000003.png"
+        labels = np.asarray(Image.open(path)).copy()
+        Image.fromarray(np.where(labels == 4, 38, labels).astype(np.uint8)).save(path)
+        with pytest.raises(ValueError, match=r"003.png: expected a label map of 0 to 20 and 255, but .* the value 38"):
+            Pascal5i(root).load("val/2008_000003", 3)
+
     @pytest.mark.parametrize(
         "line", ["2008_000001__06", "2008_000001__00", "2008_000001", "../2008_000001__01", "x__y"]
     )
@@ -83,8 +91,6 @@ class TestMistakes:
 
     def test_coloured_masks(self, root):
         """What one gets from saving VOC's masks with their colours instead of their numbers."""
-        from PIL import Image
-
         path = root / "SegmentationClassAug" / "2008_000003.png"
         with Image.open(path) as picture:
             coloured = picture.convert("RGB")
@@ -93,8 +99,6 @@ class TestMistakes:
             Pascal5i(root).load("val/2008_000003", 3)
 
     def test_mask_of_another_size(self, root):
-        from PIL import Image
-
         Image.new("L", (10, 12)).save(root / "SegmentationClassAug" / "2008_000003.png")
         source = Pascal5i(root)
         for attempt in (lambda: source.verify("val"), lambda: source.load("val/2008_000003", 3)):

@@ -12,6 +12,7 @@ from fakes.lvis import write_lvis
 from fakes.paco_part import write_paco
 from fakes.pascal_part import write_pascal_part
 from launches import call, result
+from sansa_lightning.data.list_protocols import StrictByPosition
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 SHORT = (
@@ -26,13 +27,14 @@ STEP = ("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--data.batc
     ("stem", "write", "options", "classes"),
     [
         ("coco20i_released", write_coco20i, (), 20),
-        ("lvis92i", write_lvis, ("--data.protocol.init_args.folds", 2), 2),
-        ("lvis92i", write_lvis, ("--data.protocol.init_args.folds", 2, "--data.source.class_path", "LvisReleased"), 2),
+        ("lvis92i", write_lvis, (), 2),
+        ("lvis92i", write_lvis, ("--data.source.class_path", "LvisReleased"), 2),
         ("paco_part", write_paco, (), 1),
         ("paco_part", write_paco, ("--data.source.class_path", "PacoPartReleased"), 1),
     ],
 )
-def test_training(stem, write, options, classes, tmp_path):
+def test_training(stem, write, options, classes, tmp_path, monkeypatch):
+    monkeypatch.setattr(StrictByPosition, "FOLDS", 2)  # there are four classes in the fake
     root = write(tmp_path / "data").root
     options = (*options, "--data.source.init_args.root", root, "--run_dir", tmp_path / "run")
     call("fit", "--config", EXPERIMENTS / f"{stem}.yaml", *options, *SHORT, *STEP)

@@ -1,0 +1,65 @@
+"""The layout that published pickles share: a dictionary of classes, of which each lists pictures that must be there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sansa_lightning.clip import ClassId
+from sansa_lightning.data.picture_files import picture_size
+from sansa_lightning.messages import brief
+
+
+def by_class(where: str, listed: Any) -> dict[ClassId, Any]:
+    """What a dictionary has for each class, in its order; numbers may be text.
+
+    Raises:
+        ValueError: it is no dictionary, is empty, or has a key that is no class number or the number of another key.
+    """
+    if not isinstance(listed, dict) or not listed:
+        msg = f"{where}: expected a dictionary with an entry a class, but got {brief(listed)}"
+        raise ValueError(msg)
+    classes: dict[ClassId, Any] = {}
+    for key, about in listed.items():
+        text = str(key) if type(key) is not bool else ""
+        if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) in classes:
+            msg = f"{where}: expected each class to be a number and there once, but got {brief(key)}"
+            raise ValueError(msg)
+        classes[int(text)] = about
+    return classes
+
+
+def category_labels(classes: dict[ClassId, Any]) -> dict[ClassId, str]:
+    """Names of classes that have none in the file."""
+    return {number: f"category {number}" for number in classes}
+
+
+class Sizes:
+    """Sizes of pictures, each looked up once.
+
+    Args:
+        folder: of the pictures.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def of(self, file: str, where: str) -> tuple[int, int]:
+        """(H, W), pixels.
+
+        Args:
+            file: below the folder.
+            where: what lists it, for the error.
+
+        Raises:
+            FileNotFoundError: there is no such picture.
+            ValueError: it is none.
+        """
+        if file not in self._known:
+            try:
+                self._known[file] = picture_size(self.folder / file)
+            except FileNotFoundError as error:
+                msg = f"{self.folder / file} is not there; {where} lists it"
+                raise FileNotFoundError(msg) from error
+        return self._known[file]

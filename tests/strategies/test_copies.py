@@ -1,0 +1,77 @@
+"""A deep copy of a base that has a strategy: it has the strategy too, of its own."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+
+from builders import frames, largest_difference, mask_prompt, nano, randomise
+from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.sam2.zoo import fingerprint
+from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.strategies.base import Strategy, trained_parameters
+from sansa_lightning.strategies.finetune import FineTune
+from sansa_lightning.strategies.frozen import Frozen
+from sansa_lightning.strategies.houlsby import Houlsby
+from sansa_lightning.strategies.lora import LoRA
+from sansa_lightning.strategies.mona import Mona
+
+STRATEGIES = [AdaptFormer([3]), Houlsby([3]), LoRA([3]), Mona([3]), FineTune("neck"), Frozen()]
+
+
+def logits(sam: SAM2Base) -> torch.Tensor:
+    with torch.inference_mode():
+        return Propagation()(sam, frames(1, 2), [[mask_prompt()]]).logits
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: type(strategy).__name__)
+def test_a_copy_has_the_strategy(strategy: Strategy) -> None:
+    sam = nano()
+    strategy.attach(sam)
+    twin = copy.deepcopy(sam)
+    with pytest.raises(ValueError, match=rf"LoRA: this base already has {type(strategy).__name__} attached"):
+        LoRA([3]).attach(twin)
+    assert Strategy.attachment_of(twin) is not Strategy.attachment_of(sam)
+    assert not {id(own) for own in Strategy.attachment_of(twin).modules.values()} & {id(each) for each in sam.modules()}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES[:-1], ids=lambda strategy: type(strategy).__name__)
+def test_a_copy_learns_by_itself(strategy: Strategy) -> None:
+    sam = nano()
+    strategy.attach(sam)
+    before = logits(sam)
+    twin = copy.deepcopy(sam)
+    assert torch.equal(logits(twin), before)
+    randomise(twin)
+    assert largest_difference(logits(twin), before) > 0
+    assert torch.equal(logits(sam), before)
+    assert trained_parameters(twin).keys() == trained_parameters(sam).keys()
+
+
+def test_a_copy_of_a_bare_base_is_bare() -> None:
+    twin = copy.deepcopy(nano())
+    AdaptFormer().attach(twin)
+    with pytest.raises(ValueError, match="has none"):
+        Strategy.attachment_of(nano())
+
+
+def test_the_mark_is_no_tensor() -> None:
+    sam = nano()
+    keys, print_ = list(sam.state_dict()), fingerprint(sam)
+    Frozen().attach(sam)
+    assert list(sam.state_dict()) == keys
+    assert fingerprint(sam) == print_
+
+
+def test_a_pickled_base_has_the_strategy() -> None:
+    """As a spawned process gets it."""
+    sam = nano()
+    LoRA([3]).attach(sam)
+    twin = pickle.loads(pickle.dumps(sam))  # noqa: S301 - our own object
+    with pytest.raises(ValueError, match="this base already has LoRA attached"):
+        AdaptFormer().attach(twin)
+    assert torch.equal(logits(twin), logits(sam))
