@@ -16,7 +16,7 @@ demo: $(INSTALLED)
 	$(PY) -m sansa_lightning fit --config experiments/nano/adapt.yaml
 
 test: $(INSTALLED)
-	$(PY) -m pytest --doctest-modules sansa_lightning tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --doctest-modules sansa_lightning tests
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check
