@@ -143,6 +143,28 @@ def test_segment_equals_propagate_on_tensors_prepared_by_hand(segmenter: Segment
         assert 0 < result.mean() < 1
 
 
+def test_negative_clicks_on_a_reference(segmenter: Segmenter) -> None:
+    """Background clicks count for what they are: they change masks, and not in the way that foreground ones do."""
+    reference, target = picture(96, 96, 0), picture(96, 96, 1)
+    clicks = [[20, 30], [60, 70], [80, 15]]
+    results = {
+        labels: segmenter.propagate(
+            torch.stack([prepared(image) for image in (reference, target)])[None],
+            [[Prompt.points(torch.tensor(clicks[: len(labels)]) * SIZE / 96, labels)]],
+        )[0]
+        for labels in ((1,), (1, 0), (1, 0, 0), (1, 1, 1), (0, 0, 0))
+    }
+    pairs = [((1,), (1, 0)), ((1, 0), (1, 0, 0)), ((1, 0, 0), (1, 1, 1)), ((1, 0, 0), (0, 0, 0))]
+    for one, other in pairs:
+        for frame in (0, 1):
+            assert largest_difference(results[one][frame], results[other][frame]) > 1e-3
+    for labels, logits in results.items():
+        (found,) = segmenter.segment([(reference, Prompt.points(clicks[: len(labels)], labels))], [target], size=SIZE)
+        resized = F.interpolate(logits[None, 1:], (96, 96), mode="bilinear", align_corners=False)[0, 0].detach()
+        sure = (resized.abs() > 1e-4).numpy()
+        assert np.array_equal(found[sure], (resized > 0).numpy()[sure])
+
+
 @pytest.mark.parametrize(
     "convert",
     [

@@ -200,7 +200,7 @@ REFUSED = {
     "config": (("--config", "nowhere.yaml"), "config: File does not exist"),
     "last": (("--ckpt_path", "last"), "checkpoints/last.ckpt is not there; give a checkpoint file"),
     "devices": (("--trainer.devices", 0), "`Trainer(devices='0')` value is not a valid input using cpu accelerator."),
-    "manifest": (("--data.manifest", "nowhere.jsonl"), "manifest nowhere.jsonl is not there"),
+    "manifest": (("--data.manifest", "nowhere.jsonl"), "nowhere.jsonl is not there; expected a manifest of episodes"),
 }
 
 

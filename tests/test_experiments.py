@@ -13,7 +13,10 @@ from sansa_lightning.recipes import FEW_SHOT
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("**/*.yaml"))
-ABLATIONS = sorted((ROOT / "ablations").glob("**/*.yaml"))
+NOT_ROWS = ("sweeps", "tables")
+"""Folders of ``ablations`` that hold other files than configurations of one row."""
+
+ABLATIONS = sorted(path for path in (ROOT / "ablations").glob("**/*.yaml") if not {*NOT_ROWS} & {*path.parts})
 SHORT = (
     *("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--trainer.limit_test_batches", 1),
     *("--trainer.accelerator", "cpu", "--trainer.devices", 1, "--trainer.precision", "32-true"),
@@ -43,6 +46,24 @@ def test_there_are_some():
 def test_defaults_train_a_step(tmp_path):
     call("fit", "--run_dir", tmp_path, *SHORT)
     assert result(tmp_path)["steps"] == 1
+
+
+def test_the_miniature_spelt_out_is_the_default(capsys):
+    assert printed(capsys, "--config", ROOT / "experiments" / "nano" / "adapt.yaml") == printed(capsys)
+
+
+REAL = [path for path in EXPERIMENTS if path.parent.name == "experiments" and "memorise" not in path.name]
+
+
+@pytest.mark.parametrize("path", REAL, ids=name_of)
+def test_an_experiment_on_real_data_says_the_papers_values_itself(path, capsys):
+    config = printed(capsys, "--config", path)
+    model = config["model"]
+    assert model["strategy"]["init_args"]["scale"] == 0.1
+    if "optimizer" in yaml.safe_load(path.read_text())["model"]:  # not where it is tested only
+        arguments = model["optimizer"]["init_args"]
+        assert (arguments["lr"], arguments["weight_decay"]) == (1e-4, 0.0)
+        assert config["trainer"]["max_epochs"] == yaml.safe_load(path.read_text())["trainer"]["max_epochs"] > 1
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=name_of)
@@ -93,7 +114,9 @@ def holds(resolved: object, said: object) -> bool:
 def test_an_ablation_gives_the_same_on_top_of_each_experiment(path, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     # One experiment of each kind of strategy that experiments have, in whose arguments it could get caught.
-    kinds = {str(yaml.safe_load(file.read_text()).get("model", {}).get("strategy")): file for file in EXPERIMENTS}
+    contents = {file: yaml.safe_load(file.read_text()) for file in EXPERIMENTS}
+    contents = {file: content for file, content in contents.items() if content.get("recipe", FEW_SHOT) == FEW_SHOT}
+    kinds = {str(content.get("model", {}).get("strategy")): file for file, content in contents.items()}
     strategies = [printed(capsys, "--config", file, "--config", path)["model"]["strategy"] for file in kinds.values()]
     if "strategy" in yaml.safe_load(path.read_text()).get("model", {}):
         assert all(strategy == strategies[0] for strategy in strategies)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from jsonargparse import ArgumentParser
 from torch.utils.data import DataLoader, Dataset
 
-from sansa_lightning.messages import check_yaml, one_line, short_error
+from sansa_lightning.messages import brief, check_yaml, one_line, plain, short_error
 from sansa_lightning.strategies import all as strategy_classes
 
 
@@ -102,3 +103,20 @@ def test_a_broken_file_is_named_with_the_place(tmp_path):
 def test_an_empty_file_is_fine(tmp_path):
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     check_yaml([tmp_path / "empty.yaml"])
+
+
+def test_brief_is_one_short_line_whatever_the_value():
+    nested: list = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert brief({"a": [1, 2]}) == "{'a': [1, 2]}"
+    assert brief("x" * 500) == "'" + "x" * 59
+    assert brief(np.array([[1, 2], [3, 4]])) == "[[1 2] [3 4]]"
+    assert brief(nested) == "a list"
+    assert brief(10**5000) == "a int"
+    assert brief("a\nb") == "'a\\nb'"
+
+
+def test_plain_can_be_printed():
+    assert plain("a\n\tb\x00\x1b[1m") == "a b??[1m"
+    assert plain("x" * 500) == "x" * 200
