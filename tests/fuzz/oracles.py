@@ -326,11 +326,12 @@ def pascal5i(root: Path) -> Reading:
 def ade20k(root: Path) -> Reading:
     rows = (root / "objectInfo150.txt").read_bytes().decode().splitlines()
     rows = [row.split("\t") for row in rows if row.strip()]
+    need(all(len(row) == 5 for row in rows), rows)
     need([row[0].strip() for row in rows[1:]] == [str(number) for number in range(1, 151)], rows)
     names = [row[4].split(",")[0].strip() for row in rows[1:]]
     need(all(names), names)
     reading = Reading(dict(enumerate(names)))
-    for path in (root / "annotations/validation").iterdir():
+    for path in (root / "annotations/validation").glob("*.png"):
         for value in set(np.unique(labels(path)).tolist()) - {0, 255}:
             image = root / "images/validation" / f"{path.stem}.jpg"
             reading.pairs[f"val/{path.stem}", value - 1] = _label_pair(image, path, value - 1, 150, ignore=False)

@@ -140,7 +140,7 @@ class Trials:
         """What is wrong with how an error names the place: it must name the file, or one that the file speaks of."""
         if not message.isprintable() or len(message) > 600 + 3 * len(str(self.root)):
             return "not one line of moderate length"
-        named = path.name in message or re.search(re.escape(f"{self.root}/") + r"\S+\.\w+", message)
+        named = path.stem in message or re.search(re.escape(f"{self.root}/") + r"\S+\.\w+", message)
         return None if str(self.root) in message and named else "does not say where"
 
 

@@ -73,7 +73,7 @@ def _rows(path: Path) -> Iterator[str]:
     rows = [line.split("\t") for line in read_lines(path, "the names of the classes") if line.strip()]
     for number, row in enumerate(rows[1:], 1):
         name = row[-1].split(",")[0].strip()
-        if len(row) < 5 or row[0].strip() != str(number) or not name:
+        if len(row) != len(rows[0]) or row[0].strip() != str(number) or not name:
             msg = f"{path}, row {number}: expected {number}, ratio, counts and name, but got {' '.join(row)[:60]!r}"
             raise ValueError(msg)
         yield name

@@ -68,9 +68,8 @@ class TestMistakes:
 
     def test_class_in_two_lists(self, root):
         (root / "splits" / "val.txt").write_text("zebra\nyak\n")
-        with pytest.raises(
-            ValueError, match=r"splits: expected each class in one list, once, but 'yak' is there twice"
-        ):
+        message = r"splits/val.txt: expected each class in one list, once, but 'yak' is in trn.txt already"
+        with pytest.raises(ValueError, match=message):
             Fss1000(root).classes("val")
 
     def test_no_folder(self, root):
