@@ -20,45 +20,25 @@ from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
 from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.region_source import RegionSource
+from sansa_lightning.data.published_annotations import PublishedAnnotations
 from sansa_lightning.data.regions import Regions, View
 from sansa_lightning.data.run_lengths import run_lengths
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.messages import brief
 
 
-class Lvis(RegionSource):
+class Lvis(PublishedAnnotations):
     """Objects of LVIS v1; the mask of a class in an image is the union of its objects.
 
     Class ids are LVIS's category ids, 1 to 1203. Image keys are ``<split>/<folder>/<file>``; LVIS's val split has
     pictures of both ``train2017`` and ``val2017``.
-
-    Args:
-        root: folder with the pictures in ``coco/train2017`` and ``coco/val2017``.
-        train_annotations: below ``root``; called as published if None.
-        val_annotations: below ``root``; called as published if None.
-        check_files: see :class:`RegionSource`.
-        name: of the source.
     """
 
+    dataset = "lvis"
     published: ClassVar[dict[Split, str]] = {
         "train": "lvis_v1_train.json",
         "val": "lvis_v1_val.json",
     }
-
-    def __init__(
-        self,
-        root: Path,
-        train_annotations: Path | None = None,
-        val_annotations: Path | None = None,
-        check_files: bool = True,
-        name: str = "lvis",
-    ) -> None:
-        super().__init__(root, "coco", check_files, name)
-        self.annotations: dict[Split, Path] = {
-            "train": self.root / (train_annotations or self.published["train"]),
-            "val": self.root / (val_annotations or self.published["val"]),
-        }
 
     def _read(self, split: Split) -> Regions:
         return cached(self.annotations[split], f"lvis-{split}", Regions, lambda path: self._read_json(path, split))

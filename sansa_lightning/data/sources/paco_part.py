@@ -24,6 +24,7 @@ from sansa_lightning.data.object_source import ObjectSource, box_numbers, object
 from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
 from sansa_lightning.data.picture_files import below
+from sansa_lightning.data.published_annotations import PublishedAnnotations
 from sansa_lightning.data.regions import Regions, View
 from sansa_lightning.data.run_lengths import run_lengths
 from sansa_lightning.data.sources.base import Split
@@ -33,38 +34,18 @@ _OWNER = ("id", "image_id", "obj_ann_id", "bbox")
 _PICKLED = {"category_id", "obj_ann_id", "obj_bbox", "segmentation"}
 
 
-class PacoPart(ObjectSource):
+class PacoPart(PublishedAnnotations, ObjectSource):
     """Parts of objects, each object cut out by its box; the mask of a class is the union of the object's parts of it.
 
     Class ids are PACO's category ids; the classes of a split are the parts that it has annotations of. Image keys
     are ``<split>/<folder>/<file>#<annotation id of the object>``.
-
-    Args:
-        root: folder with the pictures in ``coco/train2017`` and ``coco/val2017``.
-        train_annotations: below ``root``; called as published if None.
-        val_annotations: below ``root``; called as published if None.
-        check_files: see :class:`RegionSource`.
-        name: of the source.
     """
 
+    dataset = "paco"
     published: ClassVar[dict[Split, str]] = {
         "train": "paco/paco_lvis_v1_train.json",
         "val": "paco/paco_lvis_v1_val.json",
     }
-
-    def __init__(
-        self,
-        root: Path,
-        train_annotations: Path | None = None,
-        val_annotations: Path | None = None,
-        check_files: bool = True,
-        name: str = "paco",
-    ) -> None:
-        super().__init__(root, "coco", check_files, name)
-        self.annotations: dict[Split, Path] = {
-            "train": self.root / (train_annotations or self.published["train"]),
-            "val": self.root / (val_annotations or self.published["val"]),
-        }
 
     def _read(self, split: Split) -> Regions:
         return cached(self.annotations[split], f"paco-{split}", Regions, lambda path: self._read_json(path, split))

@@ -1,0 +1,41 @@
+"""Regions in COCO's photographs, from one annotation file a split that goes by the name it was published under."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from sansa_lightning.data.region_source import RegionSource
+from sansa_lightning.data.sources.base import Split
+
+
+class PublishedAnnotations(RegionSource):
+    """A dataset in COCO's photographs.
+
+    Args:
+        root: folder with the pictures in ``coco/train2017`` and ``coco/val2017``.
+        train_annotations: below ``root``; called as published if None.
+        val_annotations: below ``root``; called as published if None.
+        check_files: see :class:`RegionSource`.
+        name: of the source; the dataset's if None.
+    """
+
+    dataset: ClassVar[str]
+    """Its name; the same for all of its formats, since the episodes mean the same."""
+
+    published: ClassVar[dict[Split, str]]
+    """The annotation files, below ``root``."""
+
+    def __init__(
+        self,
+        root: Path,
+        train_annotations: Path | None = None,
+        val_annotations: Path | None = None,
+        check_files: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(root, "coco", check_files, name or self.dataset)
+        self.annotations: dict[Split, Path] = {
+            "train": self.root / (train_annotations or self.published["train"]),
+            "val": self.root / (val_annotations or self.published["val"]),
+        }
