@@ -5,6 +5,7 @@ A score without its margin can be salience: a model that always segments whateve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -24,14 +25,18 @@ _ONE = 1 << 40
 """Shares are summed as whole numbers of this part, so that any split over processes gives the same sum."""
 
 
+_ALIKE = 1e-10
+"""Mean probabilities that differ by less are the same but for rounding."""
+
+
 class ControlScores(NamedTuple):
     """Scores on one list of targets, in [0, 1]; None where there is none, as in a pool of a single class.
 
     Attributes:
         wrong_miou: mIoU after references of a class that the target does not show, by the target's own class.
         margin: the semantic margin: mIoU after the right references minus ``wrong_miou``, over the same targets.
-        everything_miou: mIoU of the best class-blind mask, which is all objects.
-        choice: share of targets in which the object with the highest mean probability is of the class.
+        everything_miou: mIoU of the mask of all objects.
+        choice: share of targets in which the object with the highest mean probability is of the class; ties share.
         choice_chance: the same for a guess among the objects.
     """
 
@@ -128,7 +133,7 @@ class ControlMetrics(nn.Module):
 
 
 class ChoiceAccuracy(Metric):
-    """Of the objects in a target, is the most covered one of the class?
+    """Of the objects in a target, is the most covered one of the class? Those that are covered alike share the choice.
 
     An object counts if it has a pixel at the size of the score, a target if an object of the class has. Every state
     is a whole number, so any split over batches or processes gives the same scores.
@@ -158,11 +163,11 @@ class ChoiceAccuracy(Metric):
         """
         rows = zip(logits, objects, class_ids.tolist(), scored.tolist(), strict=True)
         for each, shown, class_id, wanted in rows:
-            covered = coverage(each.sigmoid(), shown) if wanted else []
+            # In double precision: logits of 20 and of 30 are both 1 in single, and the first object would be chosen.
+            covered = coverage(each.double().sigmoid(), shown) if wanted else []
             visible = [one for one, _ in covered]
             if class_id in visible:
-                chosen, _ = max(covered, key=lambda pair: pair[1])
-                self.hits += int(chosen == class_id)
+                self.hits += round(_ONE * share_of_choice(covered, class_id))
                 self.chances += round(_ONE * visible.count(class_id) / len(visible))
                 self.targets += 1
 
@@ -171,14 +176,29 @@ class ChoiceAccuracy(Metric):
         targets = int(self.targets)
         if not targets:
             return None, None
-        return int(self.hits) / targets, int(self.chances) / _ONE / targets
+        return int(self.hits) / _ONE / targets, int(self.chances) / _ONE / targets
+
+
+def share_of_choice(covered: Sequence[tuple[ClassId, float]], class_id: ClassId) -> float:
+    """How much of the choice falls on a class: 1 or 0, or its share of the objects that are equally covered.
+
+    A mask that covers all objects alike so gets what a guess gets; one that is not a number gets 0.
+
+    >>> share_of_choice([(3, 0.9), (5, 0.1)], 3), share_of_choice([(3, 0.5), (5, 0.5)], 3)
+    (1.0, 0.5)
+    """
+    if any(math.isnan(value) for _, value in covered):
+        return 0.0
+    highest = max(value for _, value in covered)
+    chosen = [one for one, value in covered if value >= highest - _ALIKE]
+    return chosen.count(class_id) / len(chosen)
 
 
 def coverage(probability: Tensor, objects: Objects) -> list[tuple[ClassId, float]]:
     """Class and mean probability of each object that has a pixel, in their order.
 
     Args:
-        probability: float32 [H, W] in [0, 1].
+        probability: [H, W] in [0, 1].
         objects: of the same size.
     """
     # On the CPU: sums into bins have no fixed order on a GPU.

@@ -33,12 +33,37 @@ def test_choice_is_the_share_of_right_objects_and_chance_that_of_guesses():
     update(metric, RIGHT, PAIR, 7)
     update(metric, LEFT, PAIR, 7)
     three = Objects(torch.tensor([[1, 2, 3, 3, 0]], dtype=torch.int16), (7, 8, 8))
-    update(metric, LEFT, three, 8)  # chooses the first: wrong, though two of three are right
+    first = torch.tensor([[6.0, 5.0, -5.0, -5.0, 5.0]])
+    update(metric, first, three, 8)  # chooses the first: wrong, though two of three are right
     update(metric, LEFT, PAIR, 7, scored=False)
     update(metric, LEFT, Objects(PAIR.instances, (8, 8)), 7)  # nothing right to choose: not counted
     choice, chance = metric.compute()
     assert choice == 0.5
     assert chance == pytest.approx((0.5 * 3 + 2 / 3) / 4, abs=1e-11)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 25.0, 31.0])
+def test_a_mask_that_covers_all_alike_has_the_choice_of_a_guess(value):
+    metric = ChoiceAccuracy()
+    odd = Objects(torch.tensor([[1, 1, 1, 2, 3, 3, 3, 0]], dtype=torch.int16), (7, 8, 8))
+    for class_id in (7, 8):
+        update(metric, torch.full((1, 8), value), odd, class_id)
+    choice, chance = metric.compute()
+    assert choice == pytest.approx(chance, abs=1e-9)
+    assert chance == pytest.approx(0.5, abs=1e-9)
+
+
+def test_logits_that_are_1_in_single_precision_are_told_apart():
+    metric = ChoiceAccuracy()
+    update(metric, torch.tensor([[20.0, 20.0, 21.0, 21.0, 0.0]]), PAIR, 8)
+    assert metric.compute()[0] == 1.0
+
+
+def test_what_is_not_a_number_chooses_nothing():
+    metric = ChoiceAccuracy()
+    for class_id in (7, 8):
+        update(metric, torch.full((1, 5), float("nan")), PAIR, class_id)
+    assert metric.compute() == (0.0, 0.5)
 
 
 def test_without_targets_there_is_no_choice():

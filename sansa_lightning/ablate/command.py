@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers.base import Launcher
 from sansa_lightning.ablate.launchers.local import LocalLauncher
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
+from sansa_lightning.ablate.recorded import Recorded
 from sansa_lightning.ablate.remarks import remarks
 from sansa_lightning.ablate.scores import RowScores, run_scores
 from sansa_lightning.ablate.show import Report
@@ -33,6 +34,7 @@ def main(args: Sequence[str]) -> int:
     """
     given = parser().parse_args(args)
     launcher = _launcher(given)
+    recorded = Recorded.read(given.recorded) if given.recorded else Recorded()
     expander = Expander(Asked(tuple(given.config), given.adjust, given.folds, given.seeds, given.runs))
     tables, faults = [], []
     for path in given.tables:
@@ -45,13 +47,13 @@ def main(args: Sequence[str]) -> int:
         return 2
     try:
         with _interruptible():
-            errors = run_missing(list(expander.jobs.values()), launcher)
+            errors = run_missing(list(expander.jobs.values()), launcher, recorded)
     except KeyboardInterrupt:
-        done = sum(job.finished() for job in expander.jobs.values())
+        done = len(expander.jobs) - len(_missing(expander.jobs.values(), recorded))
         sys.stderr.write(f"interrupted: {done} of {len(expander.jobs)} runs are finished; the same command goes on\n")
         return INTERRUPTED
     for table, rows in tables:
-        print(write_table(table, rows, expander.jobs, errors, given.runs))
+        print(write_table(table, rows, expander.jobs, errors, given.runs, recorded))
     return 1 if errors else 0
 
 
@@ -64,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--folds", type=_numbers, help="such as 0,1; a table's own if not given")
     made.add_argument("--seeds", type=_numbers, help="such as 0,1,2; a table's own if not given")
     made.add_argument("--runs", type=Path, default=Path("runs/ablate"), help="folder of the runs and tables")
+    made.add_argument("--recorded", type=Path, help="tables (.json) of earlier calls: ablations/results; not run again")
     made.add_argument("--launcher", choices=("local", "slurm"), default="local", help="who carries the runs out")
     made.add_argument("--jobs", type=int, default=1, help="local: runs at a time, which share the cores")
     made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="slurm: settings of a job")
@@ -90,13 +93,13 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def run_missing(jobs: Sequence[Job], launcher: Launcher) -> dict[str, str]:
-    """Carry out what is not finished, with a line for each run that ends.
+def run_missing(jobs: Sequence[Job], launcher: Launcher, recorded: Recorded) -> dict[str, str]:
+    """Carry out what is neither finished nor recorded, with a line for each run that ends.
 
     Returns:
         The last line of error of each run that failed, by its identity.
     """
-    missing = [job for job in jobs if not job.finished()]
+    missing = _missing(jobs, recorded)
     print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them finished already", flush=True)
     named, errors = {job.identity: job for job in missing}, {}
     with closing(launcher.run(missing)) as outcomes:
@@ -109,7 +112,12 @@ def run_missing(jobs: Sequence[Job], launcher: Launcher) -> dict[str, str]:
 
 
 def write_table(
-    table: Table, rows: Sequence[Planned], jobs: Mapping[str, Job], errors: Mapping[str, str], runs: Path
+    table: Table,
+    rows: Sequence[Planned],
+    jobs: Mapping[str, Job],
+    errors: Mapping[str, str],
+    runs: Path,
+    recorded: Recorded,
 ) -> str:
     """Write ``<runs>/<table>.md`` and ``.json``.
 
@@ -118,7 +126,10 @@ def write_table(
     """
     scored = []
     for planned in rows:
-        found = {place: run_scores(jobs[key], in_domain=table.in_domain) for place, key in planned.runs.items()}
+        found = {
+            place: recorded.of(jobs[key]) or run_scores(jobs[key], in_domain=table.in_domain)
+            for place, key in planned.runs.items()
+        }
         scored.append(RowScores(planned, {place: scores for place, scores in found.items() if scores is not None}))
     used = {key for planned in rows for key in planned.runs.values()}
     failed = {jobs[key].name: error for key, error in errors.items() if key in used}
@@ -128,6 +139,10 @@ def write_table(
     content: dict[str, Any] = {**report.plain(), "folders": {key: str(jobs[key].folder) for key in sorted(used)}}
     write_text(runs / f"{table.name}.json", json.dumps(content, indent=2) + "\n")
     return text
+
+
+def _missing(jobs: Iterable[Job], recorded: Recorded) -> list[Job]:
+    return [job for job in jobs if not job.finished() and recorded.of(job) is None]
 
 
 def _said(job: Job, error: str, seconds: float) -> str:

@@ -21,7 +21,7 @@ class RunScores:
         in_domain: mean IoU on the classes that were trained on, in other images.
         wrong_miou: mean IoU after a reference of a class that the target does not show.
         margin: ``miou`` less ``wrong_miou``, over the same targets.
-        everything_miou: of the best mask that knows no class.
+        everything_miou: of the mask of all objects.
         choice: share of targets in which the most covered object is of the class.
         choice_chance: the same for a guess.
         trained_parameters: numbers that train.

@@ -14,10 +14,10 @@ from sansa_lightning.data.samplers import DrawnEpisodes
 
 
 class EveryImageEpisodes(DrawnEpisodes):
-    """Each image of each class is the target once, in ascending order of image and class, and then all over again.
+    """Each picture of each class is the target once, in ascending order of picture and class, and then all over again.
 
     That is FSS-1000's test, class by class (spec 4.3), and PASCAL-5i's, whose list is in that order and shorter than
-    the 1,000 episodes (spec 4.10). References are drawn among the other images of the class, without repetition as
+    the 1,000 episodes (spec 4.10). References are drawn among the other pictures of the class, without repetition as
     long as there are enough.
 
     Args:
@@ -32,7 +32,7 @@ class EveryImageEpisodes(DrawnEpisodes):
         super().__init__(pools, shots, targets, seed, length)
         if targets != 1:
             msg = (
-                f"{type(self).__name__}.targets: expected 1, since each image is the target in turn, but got {targets}"
+                f"{type(self).__name__}.targets: expected 1, since each picture is the target in turn, but got {targets}"
             )
             raise ValueError(msg)
 
@@ -42,12 +42,15 @@ class EveryImageEpisodes(DrawnEpisodes):
             raise IndexError(msg)
         rng = np.random.default_rng([self.seed, index])
         pool, class_id, place = self._entries[index % len(self._entries)]
-        images = pool.source.images(class_id, pool.split)
-        others = [*images[:place], *images[place + 1 :]]
+        source, split = pool.source, pool.split
+        pictures = source.pictures_of(class_id, split)
+        others = [*pictures[:place], *pictures[place + 1 :]]
         drawn = rng.choice(len(others), min(self.shots, len(others)), replace=False).tolist()
-        references = tuple(others[position] for position in islice(cycle(drawn), self.shots))
-        target = pool.source.pair(references[0], images[place], class_id, rng, pool.split)
-        return Episode(pool.source.name, class_id, references, (target,))
+        references = tuple(
+            source.pick(others[position], class_id, rng, split) for position in islice(cycle(drawn), self.shots)
+        )
+        target = source.pair(references[0], source.pick(pictures[place], class_id, rng, split), class_id, rng, split)
+        return Episode(source.name, class_id, references, (target,))
 
     def _choose(self, rng: np.random.Generator, index: int) -> tuple[Pool, ClassId]:
         pool, class_id, _ = self._entries[index % len(self._entries)]
@@ -55,11 +58,11 @@ class EveryImageEpisodes(DrawnEpisodes):
 
     @cached_property
     def _entries(self) -> list[tuple[Pool, ClassId, int]]:
-        """Pool, class and place among the class's images."""
+        """Pool, class and place among the class's pictures."""
         entries = [
             (number, str(key), class_id, place)
             for number, pool in enumerate(self.pools)
             for class_id in pool.classes
-            for place, key in enumerate(pool.source.images(class_id, pool.split))
+            for place, key in enumerate(pool.source.pictures_of(class_id, pool.split))
         ]
         return [(self.pools[number], class_id, place) for number, _, class_id, place in sorted(entries)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,20 +49,30 @@ def picture_of(key: ImageKey) -> str:
 class ObjectSource(RegionSource):
     """A source whose keys are ``<split>/<file>#<object>``, several for a picture with several objects.
 
-    The released code draws a picture and then one of its objects (spec 4.4, 4.5). Here objects are drawn, so that a
-    picture with many of them comes up more often; a target is never from the picture of the first reference.
+    As in the released code, an episode draws pictures, and then one of the objects in each (spec 4.4, 4.5).
     """
 
-    def image_count(self, class_id: ClassId, split: Split) -> int:
-        """How many different pictures show the class."""
-        return len({picture_of(key) for key in self.images(class_id, split)})
+    def __getstate__(self) -> dict[str, object]:
+        """Without what follows from the tables."""
+        return super().__getstate__() | {"_objects": {}}
 
-    def pair(
-        self, reference: ImageKey, target: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split
-    ) -> ImageKey:
-        """The target, or another one if it is from the reference's picture (and the class has another picture)."""
-        taken = picture_of(reference)
-        if picture_of(target) != taken:
-            return target
-        others = [key for key in self.images(class_id, split) if picture_of(key) != taken]
-        return others[int(rng.integers(len(others)))] if others else target
+    def pictures_of(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
+        """The pictures that show the class, in the order of the annotation file."""
+        return tuple(self._by_picture(class_id, split))
+
+    def pick(self, picture: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split) -> ImageKey:
+        """One of the objects that show the class there."""
+        keys = self._by_picture(class_id, split)[str(picture)]
+        return keys[int(rng.integers(len(keys)))]
+
+    def _by_picture(self, class_id: ClassId, split: Split) -> dict[str, list[ImageKey]]:
+        if (class_id, split) not in self._objects:
+            found: dict[str, list[ImageKey]] = {}
+            for key in self.images(class_id, split):
+                found.setdefault(picture_of(key), []).append(key)
+            self._objects[class_id, split] = found
+        return self._objects[class_id, split]
+
+    @cached_property
+    def _objects(self) -> dict[tuple[ClassId, Split], dict[str, list[ImageKey]]]:
+        return {}

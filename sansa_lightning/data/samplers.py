@@ -63,11 +63,14 @@ class DrawnEpisodes(Episodes):
             raise IndexError(msg)
         rng = np.random.default_rng([self.seed, index])
         pool, class_id = self._choose(rng, index)
-        images = pool.source.images(class_id, pool.split)
-        places = draw_images(rng, len(images), self.shots, self.targets)
-        references, targets = (tuple(images[place] for place in part) for part in places)
-        shown = tuple(pool.source.pair(references[0], target, class_id, rng, pool.split) for target in targets)
-        return Episode(pool.source.name, class_id, references, shown)
+        source, split = pool.source, pool.split
+        pictures = source.pictures_of(class_id, split)
+        places = draw_images(rng, len(pictures), self.shots, self.targets)
+        references, targets = (
+            tuple(source.pick(pictures[place], class_id, rng, split) for place in part) for part in places
+        )
+        shown = tuple(source.pair(references[0], target, class_id, rng, split) for target in targets)
+        return Episode(source.name, class_id, references, shown)
 
     @abstractmethod
     def _choose(self, rng: np.random.Generator, index: int) -> tuple[Pool, ClassId]:
@@ -111,14 +114,14 @@ class Repeated(Episodes):
 
 
 def draw_images(rng: np.random.Generator, images: int, shots: int, targets: int) -> tuple[list[int], list[int]]:
-    """Positions of references and of targets among a class's images; no image is ever both.
+    """Positions of references and of targets among a class's pictures; no picture is ever both.
 
-    All are different if the class has ``shots + targets`` images. If not, each image is used, references get
-    theirs first (all but one image, at most ``shots``), targets share what is left, and both repeat theirs in turn.
+    All are different if the class has ``shots + targets`` pictures. If not, each is used, references get
+    theirs first (all but one picture, at most ``shots``), targets share what is left, and both repeat theirs in turn.
 
     Args:
         rng: source of randomness.
-        images: number of images of the class, at least 2.
+        images: number of pictures of the class, at least 2.
         shots: K, references wanted.
         targets: targets wanted.
     """

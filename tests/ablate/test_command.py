@@ -111,6 +111,44 @@ def test_the_same_row_in_two_tables_runs_once(write_table, commands, runs, capsy
     assert len(commands) == 2
 
 
+def test_recorded_runs_are_not_run_again(write_table, commands, runs, tmp_path, capsys):
+    path = write_table([FROZEN, ADAPTER], in_domain=True)
+    assert ablate(path, "--runs", runs) == 0
+    record = tmp_path / "record"
+    record.mkdir()
+    (runs / "table.json").rename(record / "table.json")
+    content = json.loads((record / "table.json").read_text())
+    del content["rows"][0]["runs"][0]  # as if the frozen row had never run
+    (record / "table.json").write_text(json.dumps(content))
+    before, elsewhere = len(commands), tmp_path / "elsewhere"
+    capsys.readouterr()
+    assert ablate(path, "--runs", elsewhere, "--recorded", record) == 0
+    assert capsys.readouterr().out.startswith("2 runs, 1 of them finished already\n[1/1] Frozen, fold 0, seed 0")
+    assert [command[0] for command in commands[before:]] == ["test", "test"]
+    again = json.loads((elsewhere / "table.json").read_text())
+    assert again["rows"][1] == content["rows"][1]
+    assert again["rows"][0]["mean"] == pytest.approx(content["rows"][0]["mean"] | {"seconds": pytest.approx(0, abs=99)})
+
+
+def test_a_record_without_the_score_in_domain_is_not_enough_for_a_table_with_it(write_table, commands, runs, tmp_path):
+    assert ablate(write_table([FROZEN]), "--runs", runs) == 0
+    path = write_table([FROZEN], in_domain=True)
+    assert ablate(path, "--runs", tmp_path / "elsewhere", "--recorded", runs) == 0
+    assert [command[0] for command in commands] == ["test", "test", "test"]
+
+
+def test_what_is_no_record_is_refused(write_table, commands, runs, tmp_path, capsys):
+    path = write_table([FROZEN])
+    with pytest.raises(SystemExit, match="2"):
+        command_line(["ablate", str(path), "--runs", str(runs), "--recorded", str(tmp_path / "nowhere")])
+    assert "--recorded: expected a folder with tables that ablate wrote (*.json)" in capsys.readouterr().err
+    (tmp_path / "odd.json").write_text('{"rows": [{"runs": [{"identity": "abc"}]}]}')
+    with pytest.raises(SystemExit, match="2"):
+        command_line(["ablate", str(path), "--runs", str(runs), "--recorded", str(tmp_path)])
+    assert "odd.json is no table that ablate wrote (KeyError: 'miou')" in capsys.readouterr().err
+    assert commands == []
+
+
 def test_options_change_a_rows_identity_only_if_they_change_its_result(write_table, commands, runs, tmp_path):
     experiment = yaml.safe_load((tmp_path / "experiment.yaml").read_text())
     watched = write_yaml(tmp_path / "watched.yaml", experiment | {"checkpoint_every": 1})

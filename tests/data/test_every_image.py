@@ -48,7 +48,7 @@ def test_an_episode_follows_from_seed_and_index(pools):
 
 
 def test_mistakes(pools):
-    with pytest.raises(ValueError, match=r"EveryImageEpisodes.targets: expected 1, since each image .* but got 3"):
+    with pytest.raises(ValueError, match=r"EveryImageEpisodes.targets: expected 1, since each picture .* but got 3"):
         EveryImageEpisodes(pools, 1, 3, 0, 10)
     with pytest.raises(IndexError, match=r"expected an index >= 0, but got -1"):
         EveryImageEpisodes(pools, 1, 1, 0, 10)[-1]

@@ -86,6 +86,24 @@ class Source(ABC):
         """
         return None
 
+    def pictures_of(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
+        """What the images of an episode are drawn among, so that no two show the same picture: here all images.
+
+        A source with several images of one picture gives something else here, and overrides :meth:`pick`.
+        """
+        return self.images(class_id, split)
+
+    def pick(self, picture: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split) -> ImageKey:
+        """The image to show of a picture that was drawn.
+
+        Args:
+            picture: one of :meth:`pictures_of`.
+            class_id: the episode's class.
+            rng: randomness of the episode.
+            split: that it was drawn from.
+        """
+        return picture
+
     def pair(
         self, reference: ImageKey, target: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split
     ) -> ImageKey:
@@ -107,7 +125,7 @@ class Source(ABC):
 
     def image_count(self, class_id: ClassId, split: Split) -> int:
         """How many pictures show the class: fewer than there are keys where one picture has several."""
-        return len(self.images(class_id, split))
+        return len(self.pictures_of(class_id, split))
 
     def object_count(self, class_id: ClassId, split: Split) -> int | None:
         """How many annotated objects of the class its images show; None if the dataset does not tell them apart."""

@@ -54,7 +54,7 @@ class Patterns(Source):
         held_out: int | None = None,
         transfer: float = 0.7,
         train_rule: PaletteRule = "neutral",
-        val_rule: PaletteRule = "adversarial",
+        val_rule: PaletteRule = "neutral",
     ) -> None:
         _check("size", "32 to 512", size, 32 <= size <= 512)
         _check("seed", "0 to 2**64 - 1", seed, 0 <= seed < 1 << 64)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from fakes.paco_part import BEYOND, OUTSIDE, PARTS, FakePaco, write_paco
+from sansa_lightning.data.class_lists import AllClasses
+from sansa_lightning.data.every_image import EveryImageEpisodes
+from sansa_lightning.data.manifest import ManifestEpisodes, write_manifest
 from sansa_lightning.data.object_source import picture_of
+from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.samplers import RandomEpisodes
 from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
 
 SOURCES = [PacoPart, PacoPartReleased]
@@ -73,15 +80,42 @@ def test_pictures_are_counted_once(paco):
     assert source.image_count(190, "val") == len({picture_of(key) for key in keys}) < len(keys)
 
 
-def test_a_target_is_never_from_the_picture_of_the_reference(paco):
+@pytest.mark.parametrize("episodes", [RandomEpisodes, EveryImageEpisodes])
+@pytest.mark.parametrize("shots", [1, 2, 5])
+def test_no_two_images_of_an_episode_are_of_one_picture(paco, episodes, shots, tmp_path):
     source = PacoPart(paco.root)
-    keys = source.images(190, "val")
-    rng = np.random.default_rng(0)
-    reference = next(key for key in keys if sum(picture_of(other) == picture_of(key) for other in keys) > 1)
-    drawn = {source.pair(reference, target, 190, rng, "val") for target in keys for _ in range(20)}
-    assert drawn == {key for key in keys if picture_of(key) != picture_of(reference)}
-    other = next(key for key in keys if picture_of(key) != picture_of(reference))
-    assert source.pair(reference, other, 190, rng, "val") == other
+    pools = AllClasses(min_images=2).pools(source, "test")
+    assert any(len(source.images(c, "val")) > source.image_count(c, "val") for c in pools[0].classes)
+    drawn = episodes(pools, shots, 1, 0, 300)
+    for episode in drawn:
+        taken = {picture_of(key) for key in episode.references}
+        assert len(taken) == min(shots, source.image_count(episode.class_id, "val") - 1)
+        assert not taken & {picture_of(key) for key in episode.targets}
+    write_manifest(tmp_path / "manifest.jsonl", drawn)
+    read = ManifestEpisodes(tmp_path / "manifest.jsonl")
+    read.check(pools)
+    assert list(read) == list(drawn)
+
+
+def test_training_targets_are_of_pictures_of_their_own(paco):
+    source = PacoPart(paco.root)
+    for episode in RandomEpisodes(AllClasses(min_images=2).pools(source, "test"), 1, 3, 0, 300):
+        shown = {picture_of(key) for key in episode.targets}
+        assert len(shown) == min(3, source.image_count(episode.class_id, "val") - 1)
+        assert picture_of(episode.references[0]) not in shown
+
+
+def test_pictures_are_drawn_and_then_one_of_their_objects(paco):
+    """As released (spec 4.5): a picture with many objects does not come up more often than one with a single one."""
+    source = PacoPart(paco.root)
+    pools = [Pool(source, "val", (190,))]
+    drawn = Counter(episode.targets[0] for episode in RandomEpisodes(pools, 1, 1, 0, 4000))
+    keys, pictures = source.images(190, "val"), source.image_count(190, "val")
+    assert set(drawn) == set(keys)
+    per_picture = Counter(picture_of(key) for key in keys)
+    for key in keys:
+        expected = 4000 / pictures / per_picture[picture_of(key)]
+        assert abs(drawn[key] - expected) < 4 * expected**0.5
 
 
 def test_train_entries_that_are_listed_twice_count_once(broken):
