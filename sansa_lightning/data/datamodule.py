@@ -107,6 +107,7 @@ class EpisodeDataModule(LoadingDataModule):
             msg = f"data.score_at: expected 'clip' or 'original', but got {score_at!r}"
             raise ValueError(msg)
         self.source = source
+        protocol.check(shots, train_targets)
         self.protocol = protocol
         self.size = size
         self.shots = shots

@@ -25,16 +25,17 @@ class ListFolds(Protocol):
     Args:
         fold: 0 .. ``FOLDS`` - 1.
         min_images: pictures that a class needs in a split to be in its list, at least 2.
-        released_lists: take the published lists, in the order of the annotation files; warns of what leaks.
-        shots: as ``data.shots``; only looked at with ``released_lists``.
-        targets: as ``data.train_targets``; only looked at with ``released_lists``.
+        released_lists: take the published lists, in the order of the annotation files, which is the published one for
+            the pickles (``LvisReleased``, ``PacoPartReleased``); warns of what leaks.
+        shots: as ``data.shots``, which must be the same with ``released_lists``; else not looked at.
+        targets: as ``data.train_targets``, likewise.
     """
 
     FOLDS: ClassVar[int]
     """How many folds the benchmark has; no argument, since a configuration would take it over from another protocol."""
 
     def __init__(
-        self, fold: int, min_images: int = 2, released_lists: bool = False, shots: int = 1, targets: int = 3
+        self, fold: int, *, min_images: int = 2, released_lists: bool = False, shots: int = 1, targets: int = 3
     ) -> None:
         if not 0 <= fold < self.FOLDS:
             msg = f"{type(self).__name__}.fold: expected 0 to {self.FOLDS - 1}, but got {fold}"
@@ -51,15 +52,26 @@ class ListFolds(Protocol):
         self.shots = shots
         self.targets = targets
 
+    def check(self, shots: int, targets: int) -> None:
+        """See :meth:`Protocol.check`."""
+        for key, value, wanted in (("shots", self.shots, shots), ("targets", self.targets, targets)):
+            if self.released_lists and value != wanted:
+                msg = (
+                    f"{type(self).__name__}.{key}: released_lists follow the length of a clip; expected {wanted}, as "
+                    f"data.{'shots' if key == 'shots' else 'train_targets'}, but got {value}"
+                )
+                raise ValueError(msg)
+
     def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
         """One pool: base classes to train, unseen classes to test."""
         tested = self._unseen(source, self._least(self.shots))
         held_out = self._unseen(source, self._least(self.targets))
         wanted = [c for c in self._base(source, self._least(self.targets)) if c not in held_out]
-        if self.released_lists and stage == "train":
+        if self.released_lists:
             leaking = len(set(wanted) & set(tested))
             rank_zero_warn(
-                f"{type(self).__name__}.released_lists: {leaking} of the {len(tested)} classes tested are trained on"
+                f"{type(self).__name__}.released_lists: {leaking} of the {len(tested)} classes tested are among those "
+                f"trained on; lists are in the order of {source}"
             )
         if stage == "train":
             return (self._pool(source, "train", wanted, "base"),)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,10 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         version, shape, kind, is_fortran, content = state
+        # Numpy does not count the objects of a list, and reads on behind its end.
+        if isinstance(content, list) and len(content) != math.prod(shape):
+            msg = f"an array of {math.prod(shape)} objects has {len(content)}"
+            raise ValueError(msg)
         super().__setstate__((version, shape, _real(kind), is_fortran, content))
 
 
@@ -139,13 +144,29 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+class _Call:
+    """A function of ours that a file can call but not change, as its attributes could be by the operation BUILD."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_function", function)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        what = f"a change of {name}"
+        raise _RefusedError(what)
+
+    def __call__(self, *given: Any) -> Any:
+        return self._function(*given)
+
+
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "ndarray",  # only ever an argument of _reconstruct, which does not look at it
-    ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
-    **{(module, "_reconstruct"): _reconstruct for module in _MULTIARRAY},
-    **{(module, "scalar"): _scalar for module in _MULTIARRAY},
-    **{(module, "_frombuffer"): _frombuffer for module in _NUMERIC},
+    ("numpy", "dtype"): _Call(_Dtype),
+    ("_codecs", "encode"): _Call(_encode),
+    **{(module, "_reconstruct"): _Call(_reconstruct) for module in _MULTIARRAY},
+    **{(module, "scalar"): _Call(_scalar) for module in _MULTIARRAY},
+    **{(module, "_frombuffer"): _Call(_frombuffer) for module in _NUMERIC},
     **{
         (module, kind.__name__): kind
         for module in _BUILTINS

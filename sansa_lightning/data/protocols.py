@@ -87,6 +87,17 @@ class Protocol(ABC):
             ValueError: a pool would be empty.
         """
 
+    def check(self, shots: int, targets: int) -> None:  # noqa: B027 - most lists of classes follow from the fold alone
+        """Check that class lists which follow the length of a clip were asked for the datamodule's.
+
+        Args:
+            shots: K, references of a test clip.
+            targets: J, targets of a training clip.
+
+        Raises:
+            ValueError: they are of another length.
+        """
+
 
 class Strict(Protocol):
     """Train on base classes in the train split, test on the fold's unseen classes in the val split.

@@ -94,11 +94,23 @@ class TestLvis:
         trained = [c for c in eligible(LVIS_TRAIN, targets + 1) if c not in held_out]
         leaking = len(set(trained) & set(tested))
         assert (leaking > 0) == (shots != targets)
-        message = rf"StrictByPosition.released_lists: {leaking} of the {len(tested)} classes tested are trained on"
+        message = rf"StrictByPosition.released_lists: {leaking} of the {len(tested)} classes tested are among those trained"
         with pytest.warns(UserWarning, match=message):
             (train,) = protocol.pools(sources[LvisReleased], "train")
-        (test,) = protocol.pools(sources[LvisReleased], "test")
+        with pytest.warns(UserWarning, match=message):
+            (test,) = protocol.pools(sources[LvisReleased], "test")
         assert (list(train.classes), list(test.classes)) == (trained, sorted(tested))
+
+    def test_released_lists_are_of_clips_of_the_same_length(self, sources):
+        protocol = StrictByPosition(3, released_lists=True, shots=5, targets=3)
+        message = (
+            r"^StrictByPosition.shots: released_lists follow the length of a clip; expected 1, as data.shots, but got 5"
+        )
+        with pytest.raises(ValueError, match=message):
+            EpisodeDataModule(sources[LvisReleased], protocol, shots=1, train_targets=3, size=16)
+        with pytest.raises(ValueError, match=r"StrictByPosition.targets: .* expected 1, as data.train_targets, but got 3"):
+            EpisodeDataModule(sources[LvisReleased], protocol, shots=5, train_targets=1, size=16)
+        EpisodeDataModule(sources[LvisReleased], protocol, shots=5, train_targets=3, size=16)
 
     def test_what_is_left_over_is_in_no_fold(self, sources):
         class NineFolds(StrictByPosition):
@@ -156,7 +168,7 @@ class TestPaco:
         protocol = StrictByTrainPosition(1, released_lists=True, shots=1, targets=3)
         dealt = sorted(PACO_TRAIN)[1::4]
         leaking = [c for c in dealt if 2 <= PACO_VAL.get(c, 0) <= 3]
-        with pytest.warns(UserWarning, match=rf"released_lists: {len(leaking)} of the \d+ classes tested are trained"):
+        with pytest.warns(UserWarning, match=rf"released_lists: {len(leaking)} of the \d+ classes tested are among"):
             (train,) = protocol.pools(PacoPart(paco), "train")
         assert set(leaking) <= set(train.classes)
         assert leaking

@@ -141,6 +141,33 @@ def test_the_state_of_a_dtype_is_not_believed(tmp_path):
         read_pickle(write(tmp_path / "a.pkl", Disguised(), 2))
 
 
+class Counted:
+    """An array of objects whose shape says another number than there are."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def __reduce__(self):
+        reconstruct, given, _ = np.array([None], dtype=object).__reduce__()
+        return reconstruct, given, (1, self.shape, np.dtype("O"), False, ["a", "b"])
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2), (1,), (0,), (1 << 40,)])
+def test_an_array_has_as_many_objects_as_its_shape_says(tmp_path, shape):
+    """Numpy itself reads behind the list's end, and the process dies."""
+    with pytest.raises(ValueError, match=rf"a.pkl cannot be read as a pickle .* array of {np.prod(shape)} objects has 2"):
+        read_pickle(write(tmp_path / "a.pkl", Counted(shape), 2))
+    assert read_pickle(write(tmp_path / "a.pkl", Counted((2,)), 2)).tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", [b"_codecs\nencode", b"numpy\ndtype", b"numpy.core.multiarray\nscalar"])
+def test_a_file_cannot_change_the_reader(tmp_path, name):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"\x80\x02c" + name + b"\nN}X\x0c\x00\x00\x00__defaults__K\x01\x85s\x86b.")
+    with pytest.raises(ValueError, match=r"a.pkl asks for a change of __defaults__"):
+        read_pickle(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -16,8 +16,6 @@ from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 from sansa_lightning.data.sources.paco_part import PacoPart
 
-FOLDS = 5
-
 
 @pytest.fixture(scope="module")
 def mini(shared) -> Path:
@@ -51,11 +49,11 @@ def test_lvis_gives_what_coco_gives(mini, lvis, split):
             np.testing.assert_array_equal(pickled.load(key, class_id)[1], mask)
 
 
-@pytest.mark.parametrize("fold", range(FOLDS))
+@pytest.mark.parametrize("fold", range(StrictByPosition.FOLDS))
 def test_a_tour_of_lvis(lvis, fold):
     data = EpisodeDataModule(
         Lvis(lvis),
-        StrictByPosition(fold, FOLDS),
+        StrictByPosition(fold),
         size=64,
         train_length=8,
         test_episodes=16,

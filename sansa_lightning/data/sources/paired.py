@@ -15,6 +15,9 @@ from sansa_lightning.data.mask_files import FOREGROUND, check_pair, missing_file
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import check_size, read_image
 
+LOOKS = 3
+"""Masks of each class that are looked at before a run."""
+
 Index = dict[ClassId, tuple[str, ...]]
 """Class id -> stems of its images in one split; ids ascending, stems in a fixed order."""
 
@@ -86,11 +89,11 @@ class PairedFiles(Source):
         return str(self._files(split, stem, 0)[0])
 
     def verify(self, split: Split) -> None:
-        """Check that all files of a split are there, and with ``check_files`` that they are whole.
+        """Check that all files of a split are there and show their classes, and with ``check_files`` that they are whole.
 
         Raises:
             FileNotFoundError: names the first files that are missing and says how many are.
-            ValueError: names a file that is broken, or an image of another size than its mask.
+            ValueError: names a file that is broken, an image of another size than its mask, or masks that are empty.
         """
         pairs = self._pairs(split)
         files = dict.fromkeys(file for pair in pairs for file in pair)
@@ -102,6 +105,7 @@ class PairedFiles(Source):
         if self.check_files:
             for image, mask in pairs:
                 self._check_pair(image, mask)
+        self._check_shown(split)
 
     def picture_files(self, split: Split) -> Sequence[PictureFiles]:
         """All images that the index lists, with their masks."""
@@ -118,6 +122,20 @@ class PairedFiles(Source):
 
     def _check_pair(self, image: Path, mask: Path) -> None:
         check_pair(image, mask)
+
+    def _check_shown(self, split: Split) -> None:
+        """Refuse a class whose first masks are all empty: files of other rules than ours, such as 0 and 1 for 0 and 255.
+
+        A single empty mask is passed: published lists are to be scored as they are.
+        """
+        for class_id, listed in self._index(split).items():
+            masks = [self._files(split, stem, class_id)[1] for stem in listed[:LOOKS]]
+            if masks and not any((self._read_mask(mask, class_id) == 1).any() for mask in masks):
+                msg = (
+                    f"{masks[0]}: expected a mask that shows {self.class_name(class_id)!r}, for which the {split} split "
+                    f"lists it, but it and the next {len(masks) - 1} have none of it; are they of another layout?"
+                )
+                raise ValueError(msg)
 
     def _fitted(self, mask: NDArray[np.uint8], image: Path, size: tuple[int, ...]) -> NDArray[np.uint8]:
         """The mask, after a look at its size."""

@@ -91,7 +91,7 @@ def test_no_two_images_of_an_episode_are_of_one_picture(paco, episodes, shots, t
         taken = {picture_of(key) for key in episode.references}
         assert len(taken) == min(shots, source.image_count(episode.class_id, "val") - 1)
         assert not taken & {picture_of(key) for key in episode.targets}
-    write_manifest(tmp_path / "manifest.jsonl", drawn)
+    write_manifest(drawn, tmp_path / "manifest.jsonl")
     read = ManifestEpisodes(tmp_path / "manifest.jsonl")
     read.check(pools)
     assert list(read) == list(drawn)
