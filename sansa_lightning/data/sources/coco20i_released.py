@@ -40,8 +40,8 @@ class Coco20iReleased(LabelMaps):
 
     Args:
         root: folder with ``train2014``, ``val2014``, ``annotations`` (class maps) and ``splits``.
-        fold: read the lists of this fold alone; the protocol's fold must be the same. None takes the lists of each
-            class from the first fold that has it, and all folds must agree.
+        fold: read the lists of this fold alone; the protocol's fold must be the same. None takes the list of each
+            class from the first fold that has it, as the released code does for all classes (folds 0 and 1 in train).
         check_files: see :class:`PairedFiles`.
         name: of the source.
     """
@@ -66,15 +66,9 @@ class Coco20iReleased(LabelMaps):
     def _read_index(self, split: Split) -> Index:
         index: Index = dict.fromkeys(range(len(NAMES)), ())
         for fold in range(FOLDS) if self.fold is None else (self.fold,):
-            path = self.root / "splits" / _FOLDERS[split] / f"fold{fold}.pkl"
-            for class_id, files in _lists(path).items():
-                if index[class_id] and set(index[class_id]) != set(files):
-                    msg = (
-                        f"{path}: expected the images of class {class_id} that the folds before list, but they differ; "
-                        f"set Coco20iReleased.fold to read the lists of one fold alone"
-                    )
-                    raise ValueError(msg)
-                index[class_id] = index[class_id] or files
+            if not all(index.values()):
+                path = self.root / "splits" / _FOLDERS[split] / f"fold{fold}.pkl"
+                index = {class_id: index[class_id] or files for class_id, files in (index | _lists(path)).items()}
         return index
 
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
