@@ -20,6 +20,7 @@ from torch import optim
 from sansa_lightning import losses
 from sansa_lightning.analysis import all as analysis_classes
 from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
+from sansa_lightning.checkpoints import published_adapter
 from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.data import all as data_classes
@@ -34,6 +35,7 @@ from sansa_lightning.runs import RunRecord
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.tables import score_table
 from sansa_lightning.wandb_record import WandbRecord
+from sansa_lightning.watch import WatchTraining
 
 CHOICES = (analysis_classes, data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
 """Importing these is what lets a configuration name their classes without the package."""
@@ -136,7 +138,10 @@ class ProjectCLI(LightningCLI):
             config.ckpt_path = str(folder / CHECKPOINTS / LAST)
         if subcommand == "fit" and int(os.environ.get("LOCAL_RANK", 0)) == 0:
             _refuse_taken(folder, config.ckpt_path)
-        if config.ckpt_path is not None:
+        self.adapter: Path | None = None
+        if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
+            self.adapter = published_adapter(Path(config.ckpt_path), subcommand)
+        if config.ckpt_path is not None and self.adapter is None:
             check_checkpoint(Path(config.ckpt_path))
         os.environ[RUN_VARIABLE] = str(folder)
         config.run_dir = config.trainer.default_root_dir = str(folder)
@@ -145,6 +150,8 @@ class ProjectCLI(LightningCLI):
         """The trainer with what every run has: whole checkpoint files, a metrics file, masks when predicting."""
         config = self.config_init[self.subcommand]
         folder = Path(config.run_dir)
+        if self.adapter is not None:  # for the module to import: it is no checkpoint of Lightning's
+            self.model.adapter, config.ckpt_path = self.adapter, None
         given = config.trainer.plugins
         plugins = list(given) if isinstance(given, list) else [given] if given is not None else []
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
@@ -157,6 +164,8 @@ class ProjectCLI(LightningCLI):
         own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
             own.append(LastCheckpoint(folder / CHECKPOINTS / LAST, config.checkpoint_every))
+            if issubclass(self.recipe.module, FewShotModule):  # the tracker watches by itself
+                own.append(WatchTraining())
             if config.trainer.logger is not False:
                 own.append(LearningRateMonitor("step"))
         if self.subcommand in EPISODES and config.get("compare_frozen"):

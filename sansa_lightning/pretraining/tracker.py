@@ -20,9 +20,9 @@ from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
 from sansa_lightning.pretraining.jaccard import TrackingJ, TrackingScore
 from sansa_lightning.pretraining.objective import ContentObjective, TrackingObjective
-from sansa_lightning.pretraining.watch import Watch
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import Base
+from sansa_lightning.watch import Watch
 
 STAGE = 2
 """Stage of the trunk on which content is learnt: the one of the matching grid."""

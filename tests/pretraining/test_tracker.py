@@ -13,9 +13,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.jaccard import TrackingJ
 from sansa_lightning.pretraining.tracker import TrackerModule
-from sansa_lightning.pretraining.watch import CollapsedError
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import Base
+from sansa_lightning.watch import CollapsedError
 
 STEPS = 3
 

@@ -1,0 +1,163 @@
+"""Watching a run for the two ways in which training fails: collapse, and starvation of memory attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from sansa_lightning.sam2.types import SAM2Base
+
+MATCHING = ("cross_attn_image.q_proj", "cross_attn_image.k_proj")
+"""Projections of memory attention by which a target finds its places in the memories."""
+
+
+class CollapsedError(ValueError):
+    """The decoder says the same everywhere: further training will not help."""
+
+
+class Watch:
+    """Reads a base's vital signs while it trains, and says when it has collapsed.
+
+    Args:
+        every: steps between checks.
+        least_spread: smallest ``decoder_spread`` of a healthy run.
+        patience: checks in a row below it that end the run.
+
+    Attributes:
+        low: how many checks in a row were below it.
+    """
+
+    def __init__(self, every: int = 20, least_spread: float = 0.05, patience: int = 3) -> None:
+        if min(every, patience) < 1 or least_spread < 0:
+            msg = (
+                f"watch: expected every and patience >= 1 and least_spread >= 0, but got every {every}, "
+                f"patience {patience} and least_spread {least_spread}"
+            )
+            raise ValueError(msg)
+        self.every = every
+        self.least_spread = least_spread
+        self.patience = patience
+        self.low = 0
+        self._signs: dict[str, Tensor] = {}
+        self._handles: list[RemovableHandle] = []
+
+    def listen(self, sam: SAM2Base) -> None:
+        """Measure in every forward pass of a base, until :meth:`release`."""
+        self._hear(sam.image_encoder.trunk, "trunk_norm", lambda stages: _norm(stages[2]))
+        self._hear(sam.image_encoder, "neck_norm", lambda result: _norm(result["vision_features"]))
+        # Tokens and features of the image, [G, h·w, C].
+        self._hear(sam.sam_mask_decoder.transformer, "decoder_spread", lambda result: result[1].std(1).mean())
+
+    def release(self) -> None:
+        """Stop measuring."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def forget(self) -> None:
+        """Drop what was measured; called before each step, since a phase may not run all parts."""
+        self._signs.clear()
+
+    def check(self, sam: SAM2Base, step: int) -> dict[str, Tensor]:
+        """The vital signs of a step after its backward pass; empty between checks.
+
+        Returns:
+            ``decoder_spread``, the standard deviation over places of the features that the decoder's transformer
+            gives (they are layer-normalised: about 0.5 in nano's health, 0 after a collapse); ``trunk_norm`` and
+            ``neck_norm``, the mean length of a place's features in stage 2 and after the neck; where memory attention
+            trains, ``memory_gradient``, the norm of its gradient, and ``matching_gradient``, that of the projections
+            which match target and memories: near 0 if they are starved. Those of parts that did not run are left out.
+
+        Raises:
+            CollapsedError: the spread was too small ``patience`` times in a row.
+        """
+        if step % self.every:
+            return {}
+        signs = dict(self._signs)
+        gradients = {n: p.grad.norm() for n, p in sam.memory_attention.named_parameters() if p.grad is not None}
+        matching = [norm for name, norm in gradients.items() if any(part in name for part in MATCHING)]
+        for sign, norms in (("memory_gradient", list(gradients.values())), ("matching_gradient", matching)):
+            if norms:
+                signs[sign] = torch.stack(norms).norm()
+        if "decoder_spread" in signs:
+            self._judge(float(signs["decoder_spread"]), step)
+        return signs
+
+    def _judge(self, spread: float, step: int) -> None:
+        self.low = 0 if spread >= self.least_spread else self.low + 1  # NaN is no health either
+        if self.low >= self.patience:
+            msg = (
+                f"training collapsed by step {step}: the decoder's features are the same everywhere (spread "
+                f"{spread:.2g}, below {self.least_spread:.2g} in {self.patience} checks); lower the learning rate"
+            )
+            raise CollapsedError(msg)
+
+    def _hear(self, module: nn.Module, name: str, measure: Callable[[Any], Tensor]) -> None:
+        def hear(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            self._signs[name] = measure(output).detach()
+
+        self._handles.append(module.register_forward_hook(hear))
+
+
+class WatchTraining(Callback):
+    """Logs the vital signs of few-shot training as ``watch/...``, and ends a run that has collapsed.
+
+    A base that was trained before is healthy at first: what counts as collapsed is a share of the spread at the first
+    check, since the gain of the decoder's last normalisation differs between bases.
+
+    Args:
+        every: steps between checks.
+        least_share: of the first spread, below which a check is bad.
+        patience: bad checks in a row that end the run.
+    """
+
+    def __init__(self, every: int = 20, least_share: float = 0.1, patience: int = 3) -> None:
+        self.watch = Watch(every, 0.0, patience)
+        self.least_share = least_share
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start to listen."""
+        self.watch.listen(pl_module.base)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Forget the last step."""
+        self.watch.forget()
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Log the signs, before gradients are clipped.
+
+        Raises:
+            CollapsedError: see :class:`Watch`.
+        """
+        signs = self.watch.check(pl_module.base, trainer.global_step)
+        if not self.watch.least_spread and "decoder_spread" in signs:
+            self.watch.least_spread = self.least_share * float(signs["decoder_spread"])
+        pl_module.log_dict({f"watch/{name}": sign for name, sign in signs.items()})
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop."""
+        self.watch.release()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Stop."""
+        self.watch.release()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on needs."""
+        return {"low": self.watch.low, "least_spread": self.watch.least_spread}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on watching."""
+        self.watch.low, self.watch.least_spread = state_dict["low"], state_dict["least_spread"]
+
+
+def _norm(maps: Tensor) -> Tensor:
+    """Mean over places of the length of a feature, [F, C, h, w] to a scalar."""
+    return maps.norm(dim=1).mean()
