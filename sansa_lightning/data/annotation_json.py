@@ -46,16 +46,21 @@ class AnnotationFile:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or has a key twice, of which readers take one or the other.
     """
 
     def __init__(self, path: Path, what: str) -> None:
         _check_there(path, what)
         self.path = path
         try:
-            self._members = dict(json_members(path, ANNOTATIONS))
+            members = list(json_members(path, ANNOTATIONS))
         except (ValueError, RecursionError) as error:
             raise _invalid(path, error) from error
+        self._members = dict(members)
+        if len(self._members) != len(members):
+            twice = Counter(key for key, _ in members).most_common(1)[0][0]
+            msg = f"{path}: expected each key at the top once, but {brief(twice)} is there twice"
+            raise ValueError(msg)
 
     def entries(self, group: str, needed: Collection[str]) -> list[Entry]:
         """One of the short lists; see :func:`entries`."""

@@ -93,7 +93,7 @@ def cached(path: Path, kind: str, table: type[T], read: Callable[[Path], T]) -> 
         return read(path)
     if found is not None:
         return found
-    with _alone(kept):
+    with alone(kept):
         found = opened(table, kept)
         if found is not None:
             return found
@@ -198,8 +198,8 @@ def _stamp(path: Path) -> list[int]:
 
 
 @contextmanager
-def _alone(kept: Path) -> Iterator[None]:
-    """One process at a time; each by itself where files cannot be locked."""
+def alone(kept: Path) -> Iterator[None]:
+    """One process at a time that makes the file ``kept``; each by itself where files cannot be locked."""
     from filelock import FileLock
 
     lock = FileLock(kept.with_suffix(".lock"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sansa_lightning.clip import ClassId, Episode
 from sansa_lightning.data.datamodule import EpisodeDataModule, Part
 from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.sources.base import Source
 from sansa_lightning.describe.overlap import Overlap, overlap
 
 COUNTED = 1000
@@ -104,13 +105,24 @@ def summarise(data: EpisodeDataModule) -> Summary:
 
 
 def _train_pools(data: EpisodeDataModule) -> tuple[tuple[Pool, ...], str]:
-    """The pools to train on, or none and the reason: some datasets have no train split."""
+    """The pools to train on, or none and the reason: some datasets have no train split.
+
+    Raises:
+        ValueError: there is something to train on, and something is wrong with it.
+    """
     try:
         return data.pools("train"), ""
     except ValueError as error:
-        if data.source.classes("train"):
+        if any(source.classes("train") for source in _train_sources(data)):
             raise
         return (), str(error)
+
+
+def _train_sources(data: EpisodeDataModule) -> list[Source]:
+    """Those that the protocol brings along, as ``CrossDataset`` and ``Generalist`` do, else the datamodule's."""
+    values = vars(data.protocol).values()
+    each = [one for value in values for one in (value.values() if isinstance(value, Mapping) else (value,))]
+    return [one for one in each if isinstance(one, Source)] or [data.source]
 
 
 def _pool(pool: Pool, share: float, episodes: Sequence[Episode]) -> PoolSummary:

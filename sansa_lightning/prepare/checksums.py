@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.files import sha256_of, write_text
 
 LOCK = ".sha256"
@@ -39,7 +40,7 @@ def recorded(path: Path) -> str | None:
     lock = lock_of(path)
     if not lock.is_file():
         return None
-    words = lock.read_text(encoding="utf-8").split()
+    words = " ".join(read_lines(lock, "a SHA-256 and a file name")).split()
     if len(words) != 2 or len(words[0]) != 64 or set(words[0]) - set("0123456789abcdef"):
         msg = f"{lock}: expected a line of a SHA-256 and a file name; remove it to trust {path.name} as it is"
         raise ValueError(msg)

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 from sansa_lightning.data.sources.isic import NAMES
+from sansa_lightning.data.text_lists import read_lines
+from sansa_lightning.messages import brief, plain
 from sansa_lightning.prepare.benchmark import Destination
 
 TABLE = "class_id.csv"
@@ -20,7 +22,7 @@ def by_diagnosis(root: Path) -> Destination:
 
     Raises:
         FileNotFoundError: the table is not there.
-        ValueError: it is not the table.
+        ValueError: it is not the table, or says different things of an image; names the line.
     """
     folders = _folders(root / TABLE)
 
@@ -35,19 +37,33 @@ def by_diagnosis(root: Path) -> Destination:
 
 def _folders(table: Path) -> dict[str, int]:
     """Image -> number of its folder."""
-    if not table.is_file():
-        msg = f"{table} is not there; expected data/isic/class_id.csv of slei109/PATNet"
-        raise FileNotFoundError(msg)
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
+    rows = csv.DictReader(read_lines(table, "data/isic/class_id.csv of slei109/PATNet"))
+    folders: dict[str, int] = {}
+    try:
         if not {"ID", "Class"} <= set(rows.fieldnames or ()):
-            msg = f"{table}: expected the columns ID and Class, but got {', '.join(rows.fieldnames or ['nothing'])}"
+            found = plain(", ".join(rows.fieldnames or ["nothing"]))
+            msg = f"{table}: expected the columns ID and Class, but got {found}"
             raise ValueError(msg)
-        folders = {}
         for row in rows:
-            diagnosis = str(row["Class"]).replace("_", " ").strip()
-            if diagnosis not in NAMES:
-                msg = f"{table}, line {rows.line_num}: expected one of {', '.join(NAMES)}, but got {diagnosis[:60]!r}"
+            where = f"{table}, line {rows.line_num}"
+            image, number = _entry(where, row)
+            if folders.setdefault(image, number) != number:
+                known, other = NAMES[folders[image] - 1], NAMES[number - 1]
+                msg = f"{where}: expected {plain(image, 60)} to be {known} as above, but got {other}"
                 raise ValueError(msg)
-            folders[row["ID"].strip()] = NAMES.index(diagnosis) + 1
+    except csv.Error as error:
+        msg = f"{table}, line {rows.reader.line_num}: expected a table with commas, but got: {error}"
+        raise ValueError(msg) from error
     return folders
+
+
+def _entry(where: str, row: dict[str, str | None]) -> tuple[str, int]:
+    """The image of a row, and the number of its folder; a row that is too short has None in it."""
+    image, diagnosis = (row["ID"] or "").strip(), str(row["Class"]).replace("_", " ").strip()
+    if not image:
+        msg = f"{where}: expected an image in the column ID, but got nothing"
+        raise ValueError(msg)
+    if diagnosis not in NAMES:
+        msg = f"{where}: expected one of {', '.join(NAMES)}, but got {brief(diagnosis)}"
+        raise ValueError(msg)
+    return image, NAMES.index(diagnosis) + 1

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
 from sansa_lightning.data.picture_files import below
+from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.files import write_text
 
 RECORD = ".unpacked"
 """Ending of the file beside an archive's place that lists what it gave: a line ``<bytes> TAB <path>`` each."""
+
+_BYTES = re.compile(r"[0-9]{1,18}")
+"""A number of bytes; other digits than these, such as a raised 2, are digits as well, but no number."""
 
 
 def write_record(archive: Path, given: Mapping[str, int]) -> None:
@@ -34,10 +39,10 @@ def read_record(archive: Path) -> dict[str, int] | None:
     if not record.is_file():
         return None
     given: dict[str, int] = {}
-    for number, line in enumerate(record.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_lines(record, "what an archive gave"), 1):
         size, _, path = line.partition("\t")
         where = f"{record}, line {number}"
-        if not size.isdigit():
+        if not _BYTES.fullmatch(size):
             msg = f"{where}: expected <bytes> TAB <path>, but got {line[:60]!r}; remove the file to unpack again"
             raise ValueError(msg)
         given[below(where, path)] = int(size)

@@ -94,7 +94,9 @@ class TestLvis:
         trained = [c for c in eligible(LVIS_TRAIN, targets + 1) if c not in held_out]
         leaking = len(set(trained) & set(tested))
         assert (leaking > 0) == (shots != targets)
-        message = rf"StrictByPosition.released_lists: {leaking} of the {len(tested)} classes tested are among those trained"
+        message = (
+            rf"StrictByPosition.released_lists: {leaking} of the {len(tested)} classes tested are among those trained"
+        )
         with pytest.warns(UserWarning, match=message):
             (train,) = protocol.pools(sources[LvisReleased], "train")
         with pytest.warns(UserWarning, match=message):
@@ -108,7 +110,9 @@ class TestLvis:
         )
         with pytest.raises(ValueError, match=message):
             EpisodeDataModule(sources[LvisReleased], protocol, shots=1, train_targets=3, size=16)
-        with pytest.raises(ValueError, match=r"StrictByPosition.targets: .* expected 1, as data.train_targets, but got 3"):
+        with pytest.raises(
+            ValueError, match=r"StrictByPosition.targets: .* expected 1, as data.train_targets, but got 3"
+        ):
             EpisodeDataModule(sources[LvisReleased], protocol, shots=5, train_targets=1, size=16)
         EpisodeDataModule(sources[LvisReleased], protocol, shots=5, train_targets=3, size=16)
 

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 
+from fakes.ade20k import write_ade20k
+from fakes.coco import write_coco
+from fakes.coco20i_released import write_coco20i
+from fakes.deepglobe import write_deepglobe
+from fakes.lvis import write_lvis
+from fakes.paco_part import write_paco
 from sansa_lightning.clip import ClipBatch, Episode
+from sansa_lightning.data.class_lists import AllClasses
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.negative_choices import OtherClasses, ShownClasses
+from sansa_lightning.data.mask_files import read_labels
+from sansa_lightning.data.negative_choices import OtherClasses, Shown, ShownClasses
 from sansa_lightning.data.prompts import PointPrompt, prompt_generator
 from sansa_lightning.data.protocols import Pool, Strict
 from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.sources import paired
+from sansa_lightning.data.sources.ade20k import Ade20k
 from sansa_lightning.data.sources.coco import Coco
+from sansa_lightning.data.sources.coco20i_released import Coco20iReleased
+from sansa_lightning.data.sources.deepglobe import DeepGlobe
+from sansa_lightning.data.sources.lvis import Lvis
+from sansa_lightning.data.sources.paco_part import PacoPart
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.images import resize_mask, to_frame
 
@@ -42,6 +57,78 @@ def test_of_classes_that_the_target_shows(fake, pool, episodes):
             assert key not in episode.references + episode.targets
             assert (negative.source, negative.targets) == (episode.source, episode.targets)
     assert {c for e in episodes for c in (n.class_id for n in ShownClasses(5).draw(e, pool))} - set(pool.classes)
+
+
+class AskedOneByOne(ShownClasses):
+    """As it was before there was one look at all objects: each class is asked for in each target."""
+
+    def _classes(self, episode, pool, rng):
+        for class_id in rng.permutation(pool.source.classes(pool.split)).tolist():
+            shown = class_id != episode.class_id
+            if shown and any(pool.source.shows(target, class_id) for target in episode.targets):
+                yield class_id
+
+
+WRITERS = {
+    "coco": (write_coco, Coco),  # with crowds, and objects over each other
+    "coco20i_released": (write_coco20i, Coco20iReleased),
+    "ade20k": (write_ade20k, Ade20k),
+    "lvis": (write_lvis, Lvis),
+    "paco": (write_paco, PacoPart),
+    "deepglobe": (write_deepglobe, DeepGlobe),  # knows no objects
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_one_look_gives_what_asking_for_each_class_gives(name, tmp_path):
+    write, build = WRITERS[name]
+    source = build(write(tmp_path / "data").root)
+    (pool,) = AllClasses().pools(source, "test")
+    keys = {key for class_id in source.classes("val") for key in source.images(class_id, "val")}
+    assert (source.objects(min(keys)) is None) == (name == "deepglobe")
+    for key in keys:
+        shown = Shown(source, key)
+        for class_id in source.classes("val"):
+            assert (class_id in shown) == source.shows(key, class_id)
+    drawn = 0
+    for episode in RandomEpisodes([pool], 1, 2, seed=0, length=30):
+        negatives = ShownClasses(3).draw(episode, pool)
+        assert negatives == AskedOneByOne(3).draw(episode, pool)
+        drawn += len(negatives)
+    assert drawn or name == "coco20i_released"  # whose images show one class that has others
+
+
+@pytest.mark.parametrize(("bottom", "shown"), [([4, 4, 30, 4, 30, 20, 4, 20], True), ([5, 5, 5, 5, 5, 5], False)])
+def test_objects_that_have_no_pixel_of_the_map(tmp_path, bottom, shown):
+    """One that smaller ones cover is shown all the same; one without area is not."""
+    fake = write_coco(tmp_path / "coco")
+
+    def change(content):
+        def annotation(number, category, polygon):
+            fields = {"id": number, "image_id": 1000, "category_id": category, "iscrowd": 0}
+            return fields | {"segmentation": [polygon]}
+
+        left, right = [4, 4, 17, 4, 17, 20, 4, 20], [17, 4, 30, 4, 30, 20, 17, 20]
+        rest = [a for a in content["annotations"] if a["image_id"] != 1000]
+        covered = [annotation(901, 20, bottom), annotation(902, 2, left), annotation(903, 3, right)]
+        content["annotations"] = rest + covered
+
+    fake.edit("val", change)
+    source, key = Coco(fake.root), "val/000000000000.jpg"
+    numbers, classes = source.objects(key)
+    assert classes.count(5) == 1
+    assert classes.index(5) + 1 not in np.unique(numbers)
+    assert (5 in Shown(source, key)) == source.shows(key, 5) == shown
+
+
+def test_a_label_map_is_decoded_once_a_target(tmp_path, monkeypatch):
+    source = Ade20k(write_ade20k(tmp_path / "data").root)
+    (pool,) = AllClasses().pools(source, "test")
+    episode = RandomEpisodes([pool], 1, 2, seed=0, length=1)[0]
+    read = []
+    monkeypatch.setattr(paired, "read_labels", lambda path: (read.append(path), read_labels(path))[1])
+    assert ShownClasses(5).draw(episode, pool)
+    assert len(read) == len(episode.targets) == 2
 
 
 def test_of_any_other_class_of_the_test():

@@ -155,7 +155,9 @@ class Counted:
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (1,), (0,), (1 << 40,)])
 def test_an_array_has_as_many_objects_as_its_shape_says(tmp_path, shape):
     """Numpy itself reads behind the list's end, and the process dies."""
-    with pytest.raises(ValueError, match=rf"a.pkl cannot be read as a pickle .* array of {np.prod(shape)} objects has 2"):
+    with pytest.raises(
+        ValueError, match=rf"a.pkl cannot be read as a pickle .* array of {np.prod(shape)} objects has 2"
+    ):
         read_pickle(write(tmp_path / "a.pkl", Counted(shape), 2))
     assert read_pickle(write(tmp_path / "a.pkl", Counted((2,)), 2)).tolist() == ["a", "b"]
 

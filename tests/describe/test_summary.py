@@ -144,6 +144,39 @@ def test_a_training_list_that_is_wrong_is_no_missing_one(coco):
         described(Coco(coco.root), Chosen([0, 99]))
 
 
+class TestBehindASourceThatIsOnlyTested:
+    """What cannot be trained on is the train source, whatever the datamodule's own one has."""
+
+    def described(self, globe, protocol):
+        return described(DeepGlobe(globe), protocol)
+
+    @pytest.fixture
+    def globe(self, tmp_path):
+        return write_deepglobe(tmp_path / "globe").root
+
+    @pytest.mark.parametrize("protocol", [CrossDataset, lambda source: Generalist({"mine": source}, {"mine": 1})])
+    def test_a_broken_train_source_is_an_error(self, globe, tmp_path, protocol):
+        fake = write_coco(tmp_path / "coco")
+        broken = fake.root / "train2017" / "000000000001.jpg"
+        broken.write_bytes(broken.read_bytes()[:90])
+        with pytest.raises(ValueError, match=r"000000000001.jpg"):
+            self.described(globe, protocol(Coco(fake.root)))
+
+    def test_a_broken_annotation_file_is_one_too(self, globe, tmp_path):
+        fake = write_coco(tmp_path / "coco")
+        fake.annotations("train").write_text("{")
+        with pytest.raises(ValueError, match=r"instances_train2017.json is not valid JSON"):
+            self.described(globe, CrossDataset(Coco(fake.root)))
+
+    def test_a_whole_one_is_described(self, globe, coco):
+        assert [pool.split for pool in self.described(globe, CrossDataset(Coco(coco.root))).train] == ["train"]
+
+    def test_a_train_source_that_is_only_tested(self, globe):
+        found = self.described(globe, CrossDataset(DeepGlobe(globe)))
+        assert found.train == ()
+        assert "CrossDataset.train_source: none of its 0 classes has 2 images in the train split" in found.untrained
+
+
 def test_the_miniature():
     found = described(Patterns(), Strict(fold=0))
     assert [len(pool.rows) for pool in (*found.train, found.test)] == [24, 8]

@@ -136,7 +136,7 @@ SUBJECTS = (
         write_ade20k,
         Ade20k,
         oracles.ade20k,
-        ("objectInfo150.txt", "class_index_val.json"),
+        ("objectInfo150.txt",),
         ("images/validation/*.jpg", "annotations/validation/*.png"),
     ),
     Subject(

@@ -116,7 +116,6 @@ class Trials:
                 warnings.simplefilter("error")
                 warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # pycocotools
                 warnings.filterwarnings("ignore", module="PIL")  # of large pictures and odd remarks in them
-                warnings.filterwarnings("ignore", "the index of .* will be built anew")
                 found = read(self.subject.build(self.root))
         except (ValueError, FileNotFoundError) as error:
             trouble = "a neutral change is refused" if neutral else self._of_message(str(error), path)

@@ -32,3 +32,9 @@ def test_a_damaged_record_is_not_taken_for_none(tmp_path, text):
     (tmp_path / "x.sha256").write_text(text)
     with pytest.raises(ValueError, match=r"x.sha256: expected a line of a SHA-256 and a file name"):
         recorded(tmp_path / "x")
+
+
+def test_a_record_in_another_encoding_is_named(tmp_path):
+    (tmp_path / "x.sha256").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"x.sha256, line 1: expected text in UTF-8, but got b'.xff.xfe'"):
+        recorded(tmp_path / "x")

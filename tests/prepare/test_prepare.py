@@ -21,7 +21,7 @@ BY_HAND = {
     "deepglobe": ["deepglobe.zip"],
     "lung": ["chest-xray-masks-and-labels.zip"],
 }
-NOT_OF_THE_DATA = ("archives/", ".prepare.lock", "class_index_", ".index", ".sha256", "LICENSE")
+NOT_OF_THE_DATA = ("archives/", ".prepare.lock", ".index", ".sha256", "LICENSE")
 
 
 @pytest.fixture

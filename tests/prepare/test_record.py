@@ -26,8 +26,16 @@ def test_what_changed_is_found(tmp_path):
     assert "top.txt" in changed(tmp_path, GIVEN)
 
 
-@pytest.mark.parametrize("line", ["x\ta.jpg", "3 a.jpg", "3\t../a.jpg", "3\t/a.jpg", "3\t"])
+@pytest.mark.parametrize(
+    "line", ["x\ta.jpg", "²\ta.jpg", "9" * 5000 + "\ta.jpg", "3 a.jpg", "3\t../a.jpg", "3\t/a.jpg", "3\t"]
+)
 def test_a_damaged_record_names_its_line(tmp_path, line):
-    record_of(tmp_path / "x.zip").write_text(f"3\tok.jpg\n{line}\n")
+    record_of(tmp_path / "x.zip").write_text(f"3\tok.jpg\n{line}\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"x.zip.unpacked, line 2: expected"):
+        read_record(tmp_path / "x.zip")
+
+
+def test_a_record_in_another_encoding_is_named(tmp_path):
+    record_of(tmp_path / "x.zip").write_bytes(b"3\tok.jpg\n3\t\xff.jpg\n")
+    with pytest.raises(ValueError, match=r"x.zip.unpacked, line 2: expected text in UTF-8, but got b'3"):
         read_record(tmp_path / "x.zip")

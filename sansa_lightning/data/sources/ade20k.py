@@ -27,8 +27,8 @@ class Ade20k(LabelMaps):
     Layout: ``{images,annotations}/{training,validation}`` with label maps of class id + 1, where 0 (other) and 255 are
     background, and the class names in ``objectInfo150.txt``, as published, or ``utils/ade20k_classes.json``, a list.
 
-    Which classes an image shows is read from all label maps at the first use and kept in ``root``, in
-    ``class_index_<split>.json``. Nothing here asks for a least area: a class counts where it has a pixel.
+    Which classes an image shows is read from all label maps at the first use and kept in the cache folder, see
+    ``index_cache``. Nothing here asks for a least area: a class counts where it has a pixel.
 
     Args:
         root: the folder ``ADEChallengeData2016``.
@@ -52,8 +52,7 @@ class Ade20k(LabelMaps):
     def _read_index(self, split: Split) -> Index:
         folder = self.root / "annotations" / _FOLDERS[split]
         names = stems(folder, [".png"])
-        files = [f"{name}.png" for name in names]
-        shown = shown_values(folder, files, self.root / f"class_index_{split}.json")
+        shown = shown_values(folder, [f"{name}.png" for name in names])
         return {c: tuple(n for n, values in zip(names, shown, strict=True) if c + 1 in values) for c in range(CLASSES)}
 
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:

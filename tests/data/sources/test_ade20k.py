@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +12,27 @@ from PIL import Image
 
 from fakes.ade20k import write_ade20k
 from sansa_lightning.data import class_index
+from sansa_lightning.data.index_cache import CACHE_VARIABLE
 from sansa_lightning.data.sources.ade20k import Ade20k
 
 
 @pytest.fixture
 def root(tmp_path):
     return write_ade20k(tmp_path / "ADEChallengeData2016").root
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache folder that short lists are kept in as well."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(class_index, "LEAST_FILES", 0)
+    return tmp_path / "cache" / "indices"
+
+
+def kept(cache: Path) -> Path:
+    """The one index."""
+    (path,) = cache.glob("labels-v*.json")
+    return path
 
 
 @pytest.fixture
@@ -27,17 +44,55 @@ def read(monkeypatch):
     return names
 
 
-def test_index_is_built_once(root, read):
+def files_below(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_index_is_built_once(root, read, cache):
+    before = files_below(root)
     first = Ade20k(root)
     images = [first.images(c, "val") for c in range(150)]
     assert len(read) == 6
     second = Ade20k(root)
     assert [second.images(c, "val") for c in range(150)] == images
     assert len(read) == 6
-    assert {path.name for path in root.glob("class_index*")} == {"class_index_val.json"}
+    assert files_below(root) == before
+    assert kept(cache).is_file()
 
 
-def test_index_follows_the_files(root, read):
+def test_each_folder_has_its_own_index(root, read, cache, tmp_path):
+    other = write_ade20k(tmp_path / "other").root
+    for _ in range(2):
+        for each in (root, other):
+            for split in ("train", "val"):
+                Ade20k(each).classes(split)
+    assert len(read) == 4 * 6
+    assert len(list(cache.glob("labels-v*.json"))) == 4
+
+
+def test_one_process_reads_and_others_wait(root, read, cache, monkeypatch):
+    """Whoever has waited for the lock finds what the first one made."""
+
+    @contextmanager
+    def after_another(path):
+        monkeypatch.setattr(class_index, "alone", alone)
+        Ade20k(root).classes("val")
+        yield
+
+    alone = class_index.alone
+    monkeypatch.setattr(class_index, "alone", after_another)
+    assert Ade20k(root).images(3, "val")
+    assert len(read) == 6
+
+
+def test_few_label_maps_are_read_each_time(root, read, tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    assert Ade20k(root).images(3, "val") == Ade20k(root).images(3, "val")
+    assert len(read) == 12
+    assert not (tmp_path / "cache").exists()
+
+
+def test_index_follows_the_files(root, read, cache):
     before = Ade20k(root).images(3, "val")
     path = root / "annotations" / "validation" / "ADE_val_00000001.png"
     Image.fromarray(np.zeros((32, 35), np.uint8)).save(path)
@@ -46,28 +101,39 @@ def test_index_follows_the_files(root, read):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"version": 1}', "\x00"])
-def test_a_broken_index_is_built_anew(root, content):
+def test_a_broken_index_is_built_anew(root, cache, content):
     expected = Ade20k(root).images(3, "val")
-    (root / "class_index_val.json").write_text(content)
+    kept(cache).write_text(content)
     assert expected == Ade20k(root).images(3, "val")
-    assert json.loads((root / "class_index_val.json").read_text())["shown"]
+    assert json.loads(kept(cache).read_text())["shown"]
 
 
-def test_an_index_with_a_changed_number_is_built_anew(root, read):
+def test_an_index_with_a_changed_number_is_built_anew(root, read, cache):
     expected = [Ade20k(root).images(c, "val") for c in range(150)]
-    content = json.loads((root / "class_index_val.json").read_text())
+    content = json.loads(kept(cache).read_text())
     content["shown"][0][-1] += 1
-    (root / "class_index_val.json").write_text(json.dumps(content))
+    kept(cache).write_text(json.dumps(content))
     assert [Ade20k(root).images(c, "val") for c in range(150)] == expected
     assert len(read) == 12
 
 
-def test_an_index_that_cannot_be_kept(root, monkeypatch):
+def test_an_index_that_cannot_be_kept(root, cache, monkeypatch):
     def refuse(path, text):
         raise PermissionError(path)
 
     monkeypatch.setattr(class_index, "write_text", refuse)
-    with pytest.warns(UserWarning, match=r"will be built anew each time, since .*class_index_val.json cannot be"):
+    with pytest.warns(UserWarning, match=r"will be built anew each time, since .*labels-v\d+-\w+.json cannot be"):
+        assert Ade20k(root).images(3, "val")
+
+
+def test_no_cache_folder(root, cache, monkeypatch):
+    def homeless():
+        raise OSError("no home; set SANSA_CACHE")
+
+    monkeypatch.setattr(class_index, "cache_folder", homeless)
+    with pytest.warns(
+        UserWarning, match=r"validation are read anew each time, since there is no cache folder: no home"
+    ):
         assert Ade20k(root).images(3, "val")
 
 

@@ -1,4 +1,4 @@
-"""The sources ``Folder`` and ``CocoFile`` beyond the contract: what a person's own data get wrong."""
+"""The source ``Folder`` beyond the contract: what a person's own data get wrong."""
 
 from __future__ import annotations
 
