@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from sansa_lightning.analysis.probe import Cells, ProbeScore, class_cells, linear_probe
 from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import STAGES
@@ -44,6 +45,9 @@ class LinearProbe(Callback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Probe; each process does so and finds the same."""
+        if not isinstance(trainer.datamodule, EpisodeDataModule):  # type: ignore[attr-defined]
+            msg = "LinearProbe: expected episodes of classes, but this test has none; leave it out of trainer.callbacks"
+            raise ValueError(msg)
         (pool,) = trainer.datamodule.pools("test")  # type: ignore[attr-defined]
         self.score = probe_pool(pl_module.base, pool, self.images, self.stage)
         if self.score is None:

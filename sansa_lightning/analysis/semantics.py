@@ -23,6 +23,7 @@ from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.metrics import FewShotScores
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.scripts import run_script
 
 CLASSES = range(len(NAMES))
 
@@ -89,6 +90,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the episodes")
     parser.add_argument("--probe_images", type=int, default=0, help="images of each class for the probe; 0 for none")
     given = parser.parse_args()
+    if given.probe_images < 0 or given.probe_images == 1:
+        msg = f"--probe_images: expected 0, or at least 2, but got {given.probe_images}"
+        raise ValueError(msg)
+    if not 0 <= given.fold < FOLDS:
+        msg = f"--fold: expected 0 to {FOLDS - 1}, but got {given.fold}"
+        raise ValueError(msg)
     sam = Base("nano", weights=None if given.weights == "none" else given.weights).build()
     if given.adapter:
         attach_from(given.adapter, sam)
@@ -101,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

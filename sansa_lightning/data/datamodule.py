@@ -13,7 +13,7 @@ from sansa_lightning.clip import ClassId, ClipBatch
 from sansa_lightning.data.controlled import ControlledClips
 from sansa_lightning.data.dataset import ClipDataset, ScoreAt
 from sansa_lightning.data.loader import ClipLoader
-from sansa_lightning.data.loading import LoadingDataModule
+from sansa_lightning.data.loading import LoadingDataModule, at_least
 from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
 from sansa_lightning.data.negative_choices import ClipsWithNegatives, NegativeChoice
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
@@ -99,10 +99,9 @@ class EpisodeDataModule(LoadingDataModule):
     ) -> None:
         super().__init__(batch_size, eval_batch_size, num_workers)
         height_width(size)
-        _at_least(1, shots=shots, train_shots=train_shots, train_targets=train_targets, train_length=train_length)
-        _at_least(1, val_episodes=val_episodes, test_episodes=test_episodes)
-        _at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
-        _at_least(0, num_workers=num_workers, seed=seed, test_seed=test_seed)
+        at_least(1, shots=shots, train_shots=train_shots, train_targets=train_targets, train_length=train_length)
+        at_least(1, val_episodes=val_episodes, test_episodes=test_episodes)
+        at_least(0, seed=seed, test_seed=test_seed)
         if score_at not in ("clip", "original"):
             msg = f"data.score_at: expected 'clip' or 'original', but got {score_at!r}"
             raise ValueError(msg)
@@ -244,13 +243,6 @@ class EpisodeDataModule(LoadingDataModule):
             msg = f"manifest {self.manifest}: expected data.shots = {self.shots} references, but line 1 is {listed[0]}"
             raise ValueError(msg)
         return listed
-
-
-def _at_least(least: int, **values: int) -> None:
-    for name, value in values.items():
-        if value < least:
-            msg = f"data.{name}: expected at least {least}, but got {value}"
-            raise ValueError(msg)
 
 
 def _describe(pool: Pool, stage: Stage) -> str:

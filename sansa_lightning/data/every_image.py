@@ -31,9 +31,8 @@ class EveryImageEpisodes(DrawnEpisodes):
     def __init__(self, pools: Sequence[Pool], shots: int, targets: int, seed: int, length: int) -> None:
         super().__init__(pools, shots, targets, seed, length)
         if targets != 1:
-            msg = (
-                f"{type(self).__name__}.targets: expected 1, since each picture is the target in turn, but got {targets}"
-            )
+            name = type(self).__name__
+            msg = f"{name}.targets: expected 1, since each picture is the target in turn, but got {targets}"
             raise ValueError(msg)
 
     def __getitem__(self, index: int) -> Episode:

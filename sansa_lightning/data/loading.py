@@ -19,10 +19,15 @@ class LoadingDataModule(LightningDataModule):
         batch_size: training clips a step in each process.
         eval_batch_size: clips a step in each process, in validation, test and prediction.
         num_workers: loading processes for each loader; 0 loads in the main process.
+
+    Raises:
+        ValueError: a number is too small.
     """
 
     def __init__(self, batch_size: int, eval_batch_size: int, num_workers: int) -> None:
         super().__init__()
+        at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        at_least(0, num_workers=num_workers)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers
@@ -77,3 +82,15 @@ class LoadingDataModule(LightningDataModule):
     def _keep(self, loader: ClipLoader) -> ClipLoader:
         self._loaders.append(loader)
         return loader
+
+
+def at_least(least: int, **values: int) -> None:
+    """Check arguments of a datamodule.
+
+    Raises:
+        ValueError: one is less than ``least``; names its key.
+    """
+    for name, value in values.items():
+        if value < least:
+            msg = f"data.{name}: expected at least {least}, but got {value}"
+            raise ValueError(msg)

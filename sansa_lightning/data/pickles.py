@@ -148,6 +148,7 @@ class _Call:
     """A function of ours that a file can call but not change, as its attributes could be by the operation BUILD."""
 
     __slots__ = ("_function",)
+    _function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         object.__setattr__(self, "_function", function)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from sansa_lightning.data.loader import ClipLoader
-from sansa_lightning.data.loading import LoadingDataModule
+from sansa_lightning.data.loading import LoadingDataModule, at_least
 from sansa_lightning.data.patterns.tracking import TrackingClips, collate
 from sansa_lightning.data.prompts import Prompter
 
@@ -52,6 +52,8 @@ class TrackingDataModule(LoadingDataModule):
         prompters: list[Prompter] | None = None,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, num_workers)
+        at_least(1, tiles=tiles, train_length=train_length, val_clips=val_clips, test_clips=test_clips)
+        at_least(2, frames=frames, eval_frames=eval_frames)
         self.tiles = tiles
         self.seed = seed
         common: dict[str, Any] = {

@@ -14,6 +14,7 @@ from typing import Any
 from sansa_lightning.files import replacing, sha256_of, write_text
 from sansa_lightning.pretraining.tracker import WEIGHTS
 from sansa_lightning.sam2.packaged import ASSETS
+from sansa_lightning.scripts import run_script
 
 LARGEST = 8_000_000
 """Most bytes of a packaged file."""
@@ -66,7 +67,8 @@ def package(
     write_text(folder / f"{name}.json", json.dumps(card, indent=2) + "\n")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Package the run that the command line names."""
     parser = argparse.ArgumentParser(description="Put the weights of a finished run into the package.")
     parser.add_argument("run", type=Path)
     parser.add_argument("--start", type=Path, help="card of the weights that the run began with")
@@ -75,3 +77,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
     more, first = (json.loads(path.read_text()) if path else None for path in (given.scores, given.start))
     package(given.run, more or {}, given.note, start=first)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -24,6 +24,9 @@ from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.watch import Watch
 
+SIDE = 96
+"""Pixels of the clips, and of a base that can track them."""
+
 STAGE = 2
 """Stage of the trunk on which content is learnt: the one of the matching grid."""
 
@@ -95,6 +98,9 @@ class TrackerModule(LightningModule):
         if self.base is not None:
             return
         self.base = self.base_recipe.build()
+        if self.base.image_size != SIDE:
+            msg = f"model.base: expected one for clips of {SIDE} pixels, such as nano, but got {self.base_recipe.name}"
+            raise ValueError(msg)
         if self.base_recipe.weights is None:
             initialise(self.base, self.base_recipe.seed)
         channels = self.base.image_encoder.trunk.channel_list[::-1][STAGE]
@@ -189,7 +195,7 @@ class TrackerModule(LightningModule):
     def on_train_end(self) -> None:
         """Stop the watch, and write the base's weights into the run folder."""
         self.watch.release()
-        if self.trainer.is_global_zero:
+        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             write_weights(self.base, Path(self.trainer.default_root_dir) / WEIGHTS)
 
     def header(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClips
@@ -29,6 +30,15 @@ def test_held_out_clips_show_other_tiles_and_are_prompted_by_masks():
     assert int(seen.max()) < data.tiles <= int(held_out[held_out >= 0].min())
     assert {prompt.kind for batch in batches for prompts in batch.prompts for prompt in prompts} == {"mask"}
     assert {batch.images.shape[1] for batch in batches} == {3}
+
+
+@pytest.mark.parametrize(
+    ("key", "least"),
+    [("batch_size", 1), ("eval_batch_size", 1), ("test_clips", 1), ("frames", 2), ("num_workers", 0)],
+)
+def test_numbers_that_are_too_small(key, least):
+    with pytest.raises(ValueError, match=f"^data.{key}: expected at least {least}, but got {least - 1}$"):
+        TrackingDataModule(**SMALL | {key: least - 1})
 
 
 def test_validation_is_the_beginning_of_the_test():

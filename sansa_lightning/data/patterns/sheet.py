@@ -15,6 +15,8 @@ from sansa_lightning.data.patterns.scene import PERIOD
 from sansa_lightning.data.patterns.silhouettes import DIRECTIONS
 from sansa_lightning.data.patterns.tiles import class_tile
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.files import replacing
+from sansa_lightning.scripts import run_script
 
 _LABEL = 14
 _GAP = 6
@@ -55,12 +57,16 @@ def write(path: Path, source: Patterns) -> None:
         path: file to write, replaced as a whole.
         source: the benchmark to show.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    contact_sheet(source).quantize(128, dither=Image.Dither.NONE).save(partial, format="PNG", optimize=True)
-    partial.replace(path)
+    with replacing(path) as partial:
+        contact_sheet(source).quantize(128, dither=Image.Dither.NONE).save(partial, format="PNG", optimize=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the file that the command line names."""
     parser = argparse.ArgumentParser(description="Write a picture of all classes of the pattern benchmark.")
     parser.add_argument("path", type=Path, help="PNG file to write")
     write(parser.parse_args().path, Patterns())
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -89,7 +89,7 @@ class PairedFiles(Source):
         return str(self._files(split, stem, 0)[0])
 
     def verify(self, split: Split) -> None:
-        """Check that all files of a split are there and show their classes, and with ``check_files`` that they are whole.
+        """Check that all files of a split are there and show their classes; with ``check_files``, that they are whole.
 
         Raises:
             FileNotFoundError: names the first files that are missing and says how many are.
@@ -124,16 +124,17 @@ class PairedFiles(Source):
         check_pair(image, mask)
 
     def _check_shown(self, split: Split) -> None:
-        """Refuse a class whose first masks are all empty: files of other rules than ours, such as 0 and 1 for 0 and 255.
+        """Refuse a class whose first masks are all empty: files of other rules than ours, as 0 and 1 for 0 and 255.
 
         A single empty mask is passed: published lists are to be scored as they are.
         """
         for class_id, listed in self._index(split).items():
             masks = [self._files(split, stem, class_id)[1] for stem in listed[:LOOKS]]
             if masks and not any((self._read_mask(mask, class_id) == 1).any() for mask in masks):
+                name = self.class_name(class_id)
                 msg = (
-                    f"{masks[0]}: expected a mask that shows {self.class_name(class_id)!r}, for which the {split} split "
-                    f"lists it, but it and the next {len(masks) - 1} have none of it; are they of another layout?"
+                    f"{masks[0]}: expected a mask that shows {name!r}, for which the {split} split lists it, "
+                    f" but it and the next {len(masks) - 1} have none of it; are they of another layout?"
                 )
                 raise ValueError(msg)
 

@@ -1,4 +1,4 @@
-"""What rules score that see colours and no pattern: little by default, a lot where only distractors wear the colours."""
+"""What rules score that see colours and no pattern: little by default, much where only distractors wear the colours."""
 
 from __future__ import annotations
 
