@@ -134,7 +134,7 @@ class PairedFiles(Source):
                 name = self.class_name(class_id)
                 msg = (
                     f"{masks[0]}: expected a mask that shows {name!r}, for which the {split} split lists it, "
-                    f" but it and the next {len(masks) - 1} have none of it; are they of another layout?"
+                    f"but it and the next {len(masks) - 1} have none of it; are they of another layout?"
                 )
                 raise ValueError(msg)
 
