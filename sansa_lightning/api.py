@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from sansa_lightning.clip import Prompt
 from sansa_lightning.images import resize_logits, resize_mask, to_frame
+from sansa_lightning.sam2.groups import segment_groups
 from sansa_lightning.sam2.memory import KShotMemory
-from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.sam2.propagate import Propagation, check_clips
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
+
+TARGETS_PER_STEP = 4
 
 
 def load(
@@ -26,6 +29,9 @@ def load(
     weights: str | Path | None = None,
     adapter: str | Path | None = None,
     kshot_memory: KShotMemory = "released",
+    mask_threshold: float = 0.0,
+    encode_chunk: int | None = None,
+    targets_per_step: int = TARGETS_PER_STEP,
 ) -> Segmenter:
     """A few-shot segmenter, on the CPU, in eval mode; move it with ``.to(device)``.
 
@@ -34,22 +40,28 @@ def load(
         weights: a file, "official" for the published one, or None for random weights.
         adapter: a checkpoint of this project or a published SANSA adapter; None for the frozen base.
         kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
+        mask_threshold: a mask prompt, resized to the base's input, is foreground above it: 0 as published, 0.5 for
+            tight masks.
+        encode_chunk: frames that go through the image encoder at a time; all of a call if None.
+        targets_per_step: targets that :meth:`Segmenter.segment` works on at a time. It and ``encode_chunk`` bound
+            the memory that is needed.
 
     Raises:
-        ValueError: unknown base, or a file that does not fit.
+        ValueError: unknown base, an option out of its range, or a file that does not fit.
         FileNotFoundError: a file is missing.
     """
     from sansa_lightning.checkpoints import attach_from
     from sansa_lightning.sam2.zoo import Base
     from sansa_lightning.strategies.frozen import Frozen
 
-    propagation = Propagation(kshot_memory=kshot_memory)
+    propagation = Propagation(kshot_memory, mask_threshold, encode_chunk)
+    check_step(targets_per_step)
     sam = Base(name, weights).build()
     if adapter is None:
         Frozen().attach(sam)
     else:
         attach_from(Path(adapter), sam)
-    return Segmenter(sam, propagation).eval()
+    return Segmenter(sam, propagation, targets_per_step).eval()
 
 
 class Segmenter(nn.Module):
@@ -58,10 +70,13 @@ class Segmenter(nn.Module):
     Attributes:
         base: the SAM2.
         propagation: options of the recipe.
+        targets_per_step: see :func:`load`.
     """
 
-    def __init__(self, base: SAM2Base, propagation: Propagation) -> None:
+    def __init__(self, base: SAM2Base, propagation: Propagation, targets_per_step: int = TARGETS_PER_STEP) -> None:
         super().__init__()
+        check_step(targets_per_step)
+        self.targets_per_step = targets_per_step
         self.base = base
         self.propagation = propagation
 
@@ -80,6 +95,7 @@ class Segmenter(nn.Module):
         Raises:
             ValueError: shapes of images and prompts do not fit together.
         """
+        check_clips(images, prompts)
         parameter = self.base.maskmem_tpos_enc
         placed = [[prompt.to(parameter.device) for prompt in clip] for clip in prompts]
         return self.propagation(self.base, images.to(parameter.device), placed, propagate_targets).logits
@@ -88,7 +104,7 @@ class Segmenter(nn.Module):
     def segment(
         self, references: Sequence[tuple[Any, Prompt]], targets: Sequence[Any], size: int = 640
     ) -> list[NDArray[np.bool_]]:
-        """Masks of pictures, each target from the references alone.
+        """Masks of pictures, each target from the references alone, ``targets_per_step`` of them at a time.
 
         Args:
             references: (picture, prompt) pairs; the prompt is in pixels of its own picture.
@@ -99,21 +115,46 @@ class Segmenter(nn.Module):
             One boolean mask per target, at the target's own size.
 
         Raises:
-            ValueError: nothing to segment, or something that is not a picture; a mask prompt of another size.
+            ValueError: nothing to segment, something that is not a picture or not a pair of picture and prompt; a mask
+                prompt of another size.
         """
         if not references or not targets:
             msg = f"segment: expected at least one reference and one target, but got {len(references)}, {len(targets)}"
             raise ValueError(msg)
-        pictures = [as_picture(picture) for picture in [*(picture for picture, _ in references), *targets]]
-        prompts = [
-            fit_prompt(prompt, picture, size) for (_, prompt), picture in zip(references, pictures, strict=False)
-        ]
-        frames = torch.stack([to_frame(picture, size) for picture in pictures])
-        logits = self.propagate(frames[None], [prompts], propagate_targets=False)[0]
+        prompted = [_prompted(pair, number) for number, pair in enumerate(references)]
+        pictures = [as_picture(picture) for picture in targets]
+        device = self.base.maskmem_tpos_enc.device
+        frames = torch.stack([to_frame(picture, size) for picture, _ in prompted]).to(device)
+        prompts = [fit_prompt(prompt, picture, size).to(device) for picture, prompt in prompted]
+        starts = range(0, len(pictures), self.targets_per_step)
+        groups = [pictures[start : start + self.targets_per_step] for start in starts]
+        tensors = (torch.stack([to_frame(picture, size) for picture in group]).to(device) for group in groups)
+        answers = segment_groups(self.propagation, self.base, frames, prompts, tensors)
         return [
             (resize_logits(mask, (picture.height, picture.width)) > 0).cpu().numpy()
-            for mask, picture in zip(logits[len(prompts) :], pictures[len(prompts) :], strict=True)
+            for group, logits in zip(groups, answers, strict=True)
+            for picture, mask in zip(group, logits, strict=True)
         ]
+
+
+def check_step(targets_per_step: int) -> None:
+    """Refuse a number of targets that is none.
+
+    Raises:
+        ValueError: less than 1, or no integer.
+    """
+    if type(targets_per_step) is not int or targets_per_step < 1:
+        msg = f"targets_per_step: expected at least 1 target, a whole number, but got {targets_per_step!r}"
+        raise ValueError(msg)
+
+
+def _prompted(pair: Any, number: int) -> tuple[Image.Image, Prompt]:
+    parts = pair if isinstance(pair, tuple | list) else [pair]
+    if len(parts) != 2 or not isinstance(parts[1], Prompt):
+        got = ", ".join(type(part).__name__ for part in parts)
+        msg = f"segment: expected references as (picture, Prompt) pairs, but number {number} is of {got}"
+        raise ValueError(msg)
+    return as_picture(pair[0]), pair[1]
 
 
 def as_picture(picture: Any) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from sansa_lightning.strategies.base import Strategy, known_strategies, placed_b
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
+
+log = logging.getLogger(__name__)
 
 HEADER = "sansa_lightning"
 """Key of a checkpoint under which it says what its tensors mean; a file without it may be a published adapter."""
@@ -93,6 +96,47 @@ def attach_from(path: Path, sam: SAM2Base) -> Strategy:
     return _attach_published(path, content, sam)
 
 
+def published_adapter(path: Path, subcommand: str) -> Path | None:
+    """The file if it is a published adapter, to be read by :func:`attach_adapter`; None if it may be something else.
+
+    Raises:
+        ValueError: it is one, and the subcommand is fit; or it cannot be read.
+    """
+    content = read_tensors(path) if path.is_file() else {}
+    state = content.get("model", content)
+    named = isinstance(state, Mapping) and any(ADAPTER_KEY.fullmatch(_bare(str(key))) for key in state)
+    if not named or HEADER in content:
+        return None
+    if subcommand == "fit":
+        msg = (
+            f"ckpt_path: {path} is a published adapter, which holds no state of a run to go on with; validate, test, "
+            f"predict and sansa_lightning.load(..., adapter=PATH) take it"
+        )
+        raise ValueError(msg)
+    return path
+
+
+def attach_adapter(path: Path, sam: SAM2Base, configured: Strategy) -> Strategy:
+    """:func:`attach_from` of a published file in the place of a configured strategy; says where they differ.
+
+    Raises:
+        ValueError: the configured strategy is no AdaptFormer, or the file does not fit the base.
+    """
+    if not isinstance(configured, AdaptFormer):
+        msg = (
+            f"adapter {path}: it holds AdaptFormer's tensors, but model.strategy is {type(configured).__name__}; "
+            f"use the strategy that it was trained with"
+        )
+        raise ValueError(msg)
+    found = attach_from(path, sam)
+    said, brought = configured.settings(), found.settings()
+    different = [name for name in ("placement", "scale", "layer_norm", "insertion") if said[name] != brought[name]]
+    if different:
+        pairs = ", ".join(f"{name} {brought[name]} (model.strategy says {said[name]})" for name in different)
+        log.warning("adapter %s is scored as it was trained: %s", path, pairs)
+    return found
+
+
 def _attach_own(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> Strategy:
     where = f"adapter {path}"
     try:
@@ -156,6 +200,10 @@ def _attach_published(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> 
     return strategy
 
 
+def _bare(key: str) -> str:
+    return key.replace("module.", "").removeprefix("sam.")
+
+
 def published_state(model: Mapping[str, Any], path: Path) -> dict[tuple[int, str], Tensor]:
     """Adapter tensors of a published file by (block, part), prefixes ``module.`` and ``sam.`` taken off.
 
@@ -164,7 +212,7 @@ def published_state(model: Mapping[str, Any], path: Path) -> dict[tuple[int, str
     """
     state = {}
     for key, value in model.items():
-        name = key.replace("module.", "").removeprefix("sam.")
+        name = _bare(key)
         if name.endswith(("total_ops", "total_params")):  # left behind by a FLOP counter
             continue
         match = ADAPTER_KEY.fullmatch(name)

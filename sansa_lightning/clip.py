@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,15 +17,12 @@ from torch.utils.data import default_collate
 
 from sansa_lightning.negatives import Negative
 from sansa_lightning.objects import Objects
+from sansa_lightning.prompt import IGNORE, POINT_LABELS, Prompt
 
 ClassId = int
 ImageKey = str | int
 
-IGNORE = 255
-"""Mask value of pixels that take no part in a loss or a score."""
-
-POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner x0 y0", 3: "box corner x1 y1"}
-"""Meaning of a point's label, as in SAM 2."""
+__all__ = ["IGNORE", "POINT_LABELS", "ClassId", "Clip", "ClipBatch", "Episode", "ImageKey", "Prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,94 +83,6 @@ class Episode:
             msg = f"expected source: text, class_id: integer, references and targets: lists, but got {line[:80]!r}"
             raise ValueError(msg)
         return cls(fields["source"], fields["class_id"], tuple(fields["references"]), tuple(fields["targets"]))
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What annotates one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
-
-    Coordinates are (x, y) in pixels of the clip's own size, measured from the top left corner.
-
-    Attributes:
-        kind: "mask", "point" or "box".
-        dense: the mask, float32 [H, W] in {0, 1}; None unless kind is "mask".
-        coords: float32 [P, 2]; None if kind is "mask". A box is its two corners.
-        labels: int32 [P], see ``POINT_LABELS``; None if kind is "mask".
-    """
-
-    kind: Literal["mask", "point", "box"]
-    dense: Tensor | None = None
-    coords: Tensor | None = None
-    labels: Tensor | None = None
-
-    @classmethod
-    def mask(cls, mask: Any) -> Prompt:
-        """A mask prompt.
-
-        Args:
-            mask: [H, W], bool or any number type; non-zero is foreground. ``IGNORE`` counts as background.
-        """
-        dense = torch.as_tensor(mask)
-        if dense.ndim != 2:
-            msg = f"Prompt.mask: expected a mask of shape [H, W], but got {list(dense.shape)}"
-            raise ValueError(msg)
-        foreground = (dense != 0) & (dense != IGNORE)
-        return cls("mask", dense=foreground.float())
-
-    @classmethod
-    def points(cls, xy: Any, labels: Any = None) -> Prompt:
-        """Clicks.
-
-        Args:
-            xy: [P, 2], P >= 1, pixels of the clip.
-            labels: [P], 1 foreground or 0 background; all foreground if None.
-        """
-        coords = torch.as_tensor(xy, dtype=torch.float32)
-        if coords.ndim != 2 or coords.shape[1] != 2 or not len(coords):
-            msg = f"Prompt.points: expected points of shape [P, 2] with P >= 1, but got {list(coords.shape)}"
-            raise ValueError(msg)
-        kinds = torch.ones(len(coords)) if labels is None else torch.as_tensor(labels)
-        if kinds.shape != coords.shape[:1] or not bool(((kinds == 0) | (kinds == 1)).all()):
-            msg = f"Prompt.points: expected {len(coords)} labels, each 0 or 1, but got {kinds.tolist()}"
-            raise ValueError(msg)
-        return cls("point", coords=_finite(coords, "Prompt.points"), labels=kinds.int())
-
-    @classmethod
-    def box(cls, xyxy: Any) -> Prompt:
-        """A box.
-
-        Args:
-            xyxy: (x0, y0, x1, y1), x1 and y1 exclusive, pixels of the clip; four numbers or [2, 2].
-        """
-        corners = torch.as_tensor(xyxy, dtype=torch.float32)
-        if corners.numel() != 4:
-            msg = f"Prompt.box: expected four numbers x0, y0, x1, y1, but got shape {list(corners.shape)}"
-            raise ValueError(msg)
-        coords = _finite(corners.reshape(2, 2), "Prompt.box")
-        if bool((coords[0] > coords[1]).any()):
-            msg = f"Prompt.box: expected x0 <= x1 and y0 <= y1, but got {coords.flatten().tolist()}"
-            raise ValueError(msg)
-        return cls("box", coords=coords, labels=torch.tensor([2, 3], dtype=torch.int32))
-
-    @property
-    def group(self) -> tuple[str, int]:
-        """What must agree for prompts to share one decoder call: dense or sparse, and the number of points.
-
-        Padding tokens would take part in the decoder's attention, so unequal counts are never padded.
-        """
-        return ("dense", 0) if self.coords is None else ("sparse", len(self.coords))
-
-    def to(self, device: torch.device | str) -> Prompt:
-        """The same prompt with its tensors on ``device``."""
-        parts = (self.dense, self.coords, self.labels)
-        return Prompt(self.kind, *(None if part is None else part.to(device) for part in parts))
-
-
-def _finite(coords: Tensor, where: str) -> Tensor:
-    if not bool(coords.isfinite().all()):
-        msg = f"{where}: expected finite coordinates, but got {coords.tolist()}"
-        raise ValueError(msg)
-    return coords
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -12,7 +13,15 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from sansa_lightning.checkpoints import HEADER, MODULE_PREFIX, check_header, header, load_trained, trained_state
+from sansa_lightning.checkpoints import (
+    HEADER,
+    MODULE_PREFIX,
+    attach_adapter,
+    check_header,
+    header,
+    load_trained,
+    trained_state,
+)
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.control_metrics import ControlledIoU, ControlScores
 from sansa_lightning.losses import BCE, Dice, WeightedSum
@@ -24,6 +33,7 @@ from sansa_lightning.sam2.zoo import Base, fingerprint
 from sansa_lightning.scoring import target_logits
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, trained_parameters
+from sansa_lightning.strategies.training_prompts import prompt_kinds
 
 Stage = Literal["val", "test"]
 
@@ -79,6 +89,7 @@ class FewShotModule(LightningModule):
         self.recompute = recompute
         self.base: Any = None
         self.fingerprint = ""
+        self.adapter: Path | None = None
         self.scores: dict[str, FewShotScores] = {}
         self.controls: dict[str, ControlScores] = {}
 
@@ -86,22 +97,38 @@ class FewShotModule(LightningModule):
         """Take the classes to score from the datamodule, which has checked its data by now.
 
         Raises:
-            ValueError: the trainer's precision is none of ``PRECISIONS``, or the method is not for this run.
+            ValueError: there is no datamodule, the trainer's precision is none of ``PRECISIONS``, the method is not for
+                this run, or the strategy not for its prompts.
         """
-        self.method.check(stage, self.trainer.datamodule)  # type: ignore[attr-defined]
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if data is None:
+            msg = (
+                "FewShotModule: expected datamodule=EpisodeDataModule(...), which knows the classes, but there is none"
+            )
+            raise ValueError(msg)
+        self.method.check(stage, data)
+        if stage == "fit" and hasattr(data, "train_prompt"):
+            self.strategy.check_training_prompts(prompt_kinds(data.train_prompt))
         if self.trainer.precision not in PRECISIONS:
             msg = f"trainer.precision: expected one of {', '.join(PRECISIONS)}, but got {self.trainer.precision}"
             raise ValueError(msg)
-        names = self.trainer.datamodule.class_names  # type: ignore[attr-defined]
+        names = data.class_names
         self.metric = ControlledIoU(tuple(names), tuple(names.values()), self.cut)
 
     def configure_model(self) -> None:
-        """Build the base and attach the strategy, once."""
+        """Build the base and attach the strategy, once; or with ``adapter`` a published file, which brings its own.
+
+        Raises:
+            ValueError: the strategy or the file does not fit the base.
+        """
         if self.base is not None:
             return
         self.base = self.base_recipe.build()
         self.fingerprint = fingerprint(self.base)
-        self.strategy.attach(self.base)
+        if self.adapter is None:
+            self.strategy.attach(self.base)
+        else:
+            self.strategy = attach_adapter(self.adapter, self.base, self.strategy)
         if self.recompute:
             checkpoint_activations(self.base)
 
@@ -120,9 +147,7 @@ class FewShotModule(LightningModule):
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """The paper's objective: each target's prediction becomes memory for the next, the loss is on all targets."""
-        # Dropout draws the same whether or not the run was interrupted.
-        place = self.global_step * 100_003 + batch_idx  # several batches may share a step
-        torch.manual_seed(place * self.trainer.world_size + self.global_rank)
+        torch.manual_seed(self.dropout_seed(batch_idx))
         logits = self.method(self.base, batch, propagate_targets=True).logits[:, batch.shots :]
         loss = self.losses(logits, batch.masks[:, batch.shots :])
         size = len(batch.episodes)
@@ -130,6 +155,14 @@ class FewShotModule(LightningModule):
         self.log_dict({f"train/{name}": value for name, value in loss.terms.items()}, batch_size=size)
         total: Tensor = loss.total
         return total
+
+    def dropout_seed(self, batch_idx: int) -> int:
+        """Of a training step: the same whether or not the run was interrupted, another in each process and run."""
+        place = self.global_step * 100_003 + batch_idx  # several batches may share a step
+        own = place * self.trainer.world_size + self.global_rank
+        seed = getattr(self.trainer.datamodule, "seed", 0)  # type: ignore[attr-defined]
+        # On the CPU only the lower 32 bits count; an odd number spreads seeds over all of them, and leaves 0 alone.
+        return (own + seed * 0x9E3779B97F4A7C15) % 2**64
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
         """Count each target, segmented from the references alone."""
@@ -155,7 +188,7 @@ class FewShotModule(LightningModule):
         """The optimiser over what trains.
 
         Raises:
-            ValueError: nothing trains.
+            ValueError: nothing trains, or a cosine has no end.
         """
         parameters = list(trained_parameters(self).values())
         if not parameters:
@@ -164,8 +197,14 @@ class FewShotModule(LightningModule):
         optimizer = self.optimizer(parameters)
         if self.schedule == "constant":
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            msg = (
+                f"model.schedule: cosine needs a last step, but trainer.max_epochs is {self.trainer.max_epochs}; "
+                f"set trainer.max_steps, or schedule to constant"
+            )
+            raise ValueError(msg)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -180,8 +219,11 @@ class FewShotModule(LightningModule):
             ValueError: the checkpoint is of another base or strategy, or its tensors do not fit.
         """
         where = "checkpoint"
-        check_header(checkpoint.get(HEADER, {}), self.header(), where)
-        state = {name.removeprefix(MODULE_PREFIX): value for name, value in checkpoint["state_dict"].items()}
+        if not isinstance(checkpoint.get(HEADER), Mapping):
+            msg = f"{where}: expected one of this project, which says its base and strategy, but this one does not"
+            raise ValueError(msg)
+        check_header(checkpoint[HEADER], self.header(), where)
+        state = {str(name).removeprefix(MODULE_PREFIX): value for name, value in checkpoint["state_dict"].items()}
         load_trained(self.base, state, where)
 
     def header(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.clip import ClipBatch, Episode
+from sansa_lightning.data.annotation_json import AnnotationFile, category_names
+from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.files import replacing, write_text
 from sansa_lightning.overlays import episode_picture
 
@@ -28,7 +30,9 @@ class PredictionWriter(BasePredictionWriter):
     ``masks/<i>_<t>.png`` (0 background, 255 foreground), ``overlays/<i>.png`` (references with their masks in blue,
     targets with the prediction in red and the truth outlined in green), and ``annotations.json``: a list of
     ``{"episode", "source", "image", "class_id", "references", "segmentation": {"size": [H, W], "counts"}}`` with
-    COCO's compressed RLE. Masks have the size of the clip, or with ``score_at: original`` that of their images.
+    COCO's compressed RLE. With a source in COCO's format there are ``"image_id"``, ``"category_id"`` and ``"score"``
+    (always 1) too, so that pycocotools' ``COCO.loadRes`` reads it; its evaluation needs masks of original size. Masks
+    have the size of the clip, or with ``score_at: original`` that of their images.
 
     Args:
         folder: where to; files of an earlier call are replaced.
@@ -69,6 +73,9 @@ class PredictionWriter(BasePredictionWriter):
             everything = [self._annotations]
         if trainer.is_global_zero:
             merged = sorted((entry for part in everything for entry in part), key=lambda entry: entry["episode"])
+            source = trainer.datamodule.pools("test")[0].source  # type: ignore[attr-defined]
+            if isinstance(source, Coco):
+                merged = with_coco_ids(merged, source)
             write_text(self.folder / ANNOTATIONS, json.dumps(merged, indent=1) + "\n")
 
     def _write_masks(self, index: int, masks: Sequence[NDArray[np.bool_]]) -> None:
@@ -101,6 +108,31 @@ def entries_of(index: int, episode: Episode, masks: Sequence[NDArray[np.bool_]])
             }
         )
     return entries
+
+
+def with_coco_ids(entries: Sequence[dict[str, Any]], source: Coco) -> list[dict[str, Any]]:
+    """Entries with what COCO's own tools want of a result: the ids of its annotation file, and a score.
+
+    Args:
+        entries: as :func:`entries_of` makes them, of images of ``source``.
+        source: what keys and class ids are of.
+
+    Raises:
+        ValueError: its annotation file is not what it was.
+        FileNotFoundError: it is not there any more.
+    """
+    ids: dict[str, int] = {}
+    categories: list[int] = []
+    for split, path in source.annotations.items():
+        if any(entry["image"].startswith(f"{split}/") for entry in entries):
+            content = AnnotationFile(path, "an instances annotation file in COCO format")
+            images = content.entries("images", ("id", "file_name"))
+            ids |= {f"{split}/{image['file_name']}": image["id"] for image in images}
+            categories = sorted(category_names(content))
+    return [
+        {**entry, "image_id": ids[entry["image"]], "category_id": categories[entry["class_id"]], "score": 1.0}
+        for entry in entries
+    ]
 
 
 def _save(picture: Image.Image, path: Path) -> None:

@@ -76,6 +76,10 @@ def test_without_an_adapter_nothing_trains() -> None:
     [
         ({"name": "sam3"}, ValueError, r"Base\.name: expected one of nano, .* but got 'sam3'"),
         ({"name": "nano", "kshot_memory": "all"}, ValueError, r"kshot_memory: expected 'released' or 'invariant'"),
+        ({"name": "nano", "mask_threshold": 1.0}, ValueError, r"mask_threshold: expected a number in \[0, 1\)"),
+        ({"name": "nano", "encode_chunk": 0}, ValueError, r"encode_chunk: expected at least 1 frame"),
+        ({"name": "nano", "targets_per_step": 0}, ValueError, r"^targets_per_step: expected at least 1 .* but got 0$"),
+        ({"name": "nano", "targets_per_step": 1.5}, ValueError, r"^targets_per_step: .* but got 1\.5$"),
         ({"name": "nano", "weights": "no.pt"}, FileNotFoundError, r"weights of nano: no\.pt is not a file"),
         ({"name": "nano", "adapter": "no.pth"}, FileNotFoundError, r"no\.pth is not a file"),
     ],
@@ -83,6 +87,13 @@ def test_without_an_adapter_nothing_trains() -> None:
 def test_what_cannot_be_loaded(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         load(**arguments)
+
+
+def test_options_reach_the_recipe() -> None:
+    found = load("nano", mask_threshold=0.5, encode_chunk=3, targets_per_step=2)
+    assert found.propagation == Propagation("released", mask_threshold=0.5, encode_chunk=3)
+    assert found.targets_per_step == 2
+    assert load("nano").propagation == Propagation()
 
 
 # --- propagate --------------------------------------------------------------------------------------------------------
@@ -105,6 +116,16 @@ def test_targets_alone_or_in_a_row(segmenter: Segmenter) -> None:
         row = segmenter.propagate(images, prompts)
     assert largest_difference(alone[:, :2], row[:, :2]) <= 1e-5
     assert largest_difference(alone[:, 2:], row[:, 2:]) > 1e-3
+
+
+def test_what_cannot_be_propagated(segmenter: Segmenter) -> None:
+    """Before prompts are moved to a device."""
+    with pytest.raises(
+        ValueError, match=r"^prompts: expected a list of K prompts for each clip, .* \[Prompt, \.\.\.\]$"
+    ):
+        segmenter.propagate(frames(1, 2), [Prompt.box([1, 2, 30, 40])])
+    with pytest.raises(ValueError, match=r"^images: expected a float32 tensor .*, but got torch\.float64"):
+        segmenter.propagate(frames(1, 2).double(), [[Prompt.box([1, 2, 30, 40])]])
 
 
 # --- segment ----------------------------------------------------------------------------------------------------------
@@ -221,6 +242,10 @@ BOX = Prompt.box([1, 2, 10, 12])
             64,
             r"segment: expected a mask of \[20, 30\], but got \[30, 20\]",
         ),
+        ([PICTURE], [PICTURE], 64, r"expected references as \(picture, Prompt\) pairs, but number 0 is of ndarray$"),
+        ([Image.fromarray(PICTURE)], [PICTURE], 64, r"\(picture, Prompt\) pairs, but number 0 is of Image$"),
+        ([(PICTURE, BOX), (PICTURE, None)], [PICTURE], 64, r"pairs, but number 1 is of ndarray, NoneType$"),
+        ([(BOX, PICTURE)], [PICTURE], 64, r"pairs, but number 0 is of Prompt, ndarray$"),
         ([(PICTURE, BOX)], [PICTURE], 0, r"size: expected one or two positive integers \(H, W\), but got 0"),
     ],
 )
@@ -229,6 +254,28 @@ def test_what_cannot_be_segmented(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         segmenter.segment(references, targets, size=size)
+
+
+@pytest.mark.parametrize("step", [1, 2, 4, 9])
+def test_groups_of_targets_change_nothing_but_memory(step: int) -> None:
+    """References are read once; no call of the encoder or of memory attention has more frames than were asked for."""
+    sam = nano()
+    calls: dict[str, list[int]] = {"encoder": [], "attention": []}
+    sam.image_encoder.register_forward_hook(lambda _, inputs, __: calls["encoder"].append(len(inputs[0])))
+    sam.memory_attention.register_forward_hook(lambda _, __, output: calls["attention"].append(output.shape[1]))
+    references = [(picture(50, 80, 0), Prompt.box([8, 10, 40, 45])), (picture(40, 40, 1), Prompt.points([[10, 20]]))]
+    targets = [picture(30 + seed, 40, seed) for seed in range(2, 7)]
+    found = Segmenter(sam, Propagation(), step).eval().segment(references, targets, size=SIZE)
+    groups = [min(step, 5 - start) for start in range(0, 5, step)]
+    assert calls == {"encoder": [2, *groups], "attention": groups}
+    clip = torch.stack([prepared(image) for image in [*(image for image, _ in references), *targets]])[None]
+    prompts = [fit_prompt(prompt, as_picture(image), SIZE) for image, prompt in references]
+    with torch.inference_mode():
+        logits = Propagation()(sam, clip, [prompts], propagate_targets=False).logits[0, 2:]
+    for mask, low, target in zip(found, logits, targets, strict=True):
+        expected = F.interpolate(low[None, None], target.shape[:2], mode="bilinear", align_corners=False)[0, 0]
+        sure = (expected.abs() > 1e-4).numpy()
+        assert np.array_equal(mask[sure], expected.numpy()[sure] > 0)
 
 
 def test_a_prompt_keeps_its_kind_when_it_is_fitted() -> None:

@@ -13,7 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from builders import frames, largest_difference, mask_prompt, nano, randomise
-from sansa_lightning.checkpoints import HEADER, attach_from, header, load_trained, published_state, trained_state
+from sansa_lightning.checkpoints import (
+    HEADER,
+    attach_adapter,
+    attach_from,
+    header,
+    load_trained,
+    published_adapter,
+    published_state,
+    trained_state,
+)
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import fingerprint
 from sansa_lightning.strategies.adaptformer import AdaptFormer
@@ -233,6 +242,39 @@ def test_a_file_of_another_size(tmp_path: Path, channels: int, block: int) -> No
         attach_from(written(tmp_path, state), nano())
 
 
+# --- published, in the place of a checkpoint --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_published_file_is_known_by_its_names(tmp_path: Path, layout: str) -> None:
+    path = written(tmp_path, LAYOUTS[layout](published()))
+    assert published_adapter(path, "test") == path
+    with pytest.raises(ValueError, match=r"adapter\.pth is a published adapter, .*; validate, test, predict and"):
+        published_adapter(path, "fit")
+
+
+@pytest.mark.parametrize("content", [own(), {"model": {"weight": torch.zeros(2)}}, {1: torch.zeros(2)}, {"model": 3}])
+def test_other_files_are_none(tmp_path: Path, content: Any) -> None:
+    assert published_adapter(written(tmp_path, content), "fit") is None
+    assert published_adapter(tmp_path / "nowhere.pth", "fit") is None
+
+
+def test_a_published_file_takes_the_place_of_the_strategy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, sam = written(tmp_path, published(factor=0.5)), nano()
+    found = attach_adapter(path, sam, AdaptFormer())
+    assert found.hidden == {2: 32, 3: 64, 4: 64, 5: 64, 6: 64}
+    assert torch.equal(logits_of(sam), logits_of(trained(AdaptFormer(factor=0.5))))
+    assert not caplog.records
+    attach_adapter(path, nano(), AdaptFormer([1], scale=0.3))
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == (
+        f"adapter {path} is scored as it was trained: placement [2, 3] (model.strategy says [1]), "
+        "scale 0.1 (model.strategy says 0.3)"
+    )
+    with pytest.raises(ValueError, match=r"it holds AdaptFormer's tensors, but model\.strategy is Frozen; use the"):
+        attach_adapter(path, nano(), Frozen())
+
+
 # --- no checkpoint at all ---------------------------------------------------------------------------------------------
 
 
@@ -244,6 +286,9 @@ def test_a_file_of_another_size(tmp_path: Path, channels: int, block: int) -> No
         ({"model": "tiny"}, r"adapter\.pth: expected a state dict under 'model', but got str"),
         ([torch.zeros(1)], r"adapter\.pth: expected a dictionary of tensors, but got list"),
         ({"epoch": 3}, r"unexpected key 'epoch'; expected image_encoder"),
+        ({1: torch.zeros(2)}, r"adapter\.pth: expected tensors by their names, but got one under the key 1$"),
+        ({"model": {("a", 2): torch.zeros(2)}}, r"but got one under the key \('a', 2\)$"),
+        ({HEADER: 1}, r"is not a whole checkpoint of this project"),
     ],
 )
 def test_files_of_something_else(tmp_path: Path, content: Any, message: str) -> None:

@@ -122,6 +122,66 @@ def test_a_checkpoint_of_something_else_is_refused(options, words, fitted, tiny_
     assert all(word in line for word in words)
 
 
+SCALE = ("--model.strategy.init_args.scale", 0.1)
+"""Of every published adapter; such a file does not say it."""
+
+
+@pytest.fixture(scope="module")
+def published(fitted, tmp_path_factory):
+    """The tensors of a run as a published file, and as a checkpoint of a run at the published scale."""
+    folder = tmp_path_factory.mktemp("published")
+    content = torch.load(fitted / "checkpoints" / "last.ckpt", weights_only=True)
+    state = {name.replace("base.", "sam."): value for name, value in content["state_dict"].items()}
+    torch.save({"model": state, "epoch": 4}, folder / "adapter.pth")
+    content["sansa_lightning"]["strategy"]["settings"]["scale"] = 0.1
+    torch.save(content, folder / "own.ckpt")
+    return folder / "adapter.pth"
+
+
+@pytest.mark.parametrize(("subcommand", "stage"), [("validate", "val"), ("test", "test")])
+def test_a_published_adapter_scores_as_a_checkpoint_does(subcommand, stage, published, tiny_yaml, tmp_path):
+    found = []
+    for path, options in ((published, ()), (published.with_name("own.ckpt"), SCALE)):
+        folder = tmp_path / path.stem
+        call(subcommand, "--config", tiny_yaml, "--run_dir", folder, "--ckpt_path", path, *options)
+        found.append(result(folder, subcommand))
+    assert found[0]["metrics"] == found[1]["metrics"]
+    assert found[0]["metrics"].keys() == {stage}
+    settings = found[0]["strategy"]["settings"]
+    assert (settings["placement"], settings["scale"]) == ([1, 2], 0.1)
+    assert settings["hidden"] == {"1": 9, "2": 19, "3": 38, "4": 38, "5": 38}
+    config = tmp_path / published.stem / f"config_{subcommand}.yaml"
+    assert yaml.safe_load(config.read_text())["ckpt_path"] == str(published)
+
+
+def test_masks_of_a_published_adapter(published, tiny_yaml, tmp_path):
+    texts = set()
+    for path, options in ((published, ()), (published.with_name("own.ckpt"), SCALE)):
+        args = ("--run_dir", tmp_path / path.stem, "--ckpt_path", path, "--model.threshold", 0.48)
+        call("predict", "--config", tiny_yaml, *args, *options)
+        texts.add((tmp_path / path.stem / "predictions" / "annotations.json").read_text())
+    assert len(texts) == 1
+
+
+def test_a_published_adapter_is_refused_where_it_does_not_fit(published, tiny_yaml, tmp_path, capsys):
+    def refused(subcommand, *options):
+        args = ("--config", tiny_yaml, "--run_dir", tmp_path / "run", "--ckpt_path", published)
+        return refusal(capsys, subcommand, *args, *options)
+
+    line = refused("fit")
+    assert line.startswith(
+        f"ckpt_path: {published} is a published adapter, which holds no state of a run to go on with"
+    )
+    assert "it holds AdaptFormer's tensors, but model.strategy is Frozen" in refused(
+        "test", "--model.strategy", "Frozen"
+    )
+    content = torch.load(published, weights_only=True)
+    name = next(name for name in content["model"] if name.endswith("down_proj.weight"))
+    content["model"][name] = torch.zeros(9, 7)
+    torch.save(content, tmp_path / "shape.pth")
+    assert f"{name.removeprefix('sam.')} is [9, 7], but block" in refused("test", "--ckpt_path", tmp_path / "shape.pth")
+
+
 def test_a_folder_that_holds_a_run_is_refused(fitted, tiny_yaml, capsys, tmp_path):
     assert "holds a run; add --ckpt_path last" in refusal(capsys, "fit", "--config", tiny_yaml, "--run_dir", fitted)
     elsewhere = shutil.copytree(fitted / "checkpoints", tmp_path / "checkpoints") / "last.ckpt"

@@ -1,14 +1,12 @@
-"""Episodes, prompts, clips and batches: what they accept, what they refuse."""
+"""Episodes, clips and batches: what they accept, what they refuse."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from builders import mask_prompt
 from sansa_lightning import Clip, ClipBatch, Episode, Prompt
 
 EPISODE = Episode("coco", 7, ("a.jpg", 12), ("b.jpg",))
@@ -66,75 +64,6 @@ def test_lines_that_are_no_episode(line: str, message: str) -> None:
 def test_an_episode_needs_both_sides() -> None:
     with pytest.raises(ValueError, match="Episode of class 3: expected at least one reference and one target"):
         Episode("a", 3, (1,), ())
-
-
-# --- prompts ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "mask",
-    [
-        np.array([[0, 1, 255], [7, 0, 1]], dtype=np.uint8),
-        torch.tensor([[0, 1, 255], [7, 0, 1]]),
-        [[0, 1, 255], [7, 0, 1]],
-        torch.tensor([[0.0, 0.5, 255.0], [1.0, 0.0, 1.0]]),
-    ],
-)
-def test_a_mask_is_what_is_neither_zero_nor_ignored(mask: Any) -> None:
-    prompt = Prompt.mask(mask)
-    assert prompt.dense.tolist() == [[0, 1, 0], [1, 0, 1]]
-    assert prompt.dense.dtype == torch.float32
-    assert (prompt.kind, prompt.coords, prompt.labels) == ("mask", None, None)
-
-
-def test_points_and_boxes_are_copied_as_floats_with_labels() -> None:
-    points = Prompt.points(np.array([[1, 2], [3, 4]]), [True, False])
-    assert (points.coords.dtype, points.labels.dtype) == (torch.float32, torch.int32)
-    assert points.labels.tolist() == [1, 0]
-    assert Prompt.points([[1, 2]]).labels.tolist() == [1]
-    box = Prompt.box((1, 2, 3, 4))
-    assert (box.coords.tolist(), box.labels.tolist()) == ([[1, 2], [3, 4]], [2, 3])
-    assert torch.equal(Prompt.box([[1, 2], [3, 4]]).coords, box.coords)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "group"),
-    [
-        (mask_prompt(), ("dense", 0)),
-        (Prompt.points([[1, 1]]), ("sparse", 1)),
-        (Prompt.box([1, 1, 2, 2]), ("sparse", 2)),
-    ],
-)
-def test_groups_that_share_a_decoder_call(prompt: Prompt, group: tuple[str, int]) -> None:
-    assert prompt.group == group
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (
-            lambda: Prompt.mask(torch.ones(1, 4, 4)),
-            r"Prompt\.mask: expected a mask of shape \[H, W\], but got \[1, 4, 4\]",
-        ),
-        (lambda: Prompt.points([1, 2]), r"Prompt\.points: expected points of shape \[P, 2\] .*, but got \[2\]"),
-        (lambda: Prompt.points([[1, 2, 3]]), r"Prompt\.points: .* but got \[1, 3\]"),
-        (lambda: Prompt.points(torch.zeros(0, 2)), r"Prompt\.points: .* P >= 1, but got \[0, 2\]"),
-        (lambda: Prompt.points([[1, 2]], [1, 0]), r"expected 1 labels, each 0 or 1, but got \[1, 0\]"),
-        (lambda: Prompt.points([[1, 2]], [2]), r"expected 1 labels, each 0 or 1, but got \[2\]"),
-        (lambda: Prompt.points([[1, 2]], [-1]), r"expected 1 labels, each 0 or 1, but got \[-1\]"),
-        (lambda: Prompt.points([[1, float("nan")]]), r"Prompt\.points: expected finite coordinates"),
-        (lambda: Prompt.box([1, 2, 3]), r"Prompt\.box: expected four numbers x0, y0, x1, y1, but got shape \[3\]"),
-        (lambda: Prompt.box([1, 2, float("inf"), 4]), r"Prompt\.box: expected finite coordinates"),
-        (
-            lambda: Prompt.box([5, 2, 3, 4]),
-            r"Prompt\.box: expected x0 <= x1 and y0 <= y1, but got \[5\.0, 2\.0, 3\.0, 4\.0\]",
-        ),
-        (lambda: Prompt.box([1, 6, 3, 4]), r"Prompt\.box: expected x0 <= x1 and y0 <= y1"),
-    ],
-)
-def test_what_is_no_prompt(build: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        build()
 
 
 # --- clips and batches ------------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from safetensors.torch import load_file
 
 from golden import recipe
 from sansa_lightning import Prompt, Segmenter, load
+from sansa_lightning.sam2 import propagate
 from sansa_lightning.sam2.encoder import encode
 from sansa_lightning.sam2.zoo import build_architecture
 from sansa_lightning.strategies.adaptformer import AdaptFormer
@@ -51,6 +54,30 @@ def test_logits_equal_the_published_implementation(segmenter: Segmenter, shared:
     with torch.inference_mode():
         logits = segmenter.propagate(clip["images"], prompts)
     assert (logits[:, :, ::6, ::6] - golden[f"{case}/pred_masks"]).abs().max() <= TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["a_mask_1shot", "e_mask_2clips_3targets"])
+def test_pointers_equal_the_published_implementation(
+    segmenter: Segmenter, shared: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every frame; they do not depend on the size of the input, so the largest case is left out."""
+    pointers: list[torch.Tensor] = []
+    for name in ("decode_references", "decode_targets"):
+        original = getattr(propagate, name)
+
+        def noted(*args: Any, original: Callable[..., Any] = original) -> Any:
+            found = original(*args)
+            pointers.append(getattr(found, "decoded", found).pointer)
+            return found
+
+        monkeypatch.setattr(propagate, name, noted)
+    golden = load_file(shared / "golden" / "sam2_hiera_tiny.safetensors")[f"{case}/obj_ptr"]
+    clip = recipe(shared, "inputs").build(case)
+    with torch.inference_mode():
+        segmenter.propagate(clip["images"], [[prompt_of(prompt) for prompt in prompts] for prompts in clip["prompts"]])
+    assert golden.std() > 0.1
+    assert (torch.stack(pointers, dim=1) - golden).abs().max() <= TOLERANCE
 
 
 def test_features_equal_the_published_implementation(segmenter: Segmenter, shared: Path) -> None:

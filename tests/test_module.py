@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,12 +10,26 @@ from lightning.pytorch import Callback, Trainer
 
 from launches import call, tiny, trained, write_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.data.prompts import BoxPrompt, MaskPrompt
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.strategies.finetune import FineTune
 from sansa_lightning.strategies.frozen import Frozen
+
+
+class SeededModule(FewShotModule):
+    """At a step of a process."""
+
+    def __init__(self, step: int, rank: int) -> None:
+        super().__init__()
+        self.place = (step, rank)
+
+    trainer = None
+    global_step = property(lambda self: self.place[0])
+    global_rank = property(lambda self: self.place[1])
 
 
 class Watch(Callback):
@@ -208,6 +223,58 @@ def test_sanity_checking_leaves_no_scores(data):
         model, datamodule=data
     )
     assert model.scores == {}
+
+
+def test_the_seed_of_the_data_decides_the_dropout():
+    """Seed 0 draws what was always drawn; on the CPU the lower 32 bits are all that counts."""
+    drawn = {}
+    for seed in (0, 1, 2, 1001, 2**31):
+        for step, batch, rank in ((0, 0, 0), (0, 1, 0), (7, 3, 0), (7, 3, 1)):
+            data = SimpleNamespace(seed=seed)
+            model = SeededModule(step, rank)
+            model.trainer = SimpleNamespace(world_size=2, datamodule=data)
+            drawn[seed, step, batch, rank] = model.dropout_seed(batch)
+            if seed == 0:
+                assert drawn[seed, step, batch, rank] == (step * 100_003 + batch) * 2 + rank
+    assert len({value % 2**32 for value in drawn.values()}) == len(drawn)
+    assert all(0 <= value < 2**64 for value in drawn.values())
+
+
+def test_data_without_a_seed_draw_as_with_seed_zero():
+    model = SeededModule(3, 0)
+    model.trainer = SimpleNamespace(world_size=1, datamodule=SimpleNamespace())
+    assert model.dropout_seed(2) == 3 * 100_003 + 2
+
+
+def test_a_cosine_needs_an_end(data):
+    endless = {"max_epochs": -1, "limit_train_batches": 1, "max_time": {"seconds": 1}}
+    message = r"^model\.schedule: cosine needs a last step, but trainer\.max_epochs is -1; set trainer\.max_steps, or"
+    with pytest.raises(ValueError, match=message):
+        trainer(**endless).fit(module(), datamodule=data)
+    watch = Watch()
+    trainer(max_epochs=-1, max_steps=2, callbacks=[watch]).fit(module(), datamodule=data)
+    assert watch.rates == pytest.approx([1e-4, 0.5e-4])
+
+
+def test_data_come_as_a_datamodule(data):
+    data.setup("fit")
+    with pytest.raises(
+        ValueError, match=r"^FewShotModule: expected datamodule=EpisodeDataModule\(\.\.\.\), which knows the"
+    ):
+        trainer().fit(module(), train_dataloaders=data.train_dataloader())
+
+
+@pytest.mark.parametrize(
+    ("prompts", "prompter", "right"), [("mask", BoxPrompt(), "points"), ("points", MaskPrompt(), "mask")]
+)
+def test_what_trains_fits_the_prompts_of_the_data(data, prompts, prompter, right):
+    data.train_prompt = prompter
+    with pytest.raises(ValueError, match=rf"^FineTune\.prompts: expected '{right}', since data\.train_prompt"):
+        trainer().fit(module(strategy=FineTune("decoder", prompts)), datamodule=data)
+    model = module(strategy=FineTune("decoder", right))
+    trainer(max_steps=1).fit(model, datamodule=data)
+    assert model.trainer.global_step == 1
+    trainer().test(module(strategy=FineTune("decoder", prompts)), datamodule=data, verbose=False)  # nothing trains
 
 
 def test_configuring_twice_attaches_once():

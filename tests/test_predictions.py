@@ -84,6 +84,29 @@ def test_masks_are_what_is_scored(predicted, fitted, tiny_yaml, coco, tmp_path):
     assert [score["iou"] for score in scores] == [inter / union for inter, union in counts.values()]
 
 
+def test_pycocotools_reads_the_results(predicted, coco):
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    where, folder = predicted
+    truth = COCO(str(coco.annotations("val")))
+    results = truth.loadRes(str(folder / "annotations.json"))
+    names = {number: image["file_name"] for number, image in truth.imgs.items()}
+    assert len(results.anns) == 5
+    for found, entry in zip(results.anns.values(), entries(folder), strict=True):
+        assert f"val/{names[found['image_id']]}" == entry["image"]
+        assert truth.cats[found["category_id"]]["name"] == {0: "ant", 4: "eel"}[entry["class_id"]]
+        assert (found["score"], found["area"]) == (1.0, decoded(entry).sum())
+    if where == "original":
+        for annotation in truth.anns.values():  # COCO's own files have it
+            annotation["area"] = int(truth.annToMask(annotation).sum())
+        scored = COCOeval(truth, results, "segm")
+        scored.evaluate()
+        scored.accumulate()
+        scored.summarize()
+        assert 0 <= scored.stats[0] <= 1
+
+
 def test_entries_have_one_mask_a_target():
     episode = Episode("coco", 3, ("val/a.jpg",), ("val/b.jpg", "val/c.jpg"))
     masks = [np.eye(4, 6, dtype=bool), np.zeros((5, 2), bool)]

@@ -61,14 +61,24 @@ def checkpoint_activations(sam: SAM2Base) -> None:
     trained = [any(parameter.requires_grad for parameter in block.parameters()) for block in blocks]
     first = trained.index(True) if any(trained) else len(blocks)
     for module in (*blocks[first:], *sam.memory_attention.layers):
-        module.forward = _recomputed(module.forward)
+        module.forward = Recomputed(module.forward)
 
 
-def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
-    def recomputed(*args: Any, **kwargs: Any) -> Any:
-        return checkpoint(forward, *args, use_reentrant=False, **kwargs)
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """A module's forward pass, computed again in the backward pass.
 
-    return recomputed
+    An object, not a closure: a deep copy of a base has to run the modules of the copy, and copying follows attributes.
+
+    Attributes:
+        forward: the bound method.
+    """
+
+    forward: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes."""
+        return checkpoint(self.forward, *args, use_reentrant=False, **kwargs)
 
 
 def blocks_of_stage(sam: SAM2Base) -> list[list[int]]:

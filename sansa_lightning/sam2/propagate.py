@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -193,12 +193,15 @@ def check_clips(images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> int:
     """K, after checking that images and prompts fit together.
 
     Raises:
-        ValueError: images that are not floating-point [B, T, 3, H, W]; not B times K prompts with 1 <= K < T; a mask
-            prompt of another size.
+        ValueError: images that are not float32 [B, T, 3, H, W]; not B times K prompts with 1 <= K < T; a mask prompt
+            of another size.
     """
-    if images.ndim != 5 or images.shape[2] != 3 or not images.is_floating_point():
-        msg = f"images: expected float32 [B, T, 3, H, W], but got {images.dtype} {list(images.shape)}"
+    tensor = isinstance(images, Tensor)
+    if not tensor or images.ndim != 5 or images.shape[2] != 3 or images.dtype != torch.float32:
+        got = f"{images.dtype} {list(images.shape)}" if tensor else type(images).__name__
+        msg = f"images: expected a float32 tensor [B, T, 3, H, W], but got {got}"
         raise ValueError(msg)
+    _check_nested(prompts)
     clips, frames = images.shape[:2]
     counts = {len(clip) for clip in prompts}
     if len(prompts) != clips or len(counts) != 1 or not 1 <= min(counts) < frames:
@@ -212,3 +215,16 @@ def check_clips(images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> int:
             msg = f"prompts: expected masks of {list(images.shape[-2:])}, but got {list(prompt.dense.shape)}"
             raise ValueError(msg)
     return counts.pop()
+
+
+def _check_nested(prompts: Any) -> None:
+    nested = isinstance(prompts, Sequence) and all(isinstance(clip, Sequence) for clip in prompts)
+    odd = [one for clip in prompts for one in clip if not isinstance(one, Prompt)] if nested else [prompts]
+    if odd:
+        got = f"a {type(odd[0]).__name__} among them" if nested else _outline(prompts)
+        msg = f"prompts: expected a list of K prompts for each clip, [[Prompt, ...], ...], but got {got}"
+        raise ValueError(msg)
+
+
+def _outline(prompts: Any) -> str:
+    return f"[{type(prompts[0]).__name__}, ...]" if isinstance(prompts, Sequence) else type(prompts).__name__

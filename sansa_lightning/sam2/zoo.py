@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sansa_lightning.files import read_tensors, sha256_of
+from sansa_lightning.sam2.configurations import composed
 from sansa_lightning.sam2.nano import build_nano
 from sansa_lightning.sam2.packaged import packaged_weights
 from sansa_lightning.sam2.types import SAM2Base
@@ -120,14 +121,10 @@ def build_architecture(name: str) -> SAM2Base:
     """A base with random weights; a published one from the configuration inside the sam2 package (spec 1.1)."""
     if name == NANO:
         return build_nano()
-    import sam2  # noqa: F401  importing it makes hydra find the package's configurations
-    from hydra import compose
     from hydra.utils import instantiate
-    from omegaconf import OmegaConf
 
     family, size = name.split("_hiera_")
-    config = compose(f"configs/{family}/{family}_hiera_{SIZES[size]}.yaml", overrides=list(OVERRIDES))
-    OmegaConf.resolve(config)
+    config = composed(f"configs/{family}/{family}_hiera_{SIZES[size]}.yaml", OVERRIDES)
     sam: SAM2Base = instantiate(config.model, _recursive_=True)
     return sam
 
@@ -212,11 +209,14 @@ def published_layout(content: Mapping[str, Any], path: Path) -> Mapping[str, Any
     """The state dict of a file: under "model", as published, or the file itself.
 
     Raises:
-        ValueError: something else is under "model".
+        ValueError: something else is under "model", or its keys are no names.
     """
     state = content.get("model", content)
     if not isinstance(state, Mapping):
         msg = f"{path}: expected a state dict under 'model', but got {type(state).__name__}"
+        raise ValueError(msg)
+    if odd := [key for key in state if not isinstance(key, str)]:
+        msg = f"{path}: expected tensors by their names, but got one under the key {odd[0]!r}"
         raise ValueError(msg)
     return state
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.checks import is_number, is_whole
 from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
 
 HiddenRule = Literal["released", "paper"]
@@ -43,13 +44,20 @@ class AdaptFormer(Strategy):
         insertion: Insertion = "parallel",
     ) -> None:
         self.placement = check_placement(placement, "AdaptFormer")
-        if not 0 < factor <= 4:
-            msg = f"AdaptFormer.factor: expected a number in (0, 4], but got {factor}"
+        if not is_number(factor) or not 0 < factor <= 4:
+            msg = f"AdaptFormer.factor: expected a number in (0, 4], but got {factor!r}"
+            raise ValueError(msg)
+        if not is_number(scale):
+            msg = f"AdaptFormer.scale: expected a finite number, but got {scale!r}"
             raise ValueError(msg)
         if hidden_rule not in ("released", "paper"):
             msg = f"AdaptFormer.hidden_rule: expected 'released' or 'paper', but got {hidden_rule!r}"
             raise ValueError(msg)
-        if insertion not in INSERTIONS:
+        pairs = hidden.items() if isinstance(hidden, Mapping) else [(hidden, None)]
+        if hidden is not None and not all(is_whole(number) and is_whole(width) for number, width in pairs):
+            msg = f"AdaptFormer.hidden: expected a width for each block, whole numbers, but got {hidden!r}"
+            raise ValueError(msg)
+        if insertion not in tuple(INSERTIONS):
             msg = f"AdaptFormer.insertion: expected {' or '.join(map(repr, INSERTIONS))}, but got {insertion!r}"
             raise ValueError(msg)
         self.factor = factor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from sansa_lightning.sam2.encoder import blocks_of_stage
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.attachment import Attachment
+from sansa_lightning.strategies.checks import is_whole
 
 STAGES = (0, 1, 2, 3)
 """Stages of the image encoder, from fine to coarse."""
@@ -60,6 +61,16 @@ class Strategy(ABC):
     def inject(self, sam: SAM2Base) -> None:
         """Add trained modules to a frozen base, or unfreeze some of its own."""
 
+    def check_training_prompts(self, kinds: frozenset[str]) -> None:  # noqa: B027  most train the same with each
+        """Refuse training clips that would not use what trains, before anything is built.
+
+        Args:
+            kinds: what annotates their references: "mask", "points" or both.
+
+        Raises:
+            ValueError: says what would be right.
+        """
+
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values: a strategy keeps each under its own name."""
         return {name: _plain(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
@@ -107,12 +118,15 @@ def check_stages(placement: Sequence[int], owner: str) -> tuple[int, ...]:
     """The placement as a sorted tuple.
 
     Raises:
-        ValueError: empty, repeated, or a stage that no encoder has.
+        ValueError: no list, empty, repeated, or a stage that no encoder has.
     """
-    if not placement or len(set(placement)) != len(placement) or not set(placement) <= set(STAGES):
-        msg = f"{owner}.placement: expected different stages out of {list(STAGES)}, but got {list(placement)}"
+    stages = list(placement) if isinstance(placement, Iterable) else []
+    known = bool(stages) and all(is_whole(stage) and stage in STAGES for stage in stages)
+    if not known or len(set(stages)) != len(stages):
+        got = stages if isinstance(placement, Iterable) else repr(placement)
+        msg = f"{owner}.placement: expected different stages out of {list(STAGES)}, but got {got}"
         raise ValueError(msg)
-    return tuple(sorted(placement))
+    return tuple(sorted(map(int, stages)))
 
 
 def placed_blocks(sam: SAM2Base, placement: Sequence[int]) -> list[int]:

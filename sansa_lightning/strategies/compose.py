@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from torch import nn
 
+from sansa_lightning.messages import brief
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy, known_strategies, trained_parameters
 
@@ -23,6 +24,9 @@ class Compose(Strategy):
     """
 
     def __init__(self, strategies: Sequence[Strategy]) -> None:
+        if not isinstance(strategies, Sequence) or not all(isinstance(each, Strategy) for each in strategies):
+            msg = f"Compose.strategies: expected a list of strategies, but got {brief(strategies)}"
+            raise ValueError(msg)
         if not strategies:
             msg = "Compose.strategies: expected at least one strategy, but got none; use Frozen to train nothing"
             raise ValueError(msg)
@@ -64,6 +68,11 @@ class Compose(Strategy):
             training |= {module for module in sam.modules() if module.training}
         for module in training:
             module.training = True
+
+    def check_training_prompts(self, kinds: frozenset[str]) -> None:
+        """Ask each of them."""
+        for strategy in self.strategies:
+            strategy.check_training_prompts(kinds)
 
     def settings(self) -> dict[str, Any]:
         """Class and settings of each strategy, as plain values."""

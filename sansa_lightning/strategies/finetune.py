@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
-from sansa_lightning.strategies.parts import PromptKinds, check_parts, check_prompts, part_parameters
+from sansa_lightning.strategies.parts import (
+    PromptKinds,
+    check_parts,
+    check_prompts,
+    check_prompts_used,
+    part_parameters,
+)
 
 
 class FineTune(Strategy):
@@ -25,6 +31,10 @@ class FineTune(Strategy):
         self.parts = check_parts(parts, "FineTune")
         check_prompts(prompts, "FineTune")
         self.prompts = prompts
+
+    def check_training_prompts(self, kinds: frozenset[str]) -> None:
+        """Refuse clips that are annotated otherwise than ``prompts`` says."""
+        check_prompts_used(self.prompts, kinds, "FineTune")
 
     def inject(self, sam: SAM2Base) -> None:
         """Unfreeze the parts.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.sam2.zoo import recipe_of
 from sansa_lightning.strategies.base import Strategy
-from sansa_lightning.strategies.parts import SETS, PromptKinds, check_prompts, part_parameters
+from sansa_lightning.strategies.parts import SETS, PromptKinds, check_prompts, check_prompts_used, part_parameters
 
 
 class FromScratch(Strategy):
@@ -23,6 +23,10 @@ class FromScratch(Strategy):
         check_prompts(prompts, "FromScratch")
         self.reinitialise = reinitialise
         self.prompts = prompts
+
+    def check_training_prompts(self, kinds: frozenset[str]) -> None:
+        """Refuse clips that are annotated otherwise than ``prompts`` says."""
+        check_prompts_used(self.prompts, kinds, "FromScratch")
 
     def inject(self, sam: SAM2Base) -> None:
         """Make sure that the weights are random, then unfreeze them.

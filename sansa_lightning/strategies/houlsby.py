@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.checks import check_whole
 from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
 
 
@@ -27,10 +28,7 @@ class Houlsby(Strategy):
 
     def __init__(self, placement: Placement = (2, 3), width: int = 64) -> None:
         self.placement = check_placement(placement, "Houlsby")
-        if width < 1:
-            msg = f"Houlsby.width: expected at least 1 channel, but got {width}"
-            raise ValueError(msg)
-        self.width = width
+        self.width = check_whole(width, "Houlsby.width", what="channel")
 
     def inject(self, sam: SAM2Base) -> None:
         """Give each block of the placement two adapters, ``blocks.<i>.houlsby.{after_attention,after_mlp}``."""

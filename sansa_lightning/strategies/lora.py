@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sansa_lightning.strategies.checks import check_probability, check_whole, is_number
 from sansa_lightning.strategies.peft_layers import PeftStrategy
 from sansa_lightning.strategies.placement import Placement
 
@@ -36,18 +37,12 @@ class LoRA(PeftStrategy):
         use_rslora: bool = False,
     ) -> None:
         super().__init__(placement, targets)
-        if rank < 1:
-            msg = f"LoRA.rank: expected at least 1, but got {rank}"
+        if not is_number(alpha) or alpha <= 0:
+            msg = f"LoRA.alpha: expected a number above 0, but got {alpha!r}"
             raise ValueError(msg)
-        if alpha <= 0:
-            msg = f"LoRA.alpha: expected a number above 0, but got {alpha}"
-            raise ValueError(msg)
-        if not 0 <= dropout < 1:
-            msg = f"LoRA.dropout: expected a probability in [0, 1), but got {dropout}"
-            raise ValueError(msg)
-        self.rank = rank
+        self.rank = check_whole(rank, "LoRA.rank")
         self.alpha = alpha
-        self.dropout = dropout
+        self.dropout = check_probability(dropout, "LoRA.dropout")
         self.use_dora = use_dora
         self.use_rslora = use_rslora
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.checks import check_probability, check_whole
 from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
 
 KERNELS = (3, 5, 7)
@@ -30,14 +31,8 @@ class Mona(Strategy):
 
     def __init__(self, placement: Placement = (2, 3), width: int = 64, dropout: float = 0.1) -> None:
         self.placement = check_placement(placement, "Mona")
-        if width < 1:
-            msg = f"Mona.width: expected at least 1 channel, but got {width}"
-            raise ValueError(msg)
-        if not 0 <= dropout < 1:
-            msg = f"Mona.dropout: expected a probability in [0, 1), but got {dropout}"
-            raise ValueError(msg)
-        self.width = width
-        self.dropout = dropout
+        self.width = check_whole(width, "Mona.width", what="channel")
+        self.dropout = check_probability(dropout, "Mona.dropout")
 
     def inject(self, sam: SAM2Base) -> None:
         """Give each block of the placement two adapters, ``blocks.<i>.mona.{after_attention,after_mlp}``."""

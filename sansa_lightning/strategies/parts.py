@@ -57,8 +57,8 @@ def check_parts(parts: Sequence[str] | str, owner: str) -> tuple[str, ...]:
     Raises:
         ValueError: nothing asked for, or an unknown name.
     """
-    asked = [parts] if isinstance(parts, str) else list(parts)
-    if unknown := [name for name in asked if name not in PARTS.keys() | SETS.keys()]:
+    asked = list(parts) if isinstance(parts, Sequence) and not isinstance(parts, str) else [parts]
+    if unknown := [name for name in asked if not isinstance(name, str) or name not in PARTS.keys() | SETS.keys()]:
         near = [close for name in unknown for close in get_close_matches(str(name), [*PARTS, *SETS], n=1)]
         msg = (
             f"{owner}.parts: expected some of {', '.join([*PARTS, *SETS])}, but got {unknown}"
@@ -78,8 +78,30 @@ def check_prompts(prompts: str, owner: str) -> None:
     Raises:
         ValueError: names those that there are.
     """
-    if prompts not in NOT_USED_WITH:
+    if not isinstance(prompts, str) or prompts not in NOT_USED_WITH:
         msg = f"{owner}.prompts: expected one of {', '.join(NOT_USED_WITH)}, but got {prompts!r}"
+        raise ValueError(msg)
+
+
+def check_prompts_used(prompts: PromptKinds, kinds: frozenset[str], owner: str) -> None:
+    """Refuse training clips whose references are annotated otherwise than ``prompts`` says.
+
+    What such clips use would stay frozen, and what they don't use would train without a gradient. "mixed" fits all.
+
+    Args:
+        prompts: the strategy's argument.
+        kinds: what annotates the references, "mask", "points" or both.
+        owner: the strategy's class.
+
+    Raises:
+        ValueError: says what would be right.
+    """
+    (right,) = kinds if len(kinds) == 1 else ("mixed",)
+    if prompts not in (right, "mixed"):
+        msg = (
+            f"{owner}.prompts: expected {right!r}, since data.train_prompt annotates training clips by "
+            f"{' and '.join(sorted(kinds))}, but got {prompts!r}"
+        )
         raise ValueError(msg)
 
 

@@ -33,6 +33,9 @@ class PeftStrategy(Strategy):
     def __init__(self, placement: Placement, targets: Sequence[str]) -> None:
         owner = type(self).__name__
         self.placement = check_placement(placement, owner)
+        if not isinstance(targets, Sequence) or not all(isinstance(target, str) for target in targets):
+            msg = f"{owner}.targets: expected a list out of {list(TARGETS)}, but got {targets!r}"
+            raise ValueError(msg)
         self.targets = tuple(targets)
         if not targets or len(set(targets)) != len(targets) or not set(targets) <= TARGETS.keys():
             near = [close for target in targets for close in get_close_matches(target, TARGETS, n=1)]

@@ -20,7 +20,9 @@ NONE = "none"
 NAMED: dict[str, tuple[int, ...]] = {"all": (0, 1, 2, 3), "early": (0, 1), "middle": (1, 2), "late": (2, 3)}
 """Rows of the paper's placement study (Table 3, right): their stages. Beside them, "none" is no stage at all."""
 
-BLOCKS = re.compile(r"blocks? *(\d+ *(?:- *\d+ *)?(?:, *\d+ *(?:- *\d+ *)?)*)")
+_RANGE = r"\d{1,3} *(?:- *\d{1,3} *)?"
+BLOCKS = re.compile(f"blocks? *({_RANGE}(?:, *{_RANGE})*)", re.ASCII)
+"""Blocks up to 999, more than any encoder has: a slip of the keyboard is not to be written out as a list."""
 
 
 def check_placement(placement: Placement, owner: str) -> tuple[int, ...] | str:
@@ -43,7 +45,7 @@ def check_placement(placement: Placement, owner: str) -> tuple[int, ...] | str:
         near = get_close_matches(placement, [NONE, *NAMED], n=1)
         msg = (
             f"{owner}.placement: expected stages as a list, {', '.join([NONE, *NAMED])}, or blocks as 'blocks 0-2, 5', "
-            f"but got {placement!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+            f"up to 999, but got {placement!r}{f'; did you mean {near[0]!r}?' if near else ''}"
         )
         raise ValueError(msg)
     return f"blocks {_ranges(blocks)}"
@@ -90,7 +92,8 @@ def _numbers(text: str) -> list[int]:
 
 def _ranges(blocks: Sequence[int]) -> str:
     """From [0, 1, 2, 5] to "0-2, 5"."""
-    first = [block for block in blocks if block - 1 not in blocks]
-    last = [block for block in blocks if block + 1 not in blocks]
+    members = set(blocks)
+    first = [block for block in blocks if block - 1 not in members]
+    last = [block for block in blocks if block + 1 not in members]
     pairs = zip(first, last, strict=True)
     return ", ".join(str(start) if start == end else f"{start}-{end}" for start, end in pairs)

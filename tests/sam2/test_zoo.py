@@ -14,7 +14,16 @@ import torch
 from safetensors.torch import save_file
 
 from builders import nano
-from sansa_lightning.sam2.zoo import BASES, Base, build_architecture, find_weights, fingerprint, load_weights
+from sansa_lightning.sam2.configurations import composed
+from sansa_lightning.sam2.zoo import (
+    BASES,
+    OVERRIDES,
+    Base,
+    build_architecture,
+    find_weights,
+    fingerprint,
+    load_weights,
+)
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 
 if TYPE_CHECKING:
@@ -93,6 +102,54 @@ def test_switches_of_the_specification() -> None:
         )
         assert (sam.sigmoid_scale_for_mem_enc, sam.sigmoid_bias_for_mem_enc) == (20.0, -10.0)
     assert (sam.image_size, sam.backbone_stride) == (1024, 16)
+
+
+def test_a_hydra_of_the_callers_is_left_as_it_is(tmp_path: Path) -> None:
+    """Inside a context of the caller's, after it and without one: every time the package's own configurations."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from hydra.version import getbase
+    from sam2.build_sam import build_sam2
+
+    (tmp_path / "own.yaml").write_text("a: 1\n")
+    name = "configs/sam2/sam2_hiera_t.yaml"
+    assert build_sam2(name, device="cpu").image_size == 1024  # by the hydra that importing sam2 started
+    of_sam2 = (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase())
+    assert composed(name, OVERRIDES).model.pred_obj_scores is False
+    assert (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase()) == of_sam2
+    GlobalHydra.instance().clear()  # or hydra takes no other
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        inside = (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase())
+        assert composed(name, OVERRIDES).model.pred_obj_scores is False
+        assert (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase()) == inside
+        assert compose("own").a == 1
+        with pytest.raises(HydraException):
+            composed(name, ["nonsense"])
+        assert compose("own").a == 1
+        assert getbase() == inside[2]
+    assert composed(name, []).model.pred_obj_scores is True
+    assert not GlobalHydra.instance().is_initialized()
+    GlobalHydra.instance().hydra = of_sam2[1]
+    assert build_sam2(name, device="cpu").image_size == 1024
+
+
+def test_sam2_imported_inside_a_hydra_of_the_callers(tmp_path: Path) -> None:
+    """Then sam2 itself starts no hydra, and none may be left behind."""
+    code = f"""
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from sansa_lightning.sam2.zoo import build_architecture
+with initialize_config_dir({str(tmp_path)!r}, version_base=None):
+    assert build_architecture("sam2_hiera_tiny").image_size == 1024
+    assert compose("own").a == 1
+assert not GlobalHydra.instance().is_initialized()
+assert build_architecture("sam2_hiera_tiny").image_size == 1024
+print("fine")
+"""
+    (tmp_path / "own.yaml").write_text("a: 1\n")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
+    assert run.stdout == "fine\n", run.stderr
 
 
 def test_names() -> None:
@@ -187,6 +244,13 @@ def test_weights_of_another_size(tmp_path: Path) -> None:
 def test_something_else_under_model(tmp_path: Path) -> None:
     torch.save({"model": "tiny"}, tmp_path / "w.pt")
     with pytest.raises(ValueError, match=r"w\.pt: expected a state dict under 'model', but got str"):
+        load_weights(nano(), tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("under", [lambda state: {"model": state}, lambda state: state], ids=["model", "bare"])
+def test_keys_that_are_no_names(tmp_path: Path, under: Any) -> None:
+    torch.save(under({1: torch.zeros(2)}), tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=r"w\.pt: expected tensors by their names, but got one under the key 1$"):
         load_weights(nano(), tmp_path / "w.pt")
 
 

@@ -151,9 +151,15 @@ def test_from_a_configuration() -> None:
 
 def test_no_strategy_at_all() -> None:
     with pytest.raises(
-        ValueError, match=r"Compose\.strategies: expected at least one strategy, but got none; use Frozen"
+        ValueError, match=r"^Compose\.strategies: expected at least one strategy, but got none; use Frozen"
     ):
         Compose([])
+
+
+@pytest.mark.parametrize("strategies", [LoRA(), [3], ["LoRA"]])
+def test_what_is_no_list_of_strategies(strategies: object) -> None:
+    with pytest.raises(ValueError, match=r"^Compose\.strategies: expected a list of strategies, but got "):
+        Compose(strategies)
 
 
 def test_settings_that_name_a_strategy_nobody_imported() -> None:

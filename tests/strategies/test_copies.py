@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from builders import frames, largest_difference, mask_prompt, nano, randomise
+from sansa_lightning.sam2.encoder import checkpoint_activations
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.sam2.zoo import fingerprint
@@ -26,6 +28,12 @@ STRATEGIES = [AdaptFormer([3]), Houlsby([3]), LoRA([3]), Mona([3]), FineTune("ne
 def logits(sam: SAM2Base) -> torch.Tensor:
     with torch.inference_mode():
         return Propagation()(sam, frames(1, 2), [[mask_prompt()]]).logits
+
+
+def pickled(sam: SAM2Base) -> SAM2Base:
+    """As a spawned process gets it."""
+    twin: SAM2Base = pickle.loads(pickle.dumps(sam))  # noqa: S301 - our own object
+    return twin
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: type(strategy).__name__)
@@ -52,6 +60,28 @@ def test_a_copy_learns_by_itself(strategy: Strategy) -> None:
     assert trained_parameters(twin).keys() == trained_parameters(sam).keys()
 
 
+@pytest.mark.parametrize("strategy", [AdaptFormer([2, 3]), FineTune("full")], ids=["injected", "fine-tuned"])
+@pytest.mark.parametrize("twin_of", [copy.deepcopy, pickled], ids=["copy", "pickle"])
+def test_a_copy_recomputes_by_itself(strategy: Strategy, twin_of: Callable[[SAM2Base], SAM2Base]) -> None:
+    """With activations recomputed, the copy runs its own blocks and layers."""
+    sam = nano()
+    strategy.attach(sam)
+    checkpoint_activations(sam)
+    before = logits(sam)
+    twin = twin_of(sam)
+    assert torch.equal(logits(twin), before)
+    ran: set[torch.nn.Module] = set()
+    parts = [module for module in twin.modules() if "forward" in vars(module)]
+    for part in parts:
+        next(part.children()).register_forward_hook(lambda *_, part=part: ran.add(part))
+    logits(twin)
+    assert ran == set(parts)
+    assert len(parts) > 2  # blocks of the encoder, and the layers of memory attention
+    randomise(twin)
+    assert largest_difference(logits(twin), before) > 0
+    assert torch.equal(logits(sam), before)
+
+
 def test_a_copy_of_a_bare_base_is_bare() -> None:
     twin = copy.deepcopy(nano())
     AdaptFormer().attach(twin)
@@ -68,10 +98,9 @@ def test_the_mark_is_no_tensor() -> None:
 
 
 def test_a_pickled_base_has_the_strategy() -> None:
-    """As a spawned process gets it."""
     sam = nano()
     LoRA([3]).attach(sam)
-    twin = pickle.loads(pickle.dumps(sam))  # noqa: S301 - our own object
+    twin = pickled(sam)
     with pytest.raises(ValueError, match="this base already has LoRA attached"):
         AdaptFormer().attach(twin)
     assert torch.equal(logits(twin), logits(sam))

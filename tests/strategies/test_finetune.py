@@ -58,6 +58,8 @@ def test_dropout_of_memory_attention_is_active_when_it_trains() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"parts": 3}, r"FineTune\.parts: expected some of trunk, .*, but got \[3\]"),
+        ({"prompts": ["mask"]}, r"FineTune\.prompts: expected one of mask, points, mixed, but got \['mask'\]"),
         ({"parts": "decodr"}, r"FineTune\.parts: expected some of .* but got \['decodr'\]; nearest \['decoder'\]"),
         ({"parts": ["neck", "head"]}, r"FineTune\.parts: .* but got \['head'\]"),
         ({"parts": []}, r"FineTune\.parts: expected at least one of trunk, .*, but got none"),

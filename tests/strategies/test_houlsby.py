@@ -46,5 +46,5 @@ def test_a_block_adapts_both_branches_before_they_are_added(number: int, side: i
 
 
 def test_a_width_of_nothing() -> None:
-    with pytest.raises(ValueError, match=r"Houlsby\.width: expected at least 1 channel, but got 0"):
+    with pytest.raises(ValueError, match=r"Houlsby\.width: expected at least 1 channel, a whole number, but got 0"):
         Houlsby(width=0)

@@ -93,7 +93,7 @@ def test_nothing_is_kept_after_the_forward_pass() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"width": 0}, r"Mona\.width: expected at least 1 channel, but got 0"),
+        ({"width": 0}, r"Mona\.width: expected at least 1 channel, a whole number, but got 0"),
         ({"dropout": 1.0}, r"Mona\.dropout: expected a probability in \[0, 1\), but got 1\.0"),
     ],
 )

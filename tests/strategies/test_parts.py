@@ -8,9 +8,23 @@ import pytest
 
 from builders import frames, mask_prompt, nano
 from sansa_lightning import Prompt
+from sansa_lightning.data.prompts import (
+    BoxPrompt,
+    MaskPrompt,
+    MultiPrompt,
+    PointPrompt,
+    Prompter,
+    ScribblePrompt,
+    WholeBoxPrompt,
+)
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import build_architecture
+from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.strategies.compose import Compose
+from sansa_lightning.strategies.finetune import FineTune
+from sansa_lightning.strategies.from_scratch import FromScratch
 from sansa_lightning.strategies.parts import NEVER_USED, NOT_USED_WITH, PARTS, check_parts, part_parameters
+from sansa_lightning.strategies.training_prompts import prompt_kinds
 
 POINTS = Prompt.points([[30, 40], [50, 20], [5, 60]], [1, 1, 0])
 BOX = Prompt.box([10, 12.5, 60, 70])
@@ -69,3 +83,46 @@ def test_parts_of_a_name_and_their_order() -> None:
     names = part_parameters(nano(), ["qkv"], "mask")
     assert len(names) == 2 * 7
     assert all(".attn.qkv." in name for name in names)
+
+
+# --- prompts of the training clips ------------------------------------------------------------------------------------
+
+KINDS = {"mask": frozenset({"mask"}), "points": frozenset({"points"}), "mixed": frozenset({"mask", "points"})}
+
+
+@pytest.mark.parametrize(
+    ("prompter", "kinds"),
+    [
+        (MaskPrompt(), "mask"),
+        (PointPrompt(), "points"),
+        (ScribblePrompt(), "points"),
+        (BoxPrompt(), "points"),
+        (WholeBoxPrompt(), "points"),
+        (MultiPrompt(), "mixed"),
+        (MultiPrompt([MaskPrompt()]), "mask"),
+        (MultiPrompt([PointPrompt(), MultiPrompt([BoxPrompt()])]), "points"),
+    ],
+)
+def test_kinds_that_a_prompter_draws(prompter: Prompter, kinds: str) -> None:
+    assert prompt_kinds(prompter) == KINDS[kinds]
+
+
+@pytest.mark.parametrize("data", KINDS)
+@pytest.mark.parametrize("prompts", KINDS)
+def test_prompts_of_the_strategy_are_those_of_the_data(prompts: str, data: str) -> None:
+    """ "mixed" trains what any clip uses, so it fits all."""
+    strategies = {"FineTune": FineTune("decoder", prompts), "FromScratch": FromScratch(prompts=prompts)}
+    strategies["Compose"] = Compose([AdaptFormer(), FineTune("decoder", prompts)])
+    for name, strategy in strategies.items():
+        if prompts in (data, "mixed"):
+            strategy.check_training_prompts(KINDS[data])
+            continue
+        said = {"mask": "mask", "points": "points", "mixed": "mask and points"}[data]
+        owner = "FineTune" if name == "Compose" else name
+        message = (
+            rf"^{owner}\.prompts: expected '{data}', since data\.train_prompt annotates training clips by {said}, "
+            rf"but got '{prompts}'$"
+        )
+        with pytest.raises(ValueError, match=message):
+            strategy.check_training_prompts(KINDS[data])
+    AdaptFormer().check_training_prompts(KINDS[data])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 from jsonargparse import ArgumentParser
 
@@ -34,13 +35,37 @@ def test_blocks_of_each_form(placement: list[int] | str, checked: tuple[int, ...
     assert blocks_of(nano(), checked, "LoRA") == blocks
 
 
-@pytest.mark.parametrize("wrong", ["", "Late", "blocks", "blocks 3-", "blocks 5-3", "blocks x", "2,3", "blocks -1"])
+@pytest.mark.parametrize(
+    "wrong", ["", "Late", "blocks", "blocks 3-", "blocks 5-3", "blocks x", "2,3", "blocks -1", "blocks 0-1000"]
+)
 def test_text_that_is_no_placement(wrong: str) -> None:
     message = (
         r"LoRA\.placement: expected stages as a list, none, all, early, middle, late, or blocks as 'blocks 0-2, 5'"
     )
     with pytest.raises(ValueError, match=message):
         check_placement(wrong, "LoRA")
+
+
+@pytest.mark.parametrize("wrong", ["blocks 0-5000000", "blocks 1, 20000"])
+def test_numbers_that_no_encoder_has_are_not_counted_up_to(wrong: str) -> None:
+    with pytest.raises(ValueError, match=rf"blocks as 'blocks 0-2, 5', up to 999, but got '{wrong}'$"):
+        check_placement(wrong, "LoRA")
+    assert check_placement("blocks 0-999", "LoRA") == "blocks 0-999"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "got"), [(3, "3"), ([True], r"\[True\]"), ([2.0], r"\[2\.0\]"), ([[2]], r"\[\[2\]\]"), (None, "None")]
+)
+def test_what_is_no_list_of_stages(wrong: object, got: str) -> None:
+    message = rf"^LoRA\.placement: expected different stages out of \[0, 1, 2, 3\], but got {got}$"
+    with pytest.raises(ValueError, match=message):
+        check_placement(wrong, "LoRA")
+
+
+def test_stages_of_numpy_become_pythons() -> None:
+    checked = check_placement(np.array([3, 1]), "LoRA")
+    assert checked == (1, 3)
+    assert {type(stage) for stage in checked} == {int}
 
 
 def test_blocks_beyond_the_last() -> None:

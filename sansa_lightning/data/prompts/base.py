@@ -30,7 +30,7 @@ class MaskPrompt(Prompter):
 
     def __call__(self, mask: Tensor, generator: torch.Generator) -> Prompt:
         """A mask prompt; draws nothing."""
-        return Prompt.mask(mask)
+        return Prompt.mask(mask == 1)
 
 
 def prompt_generator(episode: Episode, reference: int) -> torch.Generator:

@@ -1,0 +1,156 @@
+"""What annotates a reference: a mask, clicks, a box, or a box and clicks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+IGNORE = 255
+"""Mask value of pixels that take no part in a loss or a score."""
+
+POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner x0 y0", 3: "box corner x1 y1"}
+"""Meaning of a point's label, as in SAM 2."""
+
+ONLY_IGNORED = f"expected bool or 0 and 1, but got 0 and {IGNORE} alone; for a 0/255 mask pass mask > 127"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What annotates one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
+
+    Coordinates are (x, y) in pixels of the clip's own size, measured from the top left corner.
+
+    Attributes:
+        kind: "mask", "point" or "box"; a box with clicks is a "box".
+        dense: the mask, float32 [H, W] in {0, 1}; None unless kind is "mask".
+        coords: float32 [P, 2]; None if kind is "mask". A box is its two corners, before any clicks.
+        labels: int32 [P], see ``POINT_LABELS``; None if kind is "mask".
+    """
+
+    kind: Literal["mask", "point", "box"]
+    dense: Tensor | None = None
+    coords: Tensor | None = None
+    labels: Tensor | None = None
+
+    @classmethod
+    def mask(cls, mask: Any) -> Prompt:
+        """A mask prompt.
+
+        Args:
+            mask: [H, W]; a tensor, an array, nested lists or a PIL image of one channel; bool, or numbers out of 0, 1
+                and ``IGNORE``, which counts as background.
+
+        Raises:
+            ValueError: another shape or other values, as of logits; or 0 and 255 alone, as pictures of masks have
+                them.
+        """
+        return cls("mask", dense=_foreground(mask))
+
+    @classmethod
+    def points(cls, xy: Any, labels: Any = None) -> Prompt:
+        """Clicks.
+
+        Args:
+            xy: [P, 2], P >= 1, pixels of the clip.
+            labels: [P], 1 foreground or 0 background; all foreground if None.
+
+        Raises:
+            ValueError: other shapes or labels, or coordinates that are not finite.
+        """
+        coords, kinds = _clicks(xy, labels, "Prompt.points")
+        return cls("point", coords=coords, labels=kinds)
+
+    @classmethod
+    def box(cls, xyxy: Any, points: Any = None, labels: Any = None) -> Prompt:
+        """A box, perhaps with clicks that correct it.
+
+        Args:
+            xyxy: (x0, y0, x1, y1), x1 and y1 exclusive, pixels of the clip; four numbers or [2, 2].
+            points: clicks as for :meth:`points`, which go behind the corners as in SAM 2; none if None.
+            labels: of the clicks.
+
+        Raises:
+            ValueError: not four finite numbers in order, or clicks that :meth:`points` refuses.
+        """
+        corners = torch.as_tensor(xyxy, dtype=torch.float32)
+        if corners.numel() != 4:
+            msg = f"Prompt.box: expected four numbers x0, y0, x1, y1, but got shape {list(corners.shape)}"
+            raise ValueError(msg)
+        coords = _finite(corners.reshape(2, 2), "Prompt.box")
+        if bool((coords[0] > coords[1]).any()):
+            msg = f"Prompt.box: expected x0 <= x1 and y0 <= y1, but got {coords.flatten().tolist()}"
+            raise ValueError(msg)
+        kinds = torch.tensor([2, 3], dtype=torch.int32, device=coords.device)
+        if points is not None:
+            clicks, clicked = _clicks(points, labels, "Prompt.box")
+            coords, kinds = torch.cat([coords, clicks.to(coords)]), torch.cat([kinds, clicked.to(kinds)])
+        elif labels is not None:
+            msg = "Prompt.box: expected labels together with points, but got labels alone"
+            raise ValueError(msg)
+        return cls("box", coords=coords, labels=kinds)
+
+    @property
+    def group(self) -> tuple[str, int]:
+        """What must agree for prompts to share one decoder call: dense or sparse, and the number of points.
+
+        Padding tokens would take part in the decoder's attention, so unequal counts are never padded.
+        """
+        return ("dense", 0) if self.coords is None else ("sparse", len(self.coords))
+
+    def to(self, device: torch.device | str) -> Prompt:
+        """The same prompt with its tensors on ``device``."""
+        parts = (self.dense, self.coords, self.labels)
+        return Prompt(self.kind, *(None if part is None else part.to(device) for part in parts))
+
+
+def _foreground(mask: Any) -> Tensor:
+    """float32 [H, W] in {0, 1}; see :meth:`Prompt.mask`."""
+    values = mask if isinstance(mask, Tensor) else np.asarray(mask)
+    if values.ndim != 2:
+        msg = f"Prompt.mask: expected a mask of shape [H, W], but got {list(values.shape)}"
+        raise ValueError(msg)
+    foreground, ignored = values == 1, values == IGNORE
+    odd = ~(foreground | ignored | (values == 0))
+    if odd.any():
+        msg = (
+            f"Prompt.mask: expected bool, or 0 and 1 (and {IGNORE} to ignore), but got {values[odd][0]}; "
+            f"for logits or grey values pass mask > threshold"
+        )
+        raise ValueError(msg)
+    if ignored.any() and not foreground.any():
+        msg = f"Prompt.mask: {ONLY_IGNORED}"
+        raise ValueError(msg)
+    return torch.as_tensor(foreground).float()
+
+
+def _clicks(xy: Any, labels: Any, where: str) -> tuple[Tensor, Tensor]:
+    """float32 [P, 2] and int32 [P]; see :meth:`Prompt.points`."""
+    coords = torch.as_tensor(xy, dtype=torch.float32)
+    if coords.ndim != 2 or coords.shape[1] != 2 or not len(coords):
+        msg = f"{where}: expected points of shape [P, 2] with P >= 1, but got {list(coords.shape)}"
+        raise ValueError(msg)
+    kinds = torch.ones(len(coords), device=coords.device) if labels is None else torch.as_tensor(labels)
+    if kinds.shape != coords.shape[:1]:
+        msg = f"{where}: expected {len(coords)} labels, one for each point, but got shape {list(kinds.shape)}"
+        raise ValueError(msg)
+    odd = (kinds != 0) & (kinds != 1)
+    if bool(odd.any()):
+        place = int(odd.nonzero()[0])
+        msg = (
+            f"{where}: expected labels 0 and 1, but got {kinds[place].item()} for point {place}; "
+            f"for a box with clicks use Prompt.box(xyxy, points, labels)"
+        )
+        raise ValueError(msg)
+    return _finite(coords, where), kinds.int()
+
+
+def _finite(coords: Tensor, where: str) -> Tensor:
+    odd = ~coords.isfinite().all(dim=1)
+    if bool(odd.any()):
+        msg = f"{where}: expected finite coordinates, but got {coords[odd][0].tolist()}"
+        raise ValueError(msg)
+    return coords

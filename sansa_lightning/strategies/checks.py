@@ -1,0 +1,47 @@
+"""What arguments of strategies are, before anything is compared with them."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral
+from typing import Any
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is an integer, of Python or NumPy; True and False are none, and 2.0 is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is an integer or a finite float; True and False are no numbers."""
+    return is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def check_whole(value: Any, where: str, least: int = 1, what: str = "") -> int:
+    """An integer that is large enough, as Python's own: a checkpoint holds no others.
+
+    Args:
+        value: what was given.
+        where: class and argument, for the message.
+        least: that it may be.
+        what: it counts, for the message.
+
+    Raises:
+        ValueError: it is no integer, or less.
+    """
+    if not is_whole(value) or value < least:
+        msg = f"{where}: expected at least {least}{f' {what}' if what else ''}, a whole number, but got {value!r}"
+        raise ValueError(msg)
+    return int(value)
+
+
+def check_probability(value: Any, where: str) -> float:
+    """A probability below 1.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not is_number(value) or not 0 <= value < 1:
+        msg = f"{where}: expected a probability in [0, 1), but got {value!r}"
+        raise ValueError(msg)
+    return float(value)
