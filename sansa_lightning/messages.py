@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import yaml
@@ -23,6 +23,10 @@ UNKNOWN_CLASS = re.compile(r"(?P<key>[\w.]+): .*?Expected a dot import path stri
 BEFORE_SUBCOMMAND = re.compile(r"is not accepted before subcommand '(?P<subcommand>\w+)'")
 UNION = re.compile(
     r"Does not validate against any of the Union .*? Errors: (?P<errors>.*) Given value type: .*? value: "
+)
+BUILDING = re.compile(
+    r"Does not validate against any of the Union subtypes\n.*?\n\s*Errors:(?P<errors>\n.*)\n\s*Given value type:",
+    re.DOTALL,
 )
 IN_WORKER = re.compile(r"Caught \w+ in DataLoader worker process .*\n(?:[\w.]*\.)?\w+: (?P<message>.*)", re.DOTALL)
 
@@ -51,7 +55,8 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
     classes = _classes(modules)
     if found := UNKNOWN_CLASS.search(line):
         known = classes.get(found["name"])
-        hint = f"it is {known.__module__}.{known.__name__}" if known else _nearest(found["name"], classes)
+        fitting = _fitting(classes, _kinds(found["key"], parsers))
+        hint = f"it is {known.__module__}.{known.__name__}" if known else _nearest(found["name"], fitting)
         return f"{found['key']}: no class {found['name']!r} fits here; {hint}"
     if found := UNKNOWN_KEY.search(line):
         keys = {key for parser in parsers for key in parser.get_defaults().keys(branches=True)}
@@ -76,9 +81,9 @@ def plain(text: str, length: int = 200) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, without the traceback that a loading process has put before it."""
+    """What an error says, without what a loading process or a parser that builds objects has put around it."""
     found = IN_WORKER.match(str(error))
-    return " ".join((found["message"] if found else str(error)).split())
+    return " ".join(_of_constructor(found["message"] if found else str(error)).split())
 
 
 def check_yaml(paths: Iterable[Path]) -> None:
@@ -110,6 +115,18 @@ def _reworded(line: str) -> str:
     return line
 
 
+def _of_constructor(text: str) -> str:
+    """What a class said of its arguments, where jsonargparse tells what else the value could have been: null, mostly.
+
+    Such errors come one a line, those of a type within a type deeper.
+    """
+    if not (found := BUILDING.search(text)):
+        return text
+    errors = [re.split(r"\n\s*(?:Subtypes|Given value)", each)[0] for each in re.split(r"\n\s*- ", found["errors"])]
+    own = [each for each in errors if each.strip() and not each.startswith(("Expected a", "Does not validate"))]
+    return own[0] if own else text
+
+
 def _classes(modules: Iterable[ModuleType]) -> dict[str, type]:
     """The public classes of modules, of this project, torch or Lightning."""
     return {
@@ -120,6 +137,31 @@ def _classes(modules: Iterable[ModuleType]) -> dict[str, type]:
     }
 
 
+def _kinds(key: str, parsers: Iterable[ArgumentParser]) -> tuple[type, ...]:
+    """The classes of which the value of a key may be; none where no parser has it, as deep in another value."""
+    hints = [
+        getattr(action, "_typehint", None) for parser in parsers for action in parser._actions if action.dest == key
+    ]
+    return tuple(kind for hint in hints for kind in _within(hint))
+
+
+def _within(hint: Any) -> list[type]:
+    """The classes that a type is made of: Strategy of ``Strategy | None``, Optimizer of what returns one."""
+    parts = get_args(hint)
+    return [kind for part in parts for kind in _within(part)] if parts else [hint] * inspect.isclass(hint)
+
+
+def _fitting(classes: Mapping[str, type], kinds: tuple[type, ...]) -> list[str]:
+    """Names of those that are of one of the kinds, of all if there is none, and can be built."""
+    return [
+        name
+        for name, each in classes.items()
+        if not inspect.isabstract(each) and (not kinds or issubclass(each, kinds))
+    ]
+
+
 def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, sorted(set(known) - {word}), n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else "see --help"
+    """The nearest of the known words, for which capitals don't matter."""
+    words = {each.lower(): each for each in sorted(set(known) - {word})}
+    close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    return f"did you mean {words[close[0]]}?" if close else "see --help"

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
 import numpy as np
 import pytest
 import torch
 from jsonargparse import ArgumentParser
+from lightning.pytorch import loggers
+from lightning.pytorch.loggers import Logger
+from torch import optim
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
+from sansa_lightning.ablate.resolve import build, resolve
 from sansa_lightning.messages import brief, check_yaml, one_line, plain, short_error
 from sansa_lightning.strategies import all as strategy_classes
+from sansa_lightning.strategies.base import Strategy
 
 
 @pytest.fixture
@@ -15,6 +23,9 @@ def parser():
     parser = ArgumentParser()
     parser.add_argument("--data.batch_size", type=int, default=1)
     parser.add_argument("--model.strategy.init_args.factor", type=float, default=1)
+    parser.add_argument("--model.strategy", type=Strategy | None, default=None)
+    parser.add_argument("--model.optimizer", type=Callable[[Iterable], Optimizer], default=None)
+    parser.add_argument("--trainer.logger", type=Logger | Iterable[Logger] | bool | None, default=None)
     return parser
 
 
@@ -41,6 +52,26 @@ def parser():
             "data.source: no class 'Frozen' fits here; it is sansa_lightning.strategies.frozen.Frozen",
         ),
         (
+            'Parser key "model.strategy":\n  Expected a dot import path string: Lora',
+            "model.strategy: no class 'Lora' fits here; did you mean LoRA?",
+        ),
+        (
+            'Parser key "model.optimizer":\n  Expected a dot import path string: adamw',
+            "model.optimizer: no class 'adamw' fits here; did you mean AdamW?",
+        ),
+        (  # a logger's name is nearest, but it is no strategy
+            'Parser key "model.strategy":\n  Expected a dot import path string: CSVLoger',
+            "model.strategy: no class 'CSVLoger' fits here; see --help",
+        ),
+        (
+            'Parser key "trainer.logger":\n  Expected a dot import path string: Lora',
+            "trainer.logger: no class 'Lora' fits here; see --help",
+        ),
+        (  # within another value no kind is known
+            'Parser key "strategies":\n  Expected a dot import path string: Lora',
+            "strategies: no class 'Lora' fits here; did you mean LoRA?",
+        ),
+        (
             "Parser key \"data.size\":\n  Expected a <class 'int'>. Got value: big",
             "data.size: expected int, but got big",
         ),
@@ -62,7 +93,40 @@ def parser():
     ],
 )
 def test_what_a_parser_says_becomes_one_line(message, line, parser):
-    assert short_error(message, [parser], [strategy_classes]) == line
+    assert short_error(message, [parser], [strategy_classes, optim, loggers]) == line
+
+
+class Thing:
+    def __init__(self, weight: float) -> None:
+        if weight < 0:
+            msg = f"Thing.weight: expected a number >= 0 - or none,\n but got {weight}"
+            raise ValueError(msg)
+
+
+class Holder:
+    def __init__(self, things: Mapping[str, Thing] | None = None) -> None:
+        self.things = things
+
+
+def test_what_a_class_says_of_its_arguments_is_not_buried_in_the_parsers_types():
+    parser = ArgumentParser()
+    parser.add_argument("--thing", type=Thing | None)
+    parser.add_argument("--holder", type=Holder | None)
+    thing = {"class_path": f"{__name__}.Thing", "init_args": {"weight": -1.0}}
+    for given in (
+        {"thing": thing},
+        {"holder": {"class_path": f"{__name__}.Holder", "init_args": {"things": {"a": thing}}}},
+    ):
+        with pytest.raises(ValueError, match="Union subtypes") as caught:
+            parser.instantiate(parser.parse_object(given))
+        assert one_line(caught.value) == "Thing.weight: expected a number >= 0 - or none, but got -1.0"
+
+
+def test_a_negative_weight_of_a_loss_is_one_line():
+    config = resolve([], {"model.losses.init_args.terms.bce.init_args.weight": -1})
+    with pytest.raises(ValueError, match="Union subtypes") as caught:
+        build(config)
+    assert one_line(caught.value) == "BCE.weight: expected a finite number >= 0, but got -1.0"
 
 
 class Broken(Dataset[int]):

@@ -43,7 +43,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     agent["WANDB_SWEEP_PARAM_PATH"] = str(parameters)
     with apart(folder, **agent), pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)  # files are named from there
-        call(*arguments(sweep, chosen), *SHORT, "--run_dir", folder / "run", "--trainer.logger.offline=true")
+        call(*arguments(sweep, chosen, folder), *SHORT, "--run_dir", folder / "run", "--trainer.logger.offline=true")
     return folder / "run"
 
 
@@ -73,7 +73,7 @@ def test_the_configuration_is_nested_as_in_the_file(logged, run):
     assert own["model"]["strategy"]["init_args"]["targets"] == ["qkv", "proj", "mlp"]
     stored = summary(run)["config"]
     assert {key: stored[key] for key in own} == own
-    assert (stored["config"], stored["data.seed"]) == ("ablations/lora.yaml", 0)  # what the sweep has chosen
+    assert (stored["row"], stored["fold"], stored["seed"]) == ("LoRA", 0, 0)  # what the sweep has chosen
 
 
 def test_metrics_are_there_for_each_step_and_epoch(logged, run):

@@ -17,12 +17,14 @@ from typing import IO, Any
 
 import yaml
 
+from sansa_lightning.ablate.attempts import keep_attempt
 from sansa_lightning.ablate.jobs import IN_DOMAIN, WRITTEN, Job, is_finished
 from sansa_lightning.cli import CHECKPOINTS, LAST
 from sansa_lightning.data.protocols import InDomain
 from sansa_lightning.files import write_text
 
 LOG, LOCK = "log.txt", ".lock"
+TRACEBACK = "Traceback (most recent call last):"
 GRACE = 20
 """Seconds that a process has to end after it was asked to."""
 
@@ -69,6 +71,8 @@ def carry_out(job: Job, threads: int, stop: threading.Event | None = None) -> Ou
         error = ""
         if not is_finished(job.result_file):
             write_text(job.folder / WRITTEN, job.config)
+            if job.trains and _checkpoint(job).is_file():
+                keep_attempt(job, _checkpoint(job))
             error = _process(_main_command(job), job.folder / LOG, threads, lock, stop)
         if job.in_domain and not error and not is_finished(job.in_domain_file):
             write_text(job.folder / IN_DOMAIN / WRITTEN, _in_domain_config(job.config))
@@ -110,6 +114,7 @@ def _process(command: Sequence[str], log: Path, threads: int, lock: IO[str], sto
     environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
     environment = {key: value for key, value in environment.items() if key != "SANSA_RUN_DIR"}
     with log.open("ab") as file:
+        start = log.stat().st_size  # before it are earlier attempts
         process = subprocess.Popen(  # noqa: S603  our own program
             command,
             env=environment,
@@ -123,7 +128,7 @@ def _process(command: Sequence[str], log: Path, threads: int, lock: IO[str], sto
             if stop.wait(PATIENCE):
                 _end(process)
                 raise StoppedError
-    return "" if process.returncode == 0 else last_error(log, process.returncode)
+    return "" if process.returncode == 0 else last_error(log, process.returncode, start)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -136,18 +141,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def last_error(log: Path, status: int) -> str:
-    """What a process that failed said last.
+def last_error(log: Path, status: int, start: int = 0) -> str:
+    """What a process that failed said last: its line of error, or where a traceback followed the end of that.
 
     Args:
         log: what it wrote.
         status: its exit status, negative for a signal.
+        start: bytes of the log that were there before it.
     """
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     if status < 0:
         return f"killed by signal {-status}"
-    return (errors or lines or [f"exit status {status}"])[-1]
+    said = log.read_bytes()[start:].decode("utf-8", errors="replace")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith(("error: ", TRACEBACK))]
+    return (errors if errors and errors[-1] != TRACEBACK else lines or [f"exit status {status}"])[-1]
 
 
 @contextmanager

@@ -25,8 +25,6 @@ INCIDENTAL = (
     "compare_frozen",
     "trainer.default_root_dir",
     "trainer.logger",
-    "trainer.callbacks",
-    "trainer.devices",
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
@@ -98,12 +96,12 @@ def identity(config: Mapping[str, Any], strategy: Mapping[str, Any], *, trains: 
     """Hash of a resolved configuration: equal for two that give the same result.
 
     Args:
-        config: nested, as in its file; ``INCIDENTAL`` keys don't count.
+        config: nested, as in its file; ``INCIDENTAL`` keys don't count, nor a trainer's usual devices and callbacks.
         strategy: class and settings, in whose place spellings of the same ("late" or [2, 3]) don't count.
         trains: if nothing trains, what decides about training doesn't count either.
     """
     kept = json.loads(json.dumps(config))
-    for key in INCIDENTAL:
+    for key in (*INCIDENTAL, *_usual(kept["trainer"])):
         _drop(kept, key)
     if not trains:
         for key in OF_TRAINING:
@@ -114,6 +112,17 @@ def identity(config: Mapping[str, Any], strategy: Mapping[str, Any], *, trains: 
         kept["data"]["prompt"] = None  # the same, spelt out
     kept["model"]["strategy"] = dict(strategy)
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _usual(trainer: Mapping[str, Any]) -> list[str]:
+    """Keys that only count where something is said: a batch is as large as its devices, and callbacks may end a run.
+
+    What "auto" comes to is the machine's affair, except on processors, where it is one.
+    """
+    devices, one = trainer.get("devices"), trainer.get("accelerator") == "cpu"
+    usual = {"trainer.devices": devices in (None, "auto") or (one and str(devices) == "1")}
+    usual["trainer.callbacks"] = not trainer.get("callbacks")
+    return [key for key, holds in usual.items() if holds]
 
 
 def folder_name(row: str, fold: int | None, seed: int, key: str) -> str:

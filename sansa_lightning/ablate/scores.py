@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from statistics import fmean, stdev
 from typing import Any
 
+from sansa_lightning.ablate.attempts import earlier_seconds
 from sansa_lightning.ablate.expand import Place, Planned
 from sansa_lightning.ablate.jobs import Job, read_result
 
@@ -25,7 +26,7 @@ class RunScores:
         choice: share of targets in which the most covered object is of the class.
         choice_chance: the same for a guess.
         trained_parameters: numbers that train.
-        seconds: of the run, training and test, in its last attempt.
+        seconds: of the run, training and test, with the attempts that it went on from.
     """
 
     miou: float | None = None
@@ -52,6 +53,8 @@ def run_scores(job: Job, *, in_domain: bool) -> RunScores | None:
     found: dict[str, Any] = {**result, **test, **(test.get("controls") or {})}
     scores = {name: found.get(name) for name in NAMES}
     scores["in_domain"] = _in_domain(job) if in_domain else None
+    if scores["seconds"] is not None:
+        scores["seconds"] += earlier_seconds(job)
     return RunScores(**scores)
 
 

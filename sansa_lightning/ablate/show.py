@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 
@@ -33,7 +34,7 @@ class Report:
 
     def markdown(self) -> str:
         """The table, and below it what it is and what it says."""
-        paper = {score: self._paper_column(score) for score in ("miou", "in_domain")}
+        paper = {score: self._paper_column(score) for score in PAPER_HEADS}
         head = ["row", "runs", "mIoU", "in-domain", "margin", "wrong", "choice (chance)", "everything"]
         head += ["trained", "minutes", *(PAPER_HEADS[score] for score, column in paper.items() if column)]
         lines = [head, ["---", *["---:"] * (len(head) - 1)]]
@@ -60,9 +61,9 @@ class Report:
             "table": self.table.name,
             "title": self.table.title,
             "rows": [_plain(row) for row in self.rows],
-            "papers_experiment": [not self._difference(row) for row in self.rows],
+            "papers_experiment": [not text for text in self._differences],
             "order": {
-                score: [asdict(pair) | {"verdict": pair.verdict} for pair in self.pairs(score)] for score in PAPER_HEADS
+                score: [asdict(pair) | {"verdict": pair.verdict} for pair in self.pairs(score)] for score in ORDERED
             },
             "notes": self.notes(),
             "errors": dict(self.errors),
@@ -76,13 +77,17 @@ class Report:
         found = [(row, row.planned.row.paper.get(score)) for row in self.rows]
         return [(row, paper) for row, paper in found if paper is not None]
 
-    def _difference(self, row: RowScores) -> str:
-        return difference(row.planned.config, self.table.paper_base)
+    @cached_property
+    def _differences(self) -> list[str]:
+        """What tells each row from the paper's experiment."""
+        base = self.table.paper_base
+        return [difference(row.planned.config, base, row.planned.row.files) for row in self.rows]
 
     def _paper_column(self, score: str) -> list[str]:
-        """The paper's values; where a row is another experiment, only their order; nothing if it prints none."""
+        """The paper's values; where a row is another experiment, the order of scores alone; else nothing."""
         printed = {row.planned.row.name: paper for row, paper in self._ranked(score)}
-        if not printed:
+        same = not any(self._differences)
+        if not printed or not (same or score in ORDERED):
             return []
         order = ranks(printed)
         column = []
@@ -91,14 +96,14 @@ class Report:
             if name not in printed:
                 column.append(NOTHING)
             else:
-                same = not any(self._difference(each) for each in self.rows)
-                column.append(f"{printed[name]:.1f}" if same else f"{order[name]}. of {len(order)}")
+                value = f"{printed[name]:.1f}" if score in ORDERED else f"{printed[name]:g} M"
+                column.append(value if same else f"{order[name]}. of {len(order)}")
         return column
 
     def _paper_remarks(self) -> list[str]:
-        if not any(self._ranked(score) for score in PAPER_HEADS):
+        if not any(self._ranked(score) for score in ORDERED):
             return ["the paper's values of these rows are not known to us"]
-        differences = dict.fromkeys(text for row in self.rows if (text := self._difference(row)))
+        differences = dict.fromkeys(text for text in self._differences if text)
         if differences:
             return [
                 f"paper: order only, since this is not its experiment ({'; '.join(differences)}; "
@@ -110,7 +115,10 @@ class Report:
         )
 
 
-PAPER_HEADS = {"miou": "paper", "in_domain": "paper, in-domain"}
+ORDERED = ("miou", "in_domain")
+"""What the paper compares rows by."""
+
+PAPER_HEADS = {"miou": "paper", "in_domain": "paper, in-domain", "params_m": "paper, trained"}
 
 
 def _cells(row: RowScores) -> list[str]:

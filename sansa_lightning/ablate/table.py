@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import yaml
 
 from sansa_lightning.messages import check_yaml
 from sansa_lightning.report.paper import published
+from sansa_lightning.sam2.zoo import BASES
 
 TABLE_KEYS = ("title", "experiment", "adjust", "folds", "seeds", "in_domain", "paper", "rows")
 ROW_KEYS = ("name", "config", "set", "paper")
@@ -70,7 +71,10 @@ class Table:
 
 
 def read_table(path: Path) -> tuple[Table | None, list[str]]:
-    """A table, or what is wrong with its file: one line each.
+    """A table, and what is wrong with its file: one line each.
+
+    Where something is wrong, the table has what is sound, so that its rows can be looked at as well; it is None where
+    no row can be. What is not sound is replaced: fold and seed 0, no adjustment, nothing of the paper.
 
     Args:
         path: YAML; the files in it are relative to its folder.
@@ -84,28 +88,70 @@ def read_table(path: Path) -> tuple[Table | None, list[str]]:
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     faults = _unknown(content, TABLE_KEYS, str(path))
     faults += [f"{path}: {key} is missing" for key in ("title", "experiment", "rows") if key not in content]
-    faults += _not_numbers(content, path)
-    if not isinstance(content.get("in_domain", False), bool):
-        faults.append(f"{path}: in_domain: expected true or false, but got {content['in_domain']!r}")
-    rows = [_row(entry, content, path, faults) for entry in _entries(content, path, faults)]
-    names = [row.name for row in rows]
-    faults += [
-        f"{path}: {names.count(name)} rows are named {name!r}" for name in dict.fromkeys(names) if names.count(name) > 1
-    ]
-    experiment, adjust = (_file(content.get(key), path, str(path), faults) for key in ("experiment", "adjust"))
-    if faults or experiment is None:
+    wrong = _wrong_values(content)
+    faults += [f"{path}: {key}: expected {expected}, but got {content[key]!r}" for key, expected in wrong.items()]
+    sound = {key: value for key, value in content.items() if key not in wrong}
+    if "paper" in content and (wrong_paper := _paper_faults(content["paper"], str(path))):
+        faults, sound["paper"] = [*faults, *wrong_paper], {}
+    rows = _rows(sound, path, faults)
+    experiment, adjust = (_file(sound.get(key), path, str(path), faults) for key in ("experiment", "adjust"))
+    if experiment is None:
         return None, faults
     return Table(
         path=path,
-        title=content["title"],
+        title=sound.get("title", path.stem),
         experiment=experiment,
         adjust=adjust,
-        folds=tuple(content.get("folds", (0, 1, 2, 3))),
-        seeds=tuple(content.get("seeds", (0,))),
-        in_domain=content.get("in_domain", False),
-        paper_base=content.get("paper", {}).get("base"),
+        folds=(0,) if "folds" in wrong else tuple(sound.get("folds", (0, 1, 2, 3))),
+        seeds=tuple(sound.get("seeds", (0,))),
+        in_domain=sound.get("in_domain", False),
+        paper_base=sound.get("paper", {}).get("base"),
         rows=tuple(rows),
-    ), []
+    ), faults
+
+
+def _wrong_values(content: Mapping[str, Any]) -> dict[str, str]:
+    """Keys of a table whose values are of another kind than they are to be, and what is expected of them."""
+    expected: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "title": (_is_text, "a text"),
+        "experiment": (_is_text, "a file"),
+        "adjust": (lambda value: value is None or _is_text(value), "a file"),
+        "folds": (are_numbers, "a list of different numbers, 0 or more"),
+        "seeds": (are_numbers, "a list of different numbers, 0 or more"),
+        "in_domain": (lambda value: isinstance(value, bool), "true or false"),
+    }
+    return {key: words for key, (holds, words) in expected.items() if key in content and not holds(content[key])}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _paper_faults(paper: Any, where: str) -> list[str]:
+    """What is wrong with a table's place in the paper; which numbers there are is looked up by row."""
+    if not isinstance(paper, dict):
+        return [f"{where}: paper: expected a mapping of {', '.join(PAPER_KEYS)}, but got {paper!r}"]
+    block, base, columns = paper.get("block"), paper.get("base"), paper.get("columns")
+    faults = _unknown(paper, PAPER_KEYS, f"{where}: paper")
+    if not _is_text(block):
+        faults.append(f"{where}: paper.block: expected a table of the paper, but got {block!r}")
+    if base not in (None, *BASES):
+        faults.append(f"{where}: paper.base: expected one of {', '.join(BASES)}, but got {base!r}")
+    if not isinstance(columns, dict) or not all(map(_is_text, columns.values())):
+        faults.append(f"{where}: paper.columns: expected scores with the paper's names of them, but got {columns!r}")
+        return faults
+    return faults + _unknown(columns, SCORES, f"{where}: paper.columns")
+
+
+def _rows(content: Mapping[str, Any], path: Path, faults: list[str]) -> list[Row]:
+    """The rows that are sound."""
+    entries = _entries(content, path, faults)
+    names = [entry["name"] for entry in entries]
+    faults += [
+        f"{path}: {names.count(name)} rows are named {name!r}" for name in dict.fromkeys(names) if names.count(name) > 1
+    ]
+    rows = [_row(entry, content, path, faults) for entry in entries]
+    return [row for row in rows if row is not None]
 
 
 def _entries(content: Mapping[str, Any], path: Path, faults: list[str]) -> list[dict[str, Any]]:
@@ -119,17 +165,19 @@ def _entries(content: Mapping[str, Any], path: Path, faults: list[str]) -> list[
     return named
 
 
-def _row(entry: Mapping[str, Any], content: Mapping[str, Any], path: Path, faults: list[str]) -> Row:
+def _row(entry: Mapping[str, Any], content: Mapping[str, Any], path: Path, faults: list[str]) -> Row | None:
+    """A row; None if it cannot be looked at further, since a part of its configuration is not there."""
     where = f"{path}, row {entry['name']!r}"
     faults += _unknown(entry, ROW_KEYS, where)
     given = entry.get("config", [])
     listed = given if isinstance(given, list) else [given]
+    listed = [each for each in listed if each is not None]
     files = [file for each in listed if (file := _file(each, path, where, faults)) is not None]
-    settings = entry.get("set", {})
-    if not isinstance(settings, dict):
+    settings, paper = entry.get("set", {}), _paper(entry, content, where, faults)
+    if not isinstance(settings, dict) or not all(map(_is_text, settings)):
         faults.append(f"{where}: set: expected dotted keys with values, but got {settings!r}")
-        settings = {}
-    return Row(entry["name"], tuple(files), settings, _paper(entry, content, where, faults))
+        return None
+    return Row(entry["name"], tuple(files), settings, paper) if len(files) == len(listed) else None
 
 
 def _paper(
@@ -138,13 +186,15 @@ def _paper(
     block, row = content.get("paper"), entry.get("paper")
     if row is None:
         return {}
-    if not isinstance(block, dict) or not isinstance(row, dict) or set(block) - set(PAPER_KEYS):
-        faults.append(f"{where}: paper: expected mappings, and in the table's own only {', '.join(PAPER_KEYS)}")
+    if not isinstance(row, dict):
+        faults.append(f"{where}: paper: expected a mapping that singles out a row of the paper, but got {row!r}")
         return {}
-    columns = block.get("columns", {})
-    faults += _unknown(columns, SCORES, f"{where}: paper.columns")
+    if block is None:
+        faults.append(f"{where}: paper: the table itself has none; expected a mapping of {', '.join(PAPER_KEYS)} there")
+    if not block:
+        return {}
     try:
-        return {score: published(str(block.get("block")), row, column) for score, column in columns.items()}
+        return {score: published(block["block"], row, column) for score, column in block["columns"].items()}
     except ValueError as error:
         faults.append(f"{where}: {error}")
         return {}
@@ -158,14 +208,6 @@ def _file(given: Any, path: Path, where: str, faults: list[str]) -> Path | None:
         return file
     faults.append(f"{where}: file {given} is not there (looked for {file})")
     return None
-
-
-def _not_numbers(content: Mapping[str, Any], path: Path) -> list[str]:
-    return [
-        f"{path}: {key}: expected a list of different numbers, 0 or more, but got {content[key]!r}"
-        for key in ("folds", "seeds")
-        if key in content and not are_numbers(content[key])
-    ]
 
 
 def are_numbers(value: object) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 from sansa_lightning.ablate import carry_out as module
 from sansa_lightning.ablate.carry_out import StoppedError, carry_out, last_error
 from sansa_lightning.ablate.jobs import Job
+from sansa_lightning.ablate.scores import run_scores
 
 
 @pytest.fixture
@@ -87,11 +89,47 @@ def test_a_process_has_its_threads_and_no_folder_of_another_run(job, monkeypatch
         ("Traceback\n  File x\nRuntimeError: odd\n", 1, "RuntimeError: odd"),
         ("", 3, "exit status 3"),
         ("step 12\n", -9, "killed by signal 9"),
+        ("error: a warning\nTraceback (most recent call last):\n  File x\nRuntimeError: odd\n", 1, "RuntimeError: odd"),
+        ("Traceback (most recent call last):\nKeyError: 1\nerror: in short\nbye\n", 1, "in short"),
     ],
 )
 def test_what_a_process_said_last_is_its_error(log, status, said, tmp_path):
     (tmp_path / "log.txt").write_text(log)
     assert last_error(tmp_path / "log.txt", status) == said
+
+
+def test_an_error_of_an_earlier_attempt_is_not_the_last_one(job, monkeypatch):
+    monkeypatch.setattr(module, "_program", program("print('error: the disk is full'); raise SystemExit(2)"))
+    assert carry_out(job, 1).error == "the disk is full"
+    monkeypatch.setattr(module, "_program", program("raise SystemExit('the network is down')"))
+    assert carry_out(job, 1).error == "the network is down"
+    monkeypatch.setattr(module, "_program", program("raise SystemExit(3)"))
+    assert carry_out(job, 1).error == "exit status 3"
+    log = (job.folder / module.LOG).read_text()
+    assert log == "error: the disk is full\nthe network is down\n"
+
+
+def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job, monkeypatch):
+    def ends(**result):
+        content = json.dumps(result)
+        monkeypatch.setattr(
+            module, "_program", program(f"import sys; open(sys.argv[1] + '/result.json', 'w').write({content!r})")
+        )
+        assert carry_out(job, 1).error == ""
+
+    ends(status="failed", time="1", seconds=100.0)  # before its first checkpoint: what it did is lost
+    checkpoint = job.folder / "checkpoints" / "last.ckpt"
+    ends(status="failed", time="2", seconds=10.0)
+    checkpoint.parent.mkdir()
+    checkpoint.touch()
+    ends(status="running", time="3", seconds=1.0)
+    began = job.result_file.stat().st_mtime
+    os.utime(checkpoint, (began + 20, began + 20))  # killed at some time after this
+    monkeypatch.setattr(module, "_program", program("raise SystemExit(1)"))
+    assert carry_out(job, 1).error == "exit status 1"  # at once, so it left no result
+    assert run_scores(job, in_domain=False) is None
+    ends(status="finished", time="5", seconds=5.0, metrics={})
+    assert run_scores(job, in_domain=False).seconds == pytest.approx(10 + 1 + 20 + 5, abs=0.2)
 
 
 def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):

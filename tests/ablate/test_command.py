@@ -176,6 +176,21 @@ def test_everything_that_is_wrong_is_said_before_the_first_run(write_table, comm
     assert not runs.exists()
 
 
+def test_a_file_that_is_not_there_hides_no_fault_of_another_row(write_table, commands, runs, capsys):
+    absent = {"name": "absent", "config": "nowhere.yaml"}
+    strategy = {"name": "strategy", "set": {"model.strategy": "Lora"}}
+    argument = {"name": "argument", "set": {"model.strategy.init_args.placment": "late"}}
+    data = {"name": "data", "set": {"data.source.init_args.root": "nowhere"}}
+    path = write_table([absent, strategy, argument, data, FROZEN], folds=3)
+    assert ablate(path, "--runs", runs) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    words = ("folds: expected a list", "nowhere.yaml is not there", "did you mean LoRA?", "did you mean placement?")
+    for each in (*words, "row 'data': Coco.root: nowhere is not a folder"):
+        assert sum(each in line for line in lines) == 1
+    assert commands == []
+
+
 @pytest.mark.parametrize("option", [("--folds", "0,0"), ("--seeds", "a"), ("--folds", "-1"), ("--launcher", "x")])
 def test_wrong_options_are_refused(option, write_table, capsys):
     with pytest.raises(SystemExit, match="2"):

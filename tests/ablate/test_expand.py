@@ -5,6 +5,8 @@ import yaml
 
 from launches import write_yaml
 from sansa_lightning.ablate.expand import Asked, Expander
+from sansa_lightning.ablate.jobs import identity
+from sansa_lightning.ablate.resolve import as_plain
 from sansa_lightning.ablate.table import read_table
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
@@ -51,6 +53,34 @@ def test_rows_that_are_the_same_are_one_run(write_table):
 def test_rows_that_differ_are_several_runs(write_table):
     rows = [{"name": str(lr), "set": {"model.optimizer.init_args.lr": lr}} for lr in (0.01, 0.02)]
     assert len(expanded(write_table(rows))[0].jobs) == 2
+
+
+STOPPING = {"class_path": "EarlyStopping", "init_args": {"monitor": "val/miou", "patience": 2}}
+
+
+def test_what_changes_the_batch_or_the_end_of_training_is_another_run(write_table):
+    rows = [
+        {"name": name, "set": {f"trainer.{key}": value for key, value in given.items()}}
+        for name, given in {
+            "plain": {},
+            "one": {"devices": 1},
+            "auto": {"devices": "auto", "callbacks": []},
+            "two": {"devices": 2},
+            "stops": {"callbacks": [STOPPING]},
+            "waits": {"callbacks": [{**STOPPING, "init_args": {"monitor": "val/miou", "patience": 5}}]},
+            "gpu": {"accelerator": "gpu"},
+            "one gpu": {"accelerator": "gpu", "devices": 1},
+        }.items()
+    ]
+    table, _ = read_table(write_table(rows))
+    expander = Expander(Asked())
+    configs = {row.name: as_plain(expander.resolved(table, row)[0]) for row in table.rows}
+    found = {name: identity(config, {}, trains=True) for name, config in configs.items()}
+    assert found["plain"] == found["one"] == found["auto"]
+    assert len(set(found.values())) == 6
+    for key in ("devices", "callbacks"):  # as in the records of earlier calls
+        del configs["plain"]["trainer"][key]
+    assert identity(configs["plain"], {}, trains=True) == found["plain"]
 
 
 def test_what_does_not_train_has_no_seed(write_table):

@@ -9,6 +9,7 @@ from sansa_lightning.ablate.command import main, run_missing
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.launchers import slurm
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
+from sansa_lightning.ablate.recorded import Recorded
 from sansa_lightning.ablate.table import read_table
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
@@ -24,7 +25,7 @@ def jobs_of(path):
 
 def test_runs_are_jobs_of_submitit(write_table, commands, tmp_path, capsys):
     jobs = jobs_of(write_table([FROZEN, FAILS]))
-    errors = run_missing(jobs, SlurmLauncher(tmp_path / "runs", cluster="debug"))
+    errors = run_missing(jobs, SlurmLauncher(tmp_path / "runs", cluster="debug"), Recorded())
     assert sorted(command[0] for command in commands) == ["fit", "test"]
     assert [job.finished() for job in jobs] == [True, False]
     assert list(errors) == [jobs[1].identity]

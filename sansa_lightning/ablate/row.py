@@ -1,0 +1,111 @@
+"""``python -m sansa_lightning.ablate.row TABLE --row NAME --fold F --seed S``: the run that ``ablate`` has for it.
+
+For the agents of a W&B sweep, which choose row, fold and seed. The process becomes the command line's own ``fit``, or
+``test`` where nothing trains, with the whole configuration in a file. ``ablate TABLE --runs runs/sweeps`` finds what
+has come of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sansa_lightning.ablate.carry_out import LOCK
+from sansa_lightning.ablate.expand import Asked, Expander
+from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
+from sansa_lightning.ablate.table import read_table
+from sansa_lightning.files import write_text
+from sansa_lightning.messages import one_line
+
+
+def main(args: Sequence[str]) -> None:
+    """Become the run; bad input is one line and exit status 2, as in the command line."""
+    given, rest = parser().parse_known_args(args)
+    try:
+        settings, watched = apart(rest)
+        job = planned(given, settings)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        lock = (job.folder / LOCK).open("a")
+        fcntl.flock(lock, fcntl.LOCK_EX)  # an ablate with the same folder waits for it, and the other way round
+        os.set_inheritable(lock.fileno(), True)
+        write_text(job.folder / WRITTEN, job.config)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {one_line(error)}\n")
+        raise SystemExit(2) from error
+    command = [sys.executable, "-m", "sansa_lightning", *arguments(job), *watched]
+    os.execv(sys.executable, command)  # noqa: S606  our own program
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command; all others are those of the run."""
+    made = argparse.ArgumentParser("sansa_lightning.ablate.row", allow_abbrev=False)
+    made.add_argument("table", type=Path, metavar="TABLE", help="table file: ablations/tables/*.yaml")
+    made.add_argument("--row", required=True, help="name of one of its rows")
+    made.add_argument("--fold", type=int, required=True, help="of the protocol")
+    made.add_argument("--seed", type=int, required=True, help="of everything that training draws")
+    made.add_argument("--config", action="append", type=Path, default=[], help="as for ablate")
+    made.add_argument("--adjust", type=Path, help="as for ablate")
+    made.add_argument("--runs", type=Path, default=Path("runs/sweeps"), help="folder of the runs")
+    made.add_argument("--run_dir", type=Path, help="folder of this run, in the place of one below --runs")
+    return made
+
+
+def apart(rest: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Options of a run: those that make it another run than the row's, by their keys, and those that only watch it.
+
+    Raises:
+        ValueError: one is of another form than W&B gives them.
+    """
+    settings: dict[str, str] = {}
+    watched = []
+    for option in rest:
+        key, equals, value = option.removeprefix("--").partition("=")
+        if not option.startswith("--") or not equals:
+            msg = f"options: expected --key=value, but got {option!r}"
+            raise ValueError(msg)
+        if any(key == each or key.startswith(f"{each}.") for each in INCIDENTAL):
+            watched.append(option)
+        else:
+            settings[key] = value
+    return settings, watched
+
+
+def planned(given: argparse.Namespace, settings: Mapping[str, str]) -> Job:
+    """The run of a row on one fold and with one seed, checked as ``ablate`` checks it.
+
+    Args:
+        given: see :func:`parser`.
+        settings: dotted keys with values, on top of the row's own.
+
+    Raises:
+        ValueError: something is wrong with the table or the row.
+        OSError: a file is not there.
+    """
+    table, faults = read_table(given.table)
+    if table is None or faults:
+        raise ValueError("; ".join(faults))
+    named = {row.name: row for row in table.rows}
+    if given.row not in named:
+        msg = f"--row: expected one of {', '.join(named)}, but got {given.row!r}"
+        raise ValueError(msg)
+    row = replace(named[given.row], settings={**named[given.row].settings, **settings})
+    expander = Expander(Asked(tuple(given.config), given.adjust, (given.fold,), (given.seed,), given.runs))
+    expander.expand(replace(table, rows=(row,)))
+    if expander.faults:
+        raise ValueError("; ".join(expander.faults))
+    (job,) = expander.jobs.values()
+    return replace(job, folder=given.run_dir or job.folder)
+
+
+def arguments(job: Job) -> list[str]:
+    """What follows ``python -m sansa_lightning`` to carry a run out."""
+    return ["fit" if job.trains else "test", "--config", str(job.folder / WRITTEN), "--run_dir", str(job.folder)]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
