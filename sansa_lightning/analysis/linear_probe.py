@@ -43,11 +43,18 @@ class LinearProbe(Callback):
         self.stage = stage
         self.score: ProbeScore | None = None
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Look before the run whether there will be something to probe.
+
+        Raises:
+            ValueError: the test is not of classes, as that of a tracker.
+        """
+        if not isinstance(trainer.datamodule, EpisodeDataModule):  # type: ignore[attr-defined]
+            msg = "LinearProbe: expected episodes of classes, but this run has none; leave it out of trainer.callbacks"
+            raise ValueError(msg)
+
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Probe; each process does so and finds the same."""
-        if not isinstance(trainer.datamodule, EpisodeDataModule):  # type: ignore[attr-defined]
-            msg = "LinearProbe: expected episodes of classes, but this test has none; leave it out of trainer.callbacks"
-            raise ValueError(msg)
         (pool,) = trainer.datamodule.pools("test")  # type: ignore[attr-defined]
         self.score = probe_pool(pl_module.base, pool, self.images, self.stage)
         if self.score is None:

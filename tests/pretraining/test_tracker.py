@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from sansa_lightning.analysis.linear_probe import LinearProbe
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.jaccard import TrackingJ
 from sansa_lightning.pretraining.tracker import TrackerModule
@@ -122,3 +123,20 @@ def test_refuses_rates_and_steps_out_of_range():
         TrackerModule(content_steps=-1)
     with pytest.raises(ValueError, match="and rates > 0"):
         TrackerModule(tracker_rate=0)
+
+
+def test_a_development_run_leaves_no_weights(tmp_path):
+    trainer(tmp_path, -1, fast_dev_run=True).fit(TrackerModule(content_steps=0), data())
+    assert not (tmp_path / "nano.safetensors").exists()
+
+
+def test_a_base_of_another_size_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^model.base: expected one for clips of 96 pixels, .* but got sam2_hiera_tiny$"
+    ):
+        TrackerModule(Base("sam2_hiera_tiny", weights=None)).configure_model()
+
+
+def test_a_tracker_has_no_classes_to_probe(tmp_path):
+    with pytest.raises(ValueError, match=r"^LinearProbe: expected episodes of classes, but this run has none"):
+        trainer(tmp_path, 1, callbacks=[LinearProbe()]).test(TrackerModule(), data(), verbose=False)
