@@ -19,6 +19,7 @@ import yaml
 
 from sansa_lightning.ablate.attempts import keep_attempt
 from sansa_lightning.ablate.jobs import IN_DOMAIN, WRITTEN, Job, is_finished
+from sansa_lightning.analysis.linear_probe import PROBE
 from sansa_lightning.cli import CHECKPOINTS, LAST
 from sansa_lightning.data.protocols import InDomain
 from sansa_lightning.files import write_text
@@ -102,9 +103,12 @@ def _checkpoint(job: Job) -> Path:
 
 
 def _in_domain_config(config: str) -> str:
-    """The same with the test episodes from the classes that were trained on."""
+    """The same with the test episodes from the classes that were trained on, and the score alone."""
     content: dict[str, Any] = yaml.safe_load(config)
     content["data"]["protocol"]["class_path"] = f"{InDomain.__module__}.{InDomain.__name__}"
+    content["data"]["controls"] = False
+    callbacks = content["trainer"]["callbacks"] or []
+    content["trainer"]["callbacks"] = [each for each in callbacks if each["class_path"] != PROBE] or None
     return yaml.safe_dump(content, sort_keys=False)
 
 

@@ -16,6 +16,7 @@ from sansa_lightning.ablate.jobs import Job, find_folder, folder_name, identity
 from sansa_lightning.ablate.quiet import quiet
 from sansa_lightning.ablate.resolve import as_plain, build, resolve
 from sansa_lightning.ablate.table import Row, Table
+from sansa_lightning.analysis.linear_probe import PROBE
 from sansa_lightning.messages import one_line
 
 Place = tuple[int | None, int]
@@ -102,7 +103,7 @@ class Expander:
         trains = self._checks.trains(build(with_fold(config, None))[0])
         runs = {}
         for fold in folds:
-            on_fold = with_fold(config, fold)
+            on_fold = with_probe(with_fold(config, fold))
             try:
                 module, data = build(on_fold)
                 self._checks.data(data, on_fold, trains=trains, in_domain=table.in_domain)
@@ -170,6 +171,15 @@ def with_fold(config: Namespace, fold: int | None) -> Namespace:
     for key in ("enable_progress_bar", "enable_model_summary"):
         if config.trainer[key] is None:
             config.trainer[key] = False
+    return config
+
+
+def with_probe(config: Namespace) -> Namespace:
+    """The configuration with the linear probe in its test, which is a control of every row."""
+    config = config.clone()
+    callbacks = config.trainer.callbacks or []
+    if PROBE not in [callback.class_path for callback in callbacks]:
+        config.trainer.callbacks = [*callbacks, Namespace(class_path=PROBE)]
     return config
 
 

@@ -25,6 +25,8 @@ class RunScores:
         everything_miou: of the mask of all objects.
         choice: share of targets in which the most covered object is of the class.
         choice_chance: the same for a guess.
+        probe: what a linear probe of the features that the row ends with names rightly of cells of unseen classes.
+        probe_chance: the same for a guess.
         trained_parameters: numbers that train.
         seconds: of the run, training and test, with the attempts that it went on from.
     """
@@ -37,6 +39,8 @@ class RunScores:
     everything_miou: float | None = None
     choice: float | None = None
     choice_chance: float | None = None
+    probe: float | None = None
+    probe_chance: float | None = None
     trained_parameters: float | None = None
     seconds: float | None = None
 
@@ -52,6 +56,8 @@ def run_scores(job: Job, *, in_domain: bool) -> RunScores | None:
     test = result.get("metrics", {}).get("test", {})
     found: dict[str, Any] = {**result, **test, **(test.get("controls") or {})}
     scores = {name: found.get(name) for name in NAMES}
+    probe = test.get("probe") or {}
+    scores |= {"probe": probe.get("cells"), "probe_chance": probe.get("chance")}
     scores["in_domain"] = _in_domain(job) if in_domain else None
     if scores["seconds"] is not None:
         scores["seconds"] += earlier_seconds(job)

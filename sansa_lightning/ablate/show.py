@@ -35,7 +35,17 @@ class Report:
     def markdown(self) -> str:
         """The table, and below it what it is and what it says."""
         paper = {score: self._paper_column(score) for score in PAPER_HEADS}
-        head = ["row", "runs", "mIoU", "in-domain", "margin", "wrong", "choice (chance)", "everything"]
+        head = [
+            "row",
+            "runs",
+            "mIoU",
+            "in-domain",
+            "margin",
+            "wrong",
+            "choice (chance)",
+            "everything",
+            "probe (chance)",
+        ]
         head += ["trained", "minutes", *(PAPER_HEADS[score] for score, column in paper.items() if column)]
         lines = [head, ["---", *["---:"] * (len(head) - 1)]]
         for number, row in enumerate(self.rows):
@@ -122,7 +132,6 @@ PAPER_HEADS = {"miou": "paper", "in_domain": "paper, in-domain", "params_m": "pa
 
 
 def _cells(row: RowScores) -> list[str]:
-    choice, chance = row.mean("choice"), row.mean("choice_chance")
     trained, seconds = row.mean("trained_parameters"), [scores.seconds for scores in row.runs.values()]
     known = [each for each in seconds if each is not None]
     return [
@@ -132,11 +141,17 @@ def _cells(row: RowScores) -> list[str]:
         _spread(row, "in_domain"),
         _spread(row, "margin"),
         _percent(row.mean("wrong_miou")),
-        NOTHING if choice is None else f"{_percent(choice)} ({_percent(chance)})",
+        _beside_chance(row, "choice"),
         _percent(row.mean("everything_miou")),
+        _beside_chance(row, "probe"),
         NOTHING if trained is None else f"{trained:,.0f}",
         NOTHING if not known else f"{fmean(known) / 60:.1f}",
     ]
+
+
+def _beside_chance(row: RowScores, name: str) -> str:
+    share = row.mean(name)
+    return NOTHING if share is None else f"{_percent(share)} ({_percent(row.mean(f'{name}_chance'))})"
 
 
 def _spread(row: RowScores, name: str) -> str:

@@ -70,6 +70,10 @@ class LinearProbe(Callback):
             print(f"linear probe of stage {self.stage}: cells {cells:.1f}, objects {objects:.1f} (chance {chance:.1f})")
 
 
+PROBE = f"{LinearProbe.__module__}.{LinearProbe.__qualname__}"
+"""As configurations name it."""
+
+
 def probe_pool(sam: SAM2Base, pool: Pool, images: int, stage: int) -> ProbeScore | None:
     """The probe of a pool's classes, or None if fewer than two of them can be trained and tested.
 

@@ -54,9 +54,9 @@ class ProbeScore(NamedTuple):
     """What a probe reads.
 
     Attributes:
-        cells: share of test cells whose class is named rightly, in [0, 1].
+        cells: share of a class's test cells that are named rightly, mean over classes, in [0, 1].
         objects: the same for whole objects, by the sum of their cells' log-probabilities.
-        chance: 1 / classes.
+        chance: 1 / classes, which is what a guess or any constant answer scores, however unequal the classes are.
         counts: test cells and test objects.
     """
 
@@ -132,9 +132,9 @@ def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
     summed = torch.zeros(len(objects), len(names)).index_add(0, member, scores)
     object_truth = torch.zeros(len(objects), dtype=torch.int64).scatter(0, member, truth)
     return ProbeScore(
-        cells=float((scores.argmax(1) == truth).double().mean()),
-        objects=float((summed.argmax(1) == object_truth).double().mean()),
-        chance=1 / len(names),
+        cells=_balanced(scores.argmax(1), truth),
+        objects=_balanced(summed.argmax(1), object_truth),
+        chance=1 / len(truth.unique()),
         counts=(len(truth), len(objects)),
     )
 
@@ -178,6 +178,12 @@ def _fit(features: Tensor, labels: Tensor, classes: int, steps: int) -> Tensor:
     with torch.enable_grad():
         optimizer.step(closure)
     return weights.detach()
+
+
+def _balanced(named: Tensor, truth: Tensor) -> float:
+    """Share that is named rightly, mean over the classes that there are."""
+    right = (named == truth).double()
+    return float(torch.stack([right[truth == label].mean() for label in truth.unique()]).mean())
 
 
 def _said(features: Tensor, weights: Tensor) -> Tensor:

@@ -56,6 +56,7 @@ def test_rows_run_once_and_a_failed_one_stops_no_other(write_table, commands, ru
         assert scores[name]["miou"] == whole["metrics"]["test"]["miou"]
         assert scores[name]["in_domain"] == inside["metrics"]["test"]["miou"]
         assert scores[name]["margin"] == whole["metrics"]["test"]["controls"]["margin"]
+        assert scores[name]["probe"] == whole["metrics"]["test"]["probe"]["cells"]
         assert scores[name]["trained_parameters"] == whole["trained_parameters"]
         tested = {score["class_id"] for score in inside["metrics"]["test"]["classes"]}
         assert tested == {1, 2, 3, 5, 6}  # of fold 0, the classes 0 and 4 are unseen, and 7 has one image
@@ -83,7 +84,23 @@ def test_the_trained_model_is_the_one_that_is_scored_in_domain(write_table, comm
     one, other = (yaml.safe_load((each / "row.yaml").read_text()) for each in (where, inside))
     assert one["data"]["protocol"].pop("class_path").endswith(".Strict")
     assert other["data"]["protocol"].pop("class_path").endswith(".InDomain")
+    # The controls are those of the unseen classes.
+    assert [each["class_path"].rpartition(".")[2] for each in one["trainer"].pop("callbacks")] == ["LinearProbe"]
+    assert other["trainer"].pop("callbacks") is None
+    assert (one["data"].pop("controls"), other["data"].pop("controls")) == (True, False)
     assert one == other
+
+
+def test_a_probe_that_the_experiment_asks_for_is_the_one(write_table, commands, runs, tmp_path):
+    path = write_table([FROZEN])
+    experiment = yaml.safe_load((tmp_path / "experiment.yaml").read_text())
+    ours = {"class_path": "LinearProbe", "init_args": {"images": 3, "stage": 1}}
+    experiment["trainer"]["callbacks"] = [{"class_path": "Timer"}, ours]
+    write_yaml(tmp_path / "experiment.yaml", experiment)
+    assert ablate(path, "--runs", runs) == 0
+    _, probe = yaml.safe_load((folder(runs, "Frozen") / "row.yaml").read_text())["trainer"]["callbacks"]
+    assert probe["init_args"] == ours["init_args"]
+    assert result(folder(runs, "Frozen"), "test")["metrics"]["test"]["probe"]["stage"] == 1
 
 
 def test_a_row_that_was_interrupted_goes_on_from_its_checkpoint(write_table, commands, runs):

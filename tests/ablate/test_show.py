@@ -41,6 +41,7 @@ def result(value: float, *, controls: bool = True) -> dict:
     test = {"miou": value, "fb_iou": value + 0.1, "classes": []}
     if controls:
         test["controls"] = {"wrong_miou": 0.2, "margin": value - 0.2, "everything_miou": 0.45, "choice": None}
+        test["probe"] = {"stage": 2, "cells": 0.625, "objects": 0.75, "chance": 0.125, "counts": [9, 8]}
     return {"status": "finished", "metrics": {"test": test}, "trained_parameters": 1234567, "seconds": 90.0}
 
 
@@ -101,7 +102,8 @@ def test_means_and_spreads_are_those_of_the_runs(written):
     assert shown["SANSA"]["wrong"] == "20.0"
     assert shown["SANSA"]["everything"] == "45.0"
     assert shown["SANSA"]["choice (chance)"] == "n/a"  # null in the result
-    assert shown["QKV"]["margin"] == shown["QKV"]["wrong"] == "n/a"  # not in the result
+    assert shown["SANSA"]["probe (chance)"] == "62.5 (12.5)"
+    assert shown["QKV"]["margin"] == shown["QKV"]["wrong"] == shown["QKV"]["probe (chance)"] == "n/a"  # not there
     assert len(content["rows"][0]["runs"]) == 6
     assert content["rows"][0]["runs"][1]["miou"] == miou(0, 0, 1)
 

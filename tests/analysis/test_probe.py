@@ -30,6 +30,16 @@ def test_is_at_chance_where_nothing_is():
     assert score.cells == pytest.approx(0.25, abs=0.08)
 
 
+def test_a_frequent_class_is_no_better_an_answer_than_another():
+    def uneven(cells: Cells) -> Cells:
+        kept = (cells.classes == 10) | (cells.objects < 12)
+        return Cells(*(part[kept] for part in cells))
+
+    train, test = uneven(drawn(0, 0.0)), uneven(drawn(1, 0.0))
+    assert (test.classes == 10).double().mean() > 0.6
+    assert linear_probe(train, test).cells == pytest.approx(0.25, abs=0.08)
+
+
 def test_cells_of_an_object_vote():
     score = linear_probe(drawn(0, 1.5), drawn(1, 1.5))
     assert score.cells < score.objects - 0.1
