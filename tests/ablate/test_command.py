@@ -95,7 +95,7 @@ def test_a_probe_that_the_experiment_asks_for_is_the_one(write_table, commands, 
     path = write_table([FROZEN])
     experiment = yaml.safe_load((tmp_path / "experiment.yaml").read_text())
     ours = {"class_path": "LinearProbe", "init_args": {"images": 3, "stage": 1}}
-    experiment["trainer"]["callbacks"] = [{"class_path": "Timer"}, ours]
+    experiment["trainer"]["callbacks"] = [{"class_path": "ModelSummary"}, ours]
     write_yaml(tmp_path / "experiment.yaml", experiment)
     assert ablate(path, "--runs", runs) == 0
     _, probe = yaml.safe_load((folder(runs, "Frozen") / "row.yaml").read_text())["trainer"]["callbacks"]
