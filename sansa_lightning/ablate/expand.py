@@ -179,7 +179,7 @@ def with_probe(config: Namespace) -> Namespace:
     config = config.clone()
     callbacks = config.trainer.callbacks or []
     if PROBE not in [callback.class_path for callback in callbacks]:
-        config.trainer.callbacks = [*callbacks, Namespace(class_path=PROBE)]
+        config.trainer.callbacks = [*callbacks, Namespace(class_path=PROBE)]  # type: ignore[no-untyped-call]
     return config
 
 
