@@ -14,6 +14,8 @@ from sansa_lightning.files import replacing
 def main(args: Sequence[str]) -> int:
     """Print the classes, images, objects, episodes and overlaps of a configuration, and draw a sheet of episodes.
 
+    With ``--manifest FILE`` the test episodes are written to a file as well, to be scored by others.
+
     Args:
         args: as after ``data describe``.
 
@@ -31,4 +33,7 @@ def main(args: Sequence[str]) -> int:
     with replacing(experiment.out) as partial:
         sheet.save(partial, format="PNG")
     print(f"episodes drawn in {experiment.out}")
+    if experiment.manifest:
+        experiment.data.write_manifest(experiment.manifest)
+        print(f"test episodes written to {experiment.manifest}")
     return 0

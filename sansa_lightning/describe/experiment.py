@@ -24,6 +24,7 @@ class Experiment:
         train_prompt: the same of training clips.
         out: file of the contact sheet.
         episodes: how many of training and of test it shows.
+        manifest: file to write the test episodes to, if any.
     """
 
     data: EpisodeDataModule
@@ -32,6 +33,7 @@ class Experiment:
     train_prompt: str
     out: Path
     episodes: int
+    manifest: Path | None
 
 
 def read_experiment(args: Sequence[str]) -> Experiment:
@@ -66,6 +68,7 @@ def read_experiment(args: Sequence[str]) -> Experiment:
         train_prompt=in_a_line(settings["train_prompt"]) if settings["train_prompt"] else prompt,
         out=own.out,
         episodes=own.episodes,
+        manifest=own.manifest,
     )
 
 
@@ -107,4 +110,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=Path("episodes.png"), help="file of the contact sheet")
     parser.add_argument("--episodes", type=int, default=4, help="episodes of training and of test that it shows")
+    parser.add_argument("--manifest", type=Path, help="write the test episodes to this file, which data.manifest takes")
     return parser

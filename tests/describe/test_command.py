@@ -54,6 +54,18 @@ def test_without_a_file_it_is_the_miniature(capsys, tmp_path):
     assert "test prompt    MaskPrompt()" in text
 
 
+def test_a_manifest_is_replayed_byte_for_byte(capsys, coco, tmp_path):
+    options = ("--config", MINI, "--data.source.root", coco.root, "--out", tmp_path / "a.png", "--episodes", 1)
+    one, other = tmp_path / "new" / "one.jsonl", tmp_path / "other.jsonl"
+    text = describe(capsys, *options, "--data.test_seed", 3, "--manifest", one)
+    assert text.splitlines()[-1] == f"test episodes written to {one}"
+    assert one.read_bytes().count(b"\n") == 200
+    assert f"from {one}" in describe(capsys, *options, "--data.manifest", one, "--manifest", other)
+    assert other.read_bytes() == one.read_bytes()
+    describe(capsys, *options, "--manifest", other)
+    assert other.read_bytes() != one.read_bytes()
+
+
 class TestRefusals:
     def test_no_data(self, capsys, tmp_path):
         message = refusal(capsys, "data", "describe", "--config", MINI, "--data.source.root", tmp_path / "nowhere")
