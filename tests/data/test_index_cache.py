@@ -20,11 +20,17 @@ from sansa_lightning.data import index_cache
 from sansa_lightning.data.instances import Instances, read_instances
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco import Coco
-from sansa_lightning.data.sources.lvis import Lvis
-from sansa_lightning.data.sources.paco_part import PacoPart
+from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
+from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
 
-SOURCES = ((write_coco, Coco), (write_lvis, Lvis), (write_paco, PacoPart))
-BOTH = pytest.mark.parametrize(("write", "build"), SOURCES, ids=["coco", "lvis", "paco"])
+SOURCES = (
+    (write_coco, Coco),
+    (write_lvis, Lvis),
+    (write_lvis, LvisReleased),
+    (write_paco, PacoPart),
+    (write_paco, PacoPartReleased),
+)
+EACH = pytest.mark.parametrize(("write", "build"), SOURCES, ids=[build.__name__ for _, build in SOURCES])
 
 
 @pytest.fixture
@@ -75,7 +81,7 @@ def answers(source: Source) -> list[Any]:
     return found
 
 
-@BOTH
+@EACH
 def test_answers_are_the_same_without_and_with(folder, tmp_path, monkeypatch, write, build):
     root = write(tmp_path / "data").root
     built = answers(build(root))
@@ -85,11 +91,12 @@ def test_answers_are_the_same_without_and_with(folder, tmp_path, monkeypatch, wr
     assert answers(build(root)) == built == mapped
 
 
-@BOTH
+@EACH
 def test_read_once(folder, tmp_path, monkeypatch, write, build):
     root = write(tmp_path / "data").root
     build(root).classes("val")
-    monkeypatch.setattr(build, "_read_json", None, raising=False)
+    for reader in ("_read_json", "_read_pickle"):
+        monkeypatch.setattr(build, reader, None, raising=False)
     monkeypatch.setattr("sansa_lightning.data.sources.coco.read_instances", None)
     assert build(root).classes("val")
     with pytest.raises(TypeError):
@@ -245,7 +252,7 @@ class TestNoPlace:
 
 
 class TestWorkers:
-    @BOTH
+    @EACH
     def test_little_is_sent(self, folder, tmp_path, write, build):
         """To spawned workers goes the file's name, whatever was asked before."""
         root = write(tmp_path / "data").root

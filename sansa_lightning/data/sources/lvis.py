@@ -72,7 +72,10 @@ class LvisReleased(Lvis):
     published: ClassVar[dict[Split, str]] = {"train": "lvis_train.pkl", "val": "lvis_val.pkl"}
 
     def _read(self, split: Split) -> Regions:
-        path = self.annotations[split]
+        kind = f"lvis-released-{split}"
+        return cached(self.annotations[split], kind, Regions, lambda path: self._read_pickle(path, split))
+
+    def _read_pickle(self, path: Path, split: Split) -> Regions:
         classes = by_class(str(path), read_pickle(path))
         sizes = Sizes(self.pictures)
         views: dict[str, View] = {}

@@ -84,7 +84,10 @@ class PacoPartReleased(PacoPart):
     published: ClassVar[dict[Split, str]] = {"train": "paco/paco_part_train.pkl", "val": "paco/paco_part_val.pkl"}
 
     def _read(self, split: Split) -> Regions:
-        path = self.annotations[split]
+        kind = f"paco-released-{split}"
+        return cached(self.annotations[split], kind, Regions, lambda path: self._read_pickle(path, split))
+
+    def _read_pickle(self, path: Path, split: Split) -> Regions:
         content = read_pickle(path)
         keys = ("cid2img", "img2anno")
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in keys):
