@@ -72,10 +72,11 @@ class TestLvis:
         assert sorted(tested) == eligible(LVIS_VAL)
 
     @pytest.mark.parametrize("source", [Lvis, LvisReleased])
-    def test_lists_do_not_depend_on_shots(self, sources, source):
-        found = []
+    @pytest.mark.parametrize("fold", range(StrictByPosition.FOLDS))
+    def test_lists_do_not_depend_on_shots(self, sources, source, fold):
+        found, protocol = [], StrictByPosition(fold)
         for shots, targets in ((1, 1), (5, 3)):
-            data = EpisodeDataModule(sources[source], StrictByPosition(3), shots=shots, train_targets=targets, size=16)
+            data = EpisodeDataModule(sources[source], protocol, shots=shots, train_targets=targets, size=16)
             found.append((data.pools("train")[0].classes, data.test_classes))
         assert found[0] == found[1]
         assert len(found[0][1]) == 92
@@ -161,9 +162,10 @@ class TestPaco:
         assert (len(source.images(lonely, "val")), source.image_count(lonely, "val")) == (2, 1)
         assert all(lonely not in classes(StrictByTrainPosition(fold), source)[1] for fold in range(4))
 
-    def test_lists_do_not_depend_on_shots(self, paco):
+    @pytest.mark.parametrize("fold", range(4))
+    def test_lists_do_not_depend_on_shots(self, paco, fold):
         one, five = (
-            EpisodeDataModule(PacoPart(paco), StrictByTrainPosition(1), shots=shots, size=16) for shots in (1, 5)
+            EpisodeDataModule(PacoPart(paco), StrictByTrainPosition(fold), shots=shots, size=16) for shots in (1, 5)
         )
         assert one.test_classes == five.test_classes
         assert one.pools("train")[0].classes == five.pools("train")[0].classes

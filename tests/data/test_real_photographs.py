@@ -1,4 +1,4 @@
-"""LVIS and PACO on real photographs, with annotations in their formats made from COCO's: a tour of every fold."""
+"""Real photographs: a tour of every fold of COCO-20i, and of LVIS and PACO with annotations made from COCO's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fakes.coco_mini import write_lvis_style, write_paco_style
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.list_protocols import StrictByPosition, StrictByTrainPosition
 from sansa_lightning.data.object_source import picture_of
+from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RoundRobinEpisodes
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
@@ -47,6 +48,25 @@ def test_lvis_gives_what_coco_gives(mini, lvis, split):
             mask = coco.load(other, place)[1] == 1
             np.testing.assert_array_equal(json.load(key, class_id)[1], mask)
             np.testing.assert_array_equal(pickled.load(key, class_id)[1], mask)
+
+
+@pytest.mark.parametrize("fold", range(4))
+def test_a_tour_of_coco20i(mini, fold):
+    data = EpisodeDataModule(Coco(mini), Strict(fold), size=96, train_length=8, test_episodes=60, num_workers=0)
+    data.setup("fit")
+    data.setup("test")
+    base, unseen = set(data.pools("train")[0].classes), set(data.test_classes)
+    assert all(class_id % 4 != fold for class_id in base)
+    assert all(class_id % 4 == fold for class_id in unseen)
+    for batch in data.train_dataloader():
+        assert batch.images.shape == (4, 4, 3, 96, 96)
+        assert {episode.class_id for episode in batch.episodes} <= base
+    shown = []
+    for batch in data.test_dataloader():
+        assert {episode.class_id for episode in batch.episodes} <= unseen
+        shown += (batch.masks == 1).flatten(2).any(-1).flatten().tolist()
+    assert sum(shown) / len(shown) > 0.8  # small objects may vanish at this size
+    assert len({episode.class_id for episode in data.episodes("test")}) > 10
 
 
 @pytest.mark.parametrize("fold", range(StrictByPosition.FOLDS))

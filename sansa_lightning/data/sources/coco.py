@@ -47,7 +47,7 @@ class Coco(Source):
         name: str = "coco",
     ) -> None:
         if min_area < 0:
-            msg = f"Coco.min_area: expected pixels, 0 or more, but got {min_area}"
+            msg = f"{type(self).__name__}.min_area: expected pixels, 0 or more, but got {min_area}"
             raise ValueError(msg)
         self.name = name
         self.root = Path(root)
@@ -144,7 +144,9 @@ class Coco(Source):
     def _table(self, split: Split) -> Instances:
         if split not in self._tables:
             if not self.root.is_dir():
-                msg = f"Coco.root: {self.root} is not a folder; expected one with images and annotations"
+                msg = (
+                    f"{type(self).__name__}.root: {self.root} is not a folder; expected one with images and annotations"
+                )
                 raise FileNotFoundError(msg)
             table = cached(self.annotations[split], "coco", Instances, read_instances)
             self._check_categories(table, split)
