@@ -20,23 +20,24 @@ from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.files import write_text
-from sansa_lightning.messages import one_line
+from sansa_lightning.scripts import run_script
 
 
 def main(args: Sequence[str]) -> None:
-    """Become the run; bad input is one line and exit status 2, as in the command line."""
+    """Become the run.
+
+    Raises:
+        ValueError: see :func:`apart` and :func:`planned`.
+        OSError: likewise, or the run's folder cannot be written to.
+    """
     given, rest = parser().parse_known_args(args)
-    try:
-        settings, watched = apart(rest)
-        job = planned(given, settings)
-        job.folder.mkdir(parents=True, exist_ok=True)
-        lock = (job.folder / LOCK).open("a")
-        fcntl.flock(lock, fcntl.LOCK_EX)  # an ablate with the same folder waits for it, and the other way round
-        os.set_inheritable(lock.fileno(), True)
-        write_text(job.folder / WRITTEN, job.config)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {one_line(error)}\n")
-        raise SystemExit(2) from error
+    settings, watched = apart(rest)
+    job = planned(given, settings)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    lock = (job.folder / LOCK).open("a")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # an ablate with the same folder waits for it, and the other way round
+    os.set_inheritable(lock.fileno(), True)
+    write_text(job.folder / WRITTEN, job.config)
     command = [sys.executable, "-m", "sansa_lightning", *arguments(job), *watched]
     os.execv(sys.executable, command)  # noqa: S606  our own program
 
@@ -108,4 +109,4 @@ def arguments(job: Job) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_script(lambda: main(sys.argv[1:]))

@@ -12,6 +12,7 @@ import yaml
 from launches import TESTS, TIMEOUT, result
 from sansa_lightning.ablate import row
 from sansa_lightning.ablate.command import main as ablate
+from sansa_lightning.scripts import run_script
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
 ADAPTER = {"name": "Adapter", "config": "adapter.yaml"}
@@ -26,7 +27,7 @@ def became(monkeypatch) -> list[list[str]]:
 
 
 def called(path, *args: object) -> None:
-    row.main([str(path), "--row=Adapter", "--fold=2", "--seed=5", *map(str, args)])
+    run_script(lambda: row.main([str(path), "--row=Adapter", "--fold=2", "--seed=5", *map(str, args)]))
 
 
 def said(capsys, path, *args: object) -> str:
