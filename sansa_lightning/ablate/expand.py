@@ -16,7 +16,7 @@ from sansa_lightning.ablate.jobs import Job, find_folder, folder_name, identity
 from sansa_lightning.ablate.quiet import quiet
 from sansa_lightning.ablate.resolve import as_plain, build, resolve
 from sansa_lightning.ablate.table import Row, Table
-from sansa_lightning.analysis.linear_probe import PROBE
+from sansa_lightning.analysis.linear_probe import PROBE, LinearProbe
 from sansa_lightning.messages import one_line
 
 Place = tuple[int | None, int]
@@ -179,8 +179,15 @@ def with_probe(config: Namespace) -> Namespace:
     config = config.clone()
     callbacks = config.trainer.callbacks or []
     if PROBE not in [callback.class_path for callback in callbacks]:
-        config.trainer.callbacks = [*callbacks, Namespace(class_path=PROBE)]  # type: ignore[no-untyped-call]
+        config.trainer.callbacks = [*callbacks, usual_probe()]
     return config
+
+
+def usual_probe() -> Namespace:
+    """The probe with its defaults, spelt out as the command line does: by whichever way a run comes, it is the same."""
+    made = LinearProbe()
+    settings = Namespace(images=made.images, stage=made.stage)  # type: ignore[no-untyped-call]
+    return Namespace(class_path=PROBE, init_args=settings)  # type: ignore[no-untyped-call]
 
 
 def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:

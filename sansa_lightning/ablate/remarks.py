@@ -23,7 +23,7 @@ def remarks(rows: Sequence[Planned]) -> list[str]:
 
 def _budget(config: Mapping[str, Any]) -> str:
     data, trainer, model = config["data"], config["trainer"], config["model"]
-    steps = f"{trainer['max_steps']} steps" if trainer["max_steps"] > 0 else f"{trainer['max_epochs']} epochs"
+    steps = f"{trainer['max_steps']} steps" if trainer["max_steps"] > 0 else f"{trainer['max_epochs']} epoch(s)"
     return (
         f"{model['base']['name']}, {data['train_length']} clips an epoch, {steps}, batch {data['batch_size']} a "
         f"process, {data['test_episodes']} test episodes, {data['shots']} reference(s)"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
+from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.region_source import RegionSource
+from sansa_lightning.data.regions import Regions
 from sansa_lightning.data.sources.base import Split
 
 
@@ -23,6 +26,9 @@ class PublishedAnnotations(RegionSource):
     dataset: ClassVar[str]
     """Its name; the same for all of its formats, since the episodes mean the same."""
 
+    kind: ClassVar[str]
+    """Of the annotation files; part of the names of their kept indices."""
+
     published: ClassVar[dict[Split, str]]
     """The annotation files, below ``root``."""
 
@@ -39,3 +45,11 @@ class PublishedAnnotations(RegionSource):
             "train": self.root / (train_annotations or self.published["train"]),
             "val": self.root / (val_annotations or self.published["val"]),
         }
+
+    @abstractmethod
+    def _read_file(self, path: Path, split: Split) -> Regions:
+        """A split's annotations, with keys that begin with ``train/`` or ``val/``."""
+
+    def _read(self, split: Split) -> Regions:
+        name = f"{self.kind}-{split}"
+        return cached(self.annotations[split], name, Regions, lambda path: self._read_file(path, split))

@@ -16,7 +16,6 @@ from sansa_lightning.data.annotation_json import (
     look_up,
     places,
 )
-from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
 from sansa_lightning.data.picture_files import below
@@ -34,16 +33,13 @@ class Lvis(PublishedAnnotations):
     pictures of both ``train2017`` and ``val2017``.
     """
 
-    dataset = "lvis"
+    dataset = kind = "lvis"
     published: ClassVar[dict[Split, str]] = {
         "train": "lvis_v1_train.json",
         "val": "lvis_v1_val.json",
     }
 
-    def _read(self, split: Split) -> Regions:
-        return cached(self.annotations[split], f"lvis-{split}", Regions, lambda path: self._read_json(path, split))
-
-    def _read_json(self, path: Path, split: Split) -> Regions:
+    def _read_file(self, path: Path, split: Split) -> Regions:
         content = AnnotationFile(path, "LVIS v1's annotations; see https://www.lvisdataset.org/dataset")
         images = content.entries("images", ("id", "height", "width"))
         views = places(path, "images", images)
@@ -69,13 +65,10 @@ class LvisReleased(Lvis):
     must be there.
     """
 
+    kind = "lvis-released"
     published: ClassVar[dict[Split, str]] = {"train": "lvis_train.pkl", "val": "lvis_val.pkl"}
 
-    def _read(self, split: Split) -> Regions:
-        kind = f"lvis-released-{split}"
-        return cached(self.annotations[split], kind, Regions, lambda path: self._read_pickle(path, split))
-
-    def _read_pickle(self, path: Path, split: Split) -> Regions:
+    def _read_file(self, path: Path, split: Split) -> Regions:
         classes = by_class(str(path), read_pickle(path))
         sizes = Sizes(self.pictures)
         views: dict[str, View] = {}

@@ -19,7 +19,6 @@ from sansa_lightning.data.annotation_json import (
     image_size,
     look_up,
 )
-from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
 from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
@@ -41,16 +40,13 @@ class PacoPart(PublishedAnnotations, ObjectSource):
     are ``<split>/<folder>/<file>#<annotation id of the object>``.
     """
 
-    dataset = "paco"
+    dataset = kind = "paco"
     published: ClassVar[dict[Split, str]] = {
         "train": "paco/paco_lvis_v1_train.json",
         "val": "paco/paco_lvis_v1_val.json",
     }
 
-    def _read(self, split: Split) -> Regions:
-        return cached(self.annotations[split], f"paco-{split}", Regions, lambda path: self._read_json(path, split))
-
-    def _read_json(self, path: Path, split: Split) -> Regions:
+    def _read_file(self, path: Path, split: Split) -> Regions:
         content = AnnotationFile(path, "PACO-LVIS's annotations; see https://github.com/facebookresearch/paco")
         images = by_id(path, "images", content.entries("images", ("id", "height", "width")))
         files = dict(zip(images, image_files(path, list(images.values())), strict=True))
@@ -81,13 +77,10 @@ class PacoPartReleased(PacoPart):
     must be there.
     """
 
+    kind = "paco-released"
     published: ClassVar[dict[Split, str]] = {"train": "paco/paco_part_train.pkl", "val": "paco/paco_part_val.pkl"}
 
-    def _read(self, split: Split) -> Regions:
-        kind = f"paco-released-{split}"
-        return cached(self.annotations[split], kind, Regions, lambda path: self._read_pickle(path, split))
-
-    def _read_pickle(self, path: Path, split: Split) -> Regions:
+    def _read_file(self, path: Path, split: Split) -> Regions:
         content = read_pickle(path)
         keys = ("cid2img", "img2anno")
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in keys):
