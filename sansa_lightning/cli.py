@@ -162,10 +162,10 @@ class ProjectCLI(LightningCLI):
         if chosen:
             kwargs["logger"] = chosen
         own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
+        if issubclass(self.recipe.module, FewShotModule):  # the tracker watches by itself
+            own.append(WatchTraining())  # in tests too: Lightning would warn that a checkpoint's callback is missing
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
             own.append(LastCheckpoint(folder / CHECKPOINTS / LAST, config.checkpoint_every))
-            if issubclass(self.recipe.module, FewShotModule):  # the tracker watches by itself
-                own.append(WatchTraining())
             if config.trainer.logger is not False:
                 own.append(LearningRateMonitor("step"))
         if self.subcommand in EPISODES and config.get("compare_frozen"):

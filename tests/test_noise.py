@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.demos.boring_classes import BoringModel
 from torchmetrics import MeanMetric
 
-from launches import finish, start
+from launches import call, finish, start
 from sansa_lightning.noise import HINTS, TALKER, WARNINGS, without_noise
 
 
@@ -94,3 +94,9 @@ def test_a_run_prints_nothing_that_does_not_concern_it(tiny_yaml, tmp_path):
     assert [line for line in lines if not line.startswith(expected)] == []
     assert out.splitlines()[0].split() == ["class", "targets", "frozen", "adapted"]
     assert out.splitlines()[-1] == f"run folder: {tmp_path / 'run'}"
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", UserWarning)
+        trained = ("--ckpt_path", tmp_path / "run/checkpoints/last.ckpt")
+        call("test", "--config", tiny_yaml, *trained, "--run_dir", tmp_path / "test")
+    assert [str(each.message) for each in seen if each.category is UserWarning] == []
