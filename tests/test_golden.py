@@ -45,39 +45,36 @@ def prompt_of(recipe_prompt: dict) -> Prompt:
     return Prompt.points(recipe_prompt["coords"], recipe_prompt["labels"])
 
 
+@pytest.fixture
+def pointers(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """Object pointers of every frame, as they are computed."""
+    found: list[torch.Tensor] = []
+    for name in ("decode_references", "decode_targets"):
+        original = getattr(propagate, name)
+
+        def noted(*args: Any, original: Callable[..., Any] = original) -> Any:
+            result = original(*args)
+            found.append(getattr(result, "decoded", result).pointer)
+            return result
+
+        monkeypatch.setattr(propagate, name, noted)
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["a_mask_1shot", "e_mask_2clips_3targets", "i_mask_1024"])
-def test_logits_equal_the_published_implementation(segmenter: Segmenter, shared: Path, case: str) -> None:
+def test_logits_and_pointers_equal_the_published_implementation(
+    segmenter: Segmenter, shared: Path, case: str, pointers: list[torch.Tensor]
+) -> None:
     golden = load_file(shared / "golden" / "sam2_hiera_tiny.safetensors")
     clip = recipe(shared, "inputs").build(case)
     prompts = [[prompt_of(prompt) for prompt in prompts] for prompts in clip["prompts"]]
     with torch.inference_mode():
         logits = segmenter.propagate(clip["images"], prompts)
     assert (logits[:, :, ::6, ::6] - golden[f"{case}/pred_masks"]).abs().max() <= TOLERANCE
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", ["a_mask_1shot", "e_mask_2clips_3targets"])
-def test_pointers_equal_the_published_implementation(
-    segmenter: Segmenter, shared: Path, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of every frame; they do not depend on the size of the input, so the largest case is left out."""
-    pointers: list[torch.Tensor] = []
-    for name in ("decode_references", "decode_targets"):
-        original = getattr(propagate, name)
-
-        def noted(*args: Any, original: Callable[..., Any] = original) -> Any:
-            found = original(*args)
-            pointers.append(getattr(found, "decoded", found).pointer)
-            return found
-
-        monkeypatch.setattr(propagate, name, noted)
-    golden = load_file(shared / "golden" / "sam2_hiera_tiny.safetensors")[f"{case}/obj_ptr"]
-    clip = recipe(shared, "inputs").build(case)
-    with torch.inference_mode():
-        segmenter.propagate(clip["images"], [[prompt_of(prompt) for prompt in prompts] for prompts in clip["prompts"]])
-    assert golden.std() > 0.1
-    assert (torch.stack(pointers, dim=1) - golden).abs().max() <= TOLERANCE
+    expected = golden[f"{case}/obj_ptr"]
+    assert expected.std() > 0.1
+    assert (torch.stack(pointers, dim=1) - expected).abs().max() <= TOLERANCE
 
 
 def test_features_equal_the_published_implementation(segmenter: Segmenter, shared: Path) -> None:
