@@ -15,6 +15,7 @@ from sansa_lightning.ablate.expand import Asked, Expander, Planned
 from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers.base import Launcher
 from sansa_lightning.ablate.launchers.local import LocalLauncher
+from sansa_lightning.ablate.launchers.none import NoLauncher
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
 from sansa_lightning.ablate.recorded import Recorded
 from sansa_lightning.ablate.remarks import remarks
@@ -67,7 +68,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=_numbers, help="such as 0,1,2; a table's own if not given")
     made.add_argument("--runs", type=Path, default=Path("runs/ablate"), help="folder of the runs and tables")
     made.add_argument("--recorded", type=Path, help="tables (.json) of earlier calls: ablations/results; not run again")
-    made.add_argument("--launcher", choices=("local", "slurm"), default="local", help="who carries the runs out")
+    made.add_argument(
+        "--launcher",
+        choices=("local", "slurm", "none"),
+        default="local",
+        help="who carries the runs out; none: nobody, the tables show what is finished",
+    )
     made.add_argument("--jobs", type=int, default=1, help="local: runs at a time, which share the cores")
     made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="slurm: settings of a job")
     return made
@@ -76,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
 def _launcher(given: argparse.Namespace) -> Launcher:
     if given.launcher == "slurm":
         return SlurmLauncher(given.runs, parse_settings(given.slurm))
+    if given.launcher == "none":
+        return NoLauncher()
     return LocalLauncher(given.jobs)
 
 

@@ -71,6 +71,19 @@ def test_rows_run_once_and_a_failed_one_stops_no_other(write_table, commands, ru
     assert [row["mean"] for row in again["rows"]] == [row["mean"] for row in content["rows"]]
 
 
+def test_tables_of_what_is_finished(write_table, commands, runs, capsys):
+    path = write_table([FROZEN, ADAPTER])
+    assert ablate(write_table([ADAPTER], "other.yaml"), "--runs", runs) == 0
+    before, _ = len(commands), capsys.readouterr()
+    assert ablate(path, "--runs", runs, "--seeds", "0,1", "--launcher", "none") == 0
+    assert len(commands) == before
+    assert "4 runs, 1 of them finished already\n" in capsys.readouterr().out
+    rows = json.loads((runs / "table.json").read_text())["rows"]
+    assert [[(run["fold"], run["seed"]) for run in row["runs"]] for row in rows] == [[], [(0, 0)]]
+    assert "| Frozen | 0/2 | n/a |" in (runs / "table.md").read_text()
+    assert "| Adapter | 1/2 | " in (runs / "table.md").read_text()
+
+
 def test_the_trained_model_is_the_one_that_is_scored_in_domain(write_table, commands, runs):
     assert ablate(write_table([ADAPTER], in_domain=True), "--runs", runs) == 0
     fit, test = commands

@@ -1,30 +1,56 @@
-"""The recorded runs of ablations/results: still what the tables would run, so that ``--recorded`` finds them."""
+"""The recorded runs of ablations/results: still what the tables would run, so that ``--recorded`` finds them, and what
+ablations/README.md shows."""
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from sansa_lightning.ablate.expand import Asked, Expander
-from sansa_lightning.ablate.table import read_table
+from sansa_lightning.ablate.command import write_table
+from sansa_lightning.ablate.expand import Asked, Expander, Planned
+from sansa_lightning.ablate.jobs import Job
+from sansa_lightning.ablate.recorded import Recorded
+from sansa_lightning.ablate.table import Table, read_table
 
 ABLATIONS = Path(__file__).parents[2] / "ablations"
 RESULTS = sorted((ABLATIONS / "results").glob("*.json"))
+SHOWN = ("| ", "- order: ", "- disagrees: ", "- in-domain, ")
+"""How the lines begin of a table and of what it says of the paper's order."""
+
+each_table = pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+@cache
+def expanded(path: Path) -> tuple[Table, list[Planned], dict[str, Job]]:
+    """The table that a file has results of, on all folds and with the three seeds of the record."""
+    table, faults = read_table(ABLATIONS / "tables" / f"{path.stem}.yaml")
+    assert table is not None
+    expander = Expander(Asked(folds=(0, 1, 2, 3), seeds=(0, 1, 2), runs=Path("not there")))
+    rows = expander.expand(table)
+    assert faults == expander.faults == []
+    return table, rows, expander.jobs
+
+
+@each_table
 def test_recorded_runs_are_those_of_the_table_today(path):
     rows = json.loads(path.read_text())["rows"]
     found = {(row["name"], run["fold"], run["seed"]): run["identity"] for row in rows for run in row["runs"]}
-    _, folds, seeds = (tuple(sorted(set(part))) for part in zip(*found, strict=True))
-    table, faults = read_table(ABLATIONS / "tables" / f"{path.stem}.yaml")
-    assert table is not None
-    expander = Expander(Asked(folds=folds, seeds=seeds))
-    planned = {(each.row.name, *place): key for each in expander.expand(table) for place, key in each.runs.items()}
-    assert faults == expander.faults == []
-    assert found.items() <= planned.items()
+    _, planned, _ = expanded(path)
+    today = {(each.row.name, *place): key for each in planned for place, key in each.runs.items()}
+    assert found.items() <= today.items()
+
+
+@each_table
+def test_the_page_shows_what_is_recorded(path, tmp_path):
+    table, rows, jobs = expanded(path)
+    text = write_table(table, rows, jobs, {}, tmp_path, Recorded.read(path.parent))
+    said = [line for line in text.splitlines() if line.startswith(SHOWN)]
+    page = (ABLATIONS / "README.md").read_text().splitlines()
+    assert [line for line in said if line not in page] == []
+    assert f"## {table.title}" in page
 
 
 def test_there_are_some():
