@@ -15,8 +15,11 @@ OLD := sys.version_info < (3, 11) and "Python >= 3.11 is needed, but $(PYTHON) i
 demo: $(INSTALLED)
 	$(PY) -m sansa_lightning fit --config experiments/nano/adapt.yaml
 
+# A file goes to one process, since its tests share what is slow to make; in the order of their names, by which short
+# files come last.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --doctest-modules sansa_lightning tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+		--doctest-modules sansa_lightning tests
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,15 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
         out, err = process.communicate()
         pytest.fail(f"still running after {TIMEOUT} s:\n{out}\n{err}")
     return process.returncode, out, err
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Until something is true, but not for ever: a machine that is shared can be slow."""
+    for _ in range(4 * TIMEOUT):
+        if condition():
+            return
+        time.sleep(0.25)
+    pytest.fail(f"waited {TIMEOUT} s")
 
 
 def result(folder: Path, stage: str = "") -> dict[str, Any]:

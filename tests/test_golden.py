@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from safetensors.torch import load_file
 from golden import recipe
 from sansa_lightning import Prompt, Segmenter, load
 from sansa_lightning.sam2 import propagate
-from sansa_lightning.sam2.encoder import encode
 from sansa_lightning.sam2.zoo import build_architecture
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 
@@ -45,42 +45,47 @@ def prompt_of(recipe_prompt: dict) -> Prompt:
     return Prompt.points(recipe_prompt["coords"], recipe_prompt["labels"])
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the frames become on the way: of every clip all frames' features, of every frame all clips' pointers."""
+
+    features: list[torch.Tensor]
+    pointers: list[torch.Tensor]
+
+
 @pytest.fixture
-def pointers(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """Object pointers of every frame, as they are computed."""
-    found: list[torch.Tensor] = []
-    for name in ("decode_references", "decode_targets"):
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    found = Seen([], [])
+
+    def noted(name: str, note: Callable[[Any], None]) -> None:
         original = getattr(propagate, name)
 
-        def noted(*args: Any, original: Callable[..., Any] = original) -> Any:
+        def noting(*args: Any) -> Any:
             result = original(*args)
-            found.append(getattr(result, "decoded", result).pointer)
+            note(result)
             return result
 
-        monkeypatch.setattr(propagate, name, noted)
+        monkeypatch.setattr(propagate, name, noting)
+
+    noted("encode", lambda result: found.features.append(result.image))
+    for name in ("decode_references", "decode_targets"):
+        noted(name, lambda result: found.pointers.append(getattr(result, "decoded", result).pointer))
     return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["a_mask_1shot", "e_mask_2clips_3targets", "i_mask_1024"])
-def test_logits_and_pointers_equal_the_published_implementation(
-    segmenter: Segmenter, shared: Path, case: str, pointers: list[torch.Tensor]
+def test_features_logits_and_pointers_equal_the_published_implementation(
+    segmenter: Segmenter, shared: Path, case: str, seen: Seen
 ) -> None:
     golden = load_file(shared / "golden" / "sam2_hiera_tiny.safetensors")
     clip = recipe(shared, "inputs").build(case)
     prompts = [[prompt_of(prompt) for prompt in prompts] for prompts in clip["prompts"]]
     with torch.inference_mode():
         logits = segmenter.propagate(clip["images"], prompts)
+    features = torch.cat(seen.features).flatten(2).permute(2, 0, 1)[::64, :, ::16]
+    assert (features - golden[f"{case}/features"]).abs().max() <= TOLERANCE
     assert (logits[:, :, ::6, ::6] - golden[f"{case}/pred_masks"]).abs().max() <= TOLERANCE
     expected = golden[f"{case}/obj_ptr"]
     assert expected.std() > 0.1
-    assert (torch.stack(pointers, dim=1) - expected).abs().max() <= TOLERANCE
-
-
-def test_features_equal_the_published_implementation(segmenter: Segmenter, shared: Path) -> None:
-    golden = load_file(shared / "golden" / "sam2_hiera_tiny.safetensors")
-    clip = recipe(shared, "inputs").build("a_mask_1shot")
-    with torch.inference_mode():
-        features = encode(segmenter.base, clip["images"].flatten(0, 1)).image
-    sampled = features.flatten(2).permute(2, 0, 1)[::64, :, ::16]
-    assert (sampled - golden["a_mask_1shot/features"]).abs().max() <= TOLERANCE
+    assert (torch.stack(seen.pointers, dim=1) - expected).abs().max() <= TOLERANCE

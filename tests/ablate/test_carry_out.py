@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from launches import wait_for
 from sansa_lightning.ablate import carry_out as module
 from sansa_lightning.ablate.carry_out import StoppedError, carry_out, last_error
 from sansa_lightning.ablate.jobs import Job
@@ -134,7 +135,8 @@ def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job
 
 def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):
     """The run's own process holds the lock, so nobody starts it a second time beside it."""
-    waits = "import sys, time; open(sys.argv[1] + '/up', 'w'); sys.stdin.read(); time.sleep(3)"
+    waits = "import os, sys, time; open(sys.argv[1] + '/up', 'w'); "
+    waits += "any(os.path.exists(sys.argv[1] + '/end') or time.sleep(0.1) for _ in range(2400))"
     parent = (
         "import sys; from pathlib import Path; from sansa_lightning.ablate import carry_out as m; "
         "from sansa_lightning.ablate.jobs import Job; "
@@ -142,13 +144,11 @@ def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):
         f"m.carry_out(Job('a', 'a', Path({str(job.folder)!r}), {job.config!r}, True, False), 1)"
     )
     process = subprocess.Popen([sys.executable, "-c", parent])
-    for _ in range(600):
-        if (job.folder / "up").exists():
-            break
-        time.sleep(0.1)
+    wait_for((job.folder / "up").exists)
     process.kill()
     process.wait()
     with (job.folder / module.LOCK).open("a") as file:
         with pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (job.folder / "end").touch()
         fcntl.flock(file, fcntl.LOCK_EX)  # and is free once that has ended

@@ -5,14 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from launches import TESTS, TIMEOUT, checkpoint, result, write_yaml
+from launches import TESTS, checkpoint, result, wait_for, write_yaml
 from sansa_lightning.ablate.command import main
 from sansa_lightning.cli import main as command_line
 
@@ -270,11 +268,3 @@ def begun(path: Path, runs: Path) -> subprocess.Popen[str]:
 
 def hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    for _ in range(2 * TIMEOUT):
-        if condition():
-            return
-        time.sleep(0.5)
-    pytest.fail("waited too long")

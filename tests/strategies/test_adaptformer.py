@@ -89,16 +89,16 @@ def test_starts_as_nothing_on_nano() -> None:
     assert largest_difference(before.logits, trained.logits) > 1e-2
 
 
-@pytest.mark.slow
 def test_starts_as_nothing_on_tiny() -> None:
     torch.manual_seed(0)
     sam = build_architecture("sam2_hiera_tiny").eval()
-    images, prompts = frames(1, 2, (64, 64)), [[mask_prompt((64, 64), corner=10)]]
+    image = torch.randn(1, 3, 256, 256)
     with torch.inference_mode():
-        before = Propagation()(sam, images, prompts)
+        before = sam.image_encoder(image)  # all that the rest of the model sees of an image
         AdaptFormer().attach(sam)
-        after = Propagation()(sam, images, prompts)
-    assert torch.equal(before.logits, after.logits)
+        after = sam.image_encoder(image)
+    for one, other in zip(before["backbone_fpn"], after["backbone_fpn"], strict=True):
+        assert torch.equal(one, other)
 
 
 def test_an_adapter_computes_the_formula() -> None:

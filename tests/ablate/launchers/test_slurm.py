@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sansa_lightning.ablate.carry_out import Outcome
+from sansa_lightning.ablate.carry_out import carry_out
 from sansa_lightning.ablate.command import main, run_missing
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.launchers import slurm
@@ -34,30 +34,25 @@ def test_runs_are_jobs_of_submitit(write_table, commands, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_job_runs_in_a_process_of_submitit(write_table, tmp_path):
-    (job,) = jobs_of(write_table([FROZEN]))
-    launcher = SlurmLauncher(tmp_path / "runs", {"timeout_min": 5}, cluster="local")
-    (outcome,) = launcher.run([job])
-    assert outcome.error == ""
-    assert job.finished()
-    assert (tmp_path / "runs" / "slurm").is_dir()
-
-
-@pytest.mark.slow
-def test_a_job_that_breaks_is_an_error_of_its_run_alone(write_table, monkeypatch, tmp_path):
+def test_jobs_run_in_processes_of_submitit_and_one_that_breaks_is_an_error_of_its_run_alone(
+    write_table, monkeypatch, tmp_path
+):
     jobs = jobs_of(write_table([FROZEN, FAILS]))
     lost = jobs[1].identity
 
     def breaks(job, threads):
         if job.identity == lost:
             raise RuntimeError("the node went away")
-        return Outcome(job.identity, "", 1.0)
+        return carry_out(job, threads)
 
     monkeypatch.setattr(slurm, "carry_out", breaks)
-    outcomes = {each.identity: each for each in SlurmLauncher(tmp_path / "runs", cluster="local").run(jobs)}
+    launcher = SlurmLauncher(tmp_path / "runs", {"timeout_min": 10}, cluster="local")
+    outcomes = {each.identity: each for each in launcher.run(jobs)}
     assert outcomes[jobs[0].identity].error == ""
     assert outcomes[lost].error.startswith("job ")
     assert "the node went away" in outcomes[lost].error
+    assert [job.finished() for job in jobs] == [True, False]
+    assert (tmp_path / "runs" / "slurm").is_dir()
 
 
 def test_settings_are_numbers_where_they_look_like_it():

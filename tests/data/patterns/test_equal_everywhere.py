@@ -51,9 +51,8 @@ def test_the_first_tracking_clips_are_the_committed_ones() -> None:
 
 
 @pytest.mark.slow
-def test_10000_images_are_equal_in_two_processes_thread_counts_and_runs() -> None:
-    digests = {rendered(10_000, 1), rendered(10_000, 1), rendered(10_000, 2, "--backwards")}
-    assert len(digests) == 1
+def test_10000_images_are_equal_in_two_processes_thread_counts_and_orders() -> None:
+    assert rendered(10_000, 1) == rendered(10_000, 2, "--backwards")
 
 
 def test_instruction_set_does_not_matter() -> None:
