@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import runpy
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from launches import call, result
+from launches import TESTS, TIMEOUT, result
 from sansa_lightning.ablate import row
 from sansa_lightning.ablate.command import main as ablate
 from sansa_lightning.scripts import run_script
@@ -87,16 +87,16 @@ def test_what_is_wrong_is_one_line(write_table, became, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.filterwarnings("ignore:.* found in sys.modules after import of package:RuntimeWarning")
-def test_what_a_sweep_ran_ablate_does_not_run_again(write_table, commands, monkeypatch, tmp_path, capsys):
+@pytest.mark.slow
+def test_what_a_sweep_ran_ablate_does_not_run_again(write_table, commands, tmp_path, capsys):
     path, runs = write_table([ADAPTER], folds=[2], seeds=[5]), tmp_path / "runs"
-    options = ["--row=Adapter", "--fold=2", "--seed=5", f"--runs={runs}", "--compare_frozen=true"]
-    monkeypatch.setattr(sys, "argv", ["row", str(path), *options])
-    monkeypatch.setattr(os, "execv", lambda _, command: call(*command[3:]))
-    runpy.run_module(row.__name__, run_name="__main__")
+    command = [sys.executable, "-m", row.__name__, path, "--row=Adapter", "--fold=2", "--seed=5", f"--runs={runs}"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    command += ["--compare_frozen=true"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
     (folder,) = runs.glob("Adapter_fold2_seed5-*")
     assert "frozen" in result(folder)["metrics"]
-    capsys.readouterr()
     assert ablate([str(path), "--runs", str(runs)]) == 0
     assert commands == []
     out = capsys.readouterr().out

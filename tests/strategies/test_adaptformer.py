@@ -94,11 +94,16 @@ def test_starts_as_nothing_on_tiny() -> None:
     sam = build_architecture("sam2_hiera_tiny").eval()
     image = torch.randn(1, 3, 256, 256)
     with torch.inference_mode():
-        before = sam.image_encoder(image)  # all that the rest of the model sees of an image
+        before = sam.image_encoder(image)["backbone_fpn"]  # all that the rest of the model sees of an image
+        weights = {name: value.clone() for name, value in sam.state_dict().items()}
         AdaptFormer().attach(sam)
-        after = sam.image_encoder(image)
-    for one, other in zip(before["backbone_fpn"], after["backbone_fpn"], strict=True):
-        assert torch.equal(one, other)
+        after = sam.image_encoder(image)["backbone_fpn"]
+        state = sam.state_dict()
+        randomise(sam)
+        trained = sam.image_encoder(image)["backbone_fpn"]
+    assert all(torch.equal(state[name], value) for name, value in weights.items())
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    assert not torch.equal(before[-1], trained[-1])
 
 
 def test_an_adapter_computes_the_formula() -> None:
