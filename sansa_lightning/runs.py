@@ -120,6 +120,7 @@ def facts(trainer: Trainer) -> dict[str, Any]:
     if isinstance(data, EpisodeDataModule):
         found["seed"] = data.seed
         found["episodes"] = data.manifest_hashes
+        found["notes"] = data.notes
     if isinstance(data, TrackingDataModule):
         found["seed"] = data.seed
     return found

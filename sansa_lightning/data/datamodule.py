@@ -16,6 +16,7 @@ from sansa_lightning.data.loader import ClipLoader
 from sansa_lightning.data.loading import LoadingDataModule, at_least
 from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
 from sansa_lightning.data.negative_choices import ClipsWithNegatives, NegativeChoice
+from sansa_lightning.data.notes import Note, as_counts
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
 from sansa_lightning.data.protocols import Pool, Protocol, Stage, Strict
 from sansa_lightning.data.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated
@@ -156,8 +157,21 @@ class EpisodeDataModule(LoadingDataModule):
             for pool in pools:
                 pool.source.verify(pool.split)
                 rank_zero_info(_describe(pool, stage))
+                for note in pool.source.notes(pool.split):
+                    rank_zero_info(f"{stage}: {pool.source}, {pool.split} split: {note}")
             self._pools[stage] = pools
         return self._pools[stage]
+
+    @property
+    def notes(self) -> dict[str, dict[str, int]]:
+        """What the sources of the pools so far turned, left out or merged: ``<source>/<split>`` -> kind -> number."""
+        found: dict[str, dict[str, int]] = {}
+        for pool in (pool for pools in self._pools.values() for pool in pools):
+            few = [Note("classes left out, with too few images", len(pool.dropped), "")] if pool.dropped else []
+            counts = as_counts([*pool.source.notes(pool.split), *few])
+            if counts:
+                found[f"{pool.source.name}/{pool.split}"] = counts
+        return found
 
     @property
     def test_classes(self) -> tuple[ClassId, ...]:

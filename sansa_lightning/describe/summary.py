@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sansa_lightning.clip import ClassId, Episode
 from sansa_lightning.data.datamodule import EpisodeDataModule, Part
+from sansa_lightning.data.notes import Note
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.describe.overlap import Overlap, overlap
@@ -46,6 +47,7 @@ class PoolSummary:
         dropped: names of the classes that have too few images.
         share: of the episodes, by weight.
         drawn: share of the counted episodes.
+        notes: what the source turned, left out or merged.
     """
 
     source: str
@@ -54,6 +56,7 @@ class PoolSummary:
     dropped: tuple[str, ...]
     share: float
     drawn: float
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,4 +148,5 @@ def _pool(pool: Pool, share: float, episodes: Sequence[Episode]) -> PoolSummary:
         dropped=tuple(source.class_name(class_id) for class_id in pool.dropped),
         share=share,
         drawn=drawn.total() / max(len(episodes), 1),
+        notes=tuple(source.notes(pool.split)),
     )

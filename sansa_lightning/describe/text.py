@@ -40,6 +40,8 @@ def _lines(summary: Summary, experiment: Experiment) -> Iterator[tuple[str, str]
         if pool.dropped:
             names = ", ".join(pool.dropped)
             yield "left out", f"{len(pool.dropped)} of {pool.source}, {pool.split}, with too few images: {names}"
+        for note in pool.notes:
+            yield "note", f"{pool.source}, {pool.split} split: {note}"
     if summary.overlap:
         yield from (("overlap", line) for line in _overlap(summary.overlap))
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.notes import Note
 from sansa_lightning.images import check_image
 
 Split = Literal["train", "val"]
@@ -168,6 +169,10 @@ class Source(ABC):
             FileNotFoundError: a file is missing.
             ValueError: a file is broken.
         """
+
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was turned, left out or merged in a split; complete after :meth:`verify`. Here nothing."""
+        return ()
 
     def __str__(self) -> str:
         """How messages call the source: its name, and where its data are."""
