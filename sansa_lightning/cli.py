@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, callbacks, loggers
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -23,14 +22,16 @@ from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint,
 from sansa_lightning.checkpoints import published_adapter
 from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
+from sansa_lightning.config_files import check_options
 from sansa_lightning.data import all as data_classes
+from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, RUN_VARIABLE, one_line_errors
 from sansa_lightning.loggers import loggers_of_run
-from sansa_lightning.messages import one_line, short_error
+from sansa_lightning.messages import short_error
 from sansa_lightning.methods import all as method_classes
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.noise import without_noise
 from sansa_lightning.predictions import PredictionWriter
-from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe
+from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe, options
 from sansa_lightning.runs import RunRecord
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.tables import score_table
@@ -39,12 +40,6 @@ from sansa_lightning.watch import WatchTraining
 
 CHOICES = (analysis_classes, data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
 """Importing these is what lets a configuration name their classes without the package."""
-
-DEBUG_VARIABLE = "SANSA_DEBUG"
-"""Environment variable: if set, errors are tracebacks."""
-
-RUN_VARIABLE = "SANSA_RUN_DIR"
-"""Environment variable: tells the further processes of a run its folder."""
 
 CHECKPOINTS, LAST, PREDICTIONS = "checkpoints", "last.ckpt", "predictions"
 EPISODES = {"fit": "episodes.png", "test": "episodes_test.png"}
@@ -77,7 +72,7 @@ class ShortErrorParser(LightningArgumentParser):
         """Print one line and leave with status 2; ``SANSA_DEBUG`` gives the traceback."""
         if DEBUG_VARIABLE in os.environ and ex is not None:
             raise ex
-        sys.stderr.write(f"error: {short_error(message, self.of_subcommands, CHOICES)}\n")
+        sys.stderr.write(f"error: {short_error(message, self.of_subcommands, CHOICES)[:LONGEST]}\n")
         raise SystemExit(2)
 
 
@@ -174,7 +169,14 @@ class ProjectCLI(LightningCLI):
         if self.subcommand == "predict":
             own.append(PredictionWriter(folder / PREDICTIONS))
         self.trainer_defaults = {**TRAINER_DEFAULTS, "callbacks": own}
-        return super().instantiate_trainer(plugins=plugins, **kwargs)
+        if (accumulated := config.trainer.accumulate_grad_batches) < 1:
+            msg = f"trainer.accumulate_grad_batches: expected at least 1, but got {accumulated}"
+            raise ValueError(msg)
+        try:
+            return super().instantiate_trainer(plugins=plugins, **kwargs)
+        except (ImportError, TypeError, RuntimeError) as error:  # devices, nodes or a cluster that do not fit
+            msg = f"trainer: {error}"
+            raise ValueError(msg) from error
 
     def before_fit(self) -> None:
         """Check the test episodes too, which would else be looked at after hours of training."""
@@ -212,7 +214,7 @@ class ProjectCLI(LightningCLI):
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line; bad input is one line on stderr and exit status 2, with ``SANSA_DEBUG=1`` a traceback.
+    """Run the command line; see :func:`~sansa_lightning.failures.one_line_errors` for how it ends after an error.
 
     Args:
         args: as after ``python -m sansa_lightning``; those of the process if None.
@@ -220,9 +222,10 @@ def main(args: Sequence[str] | None = None) -> None:
     if "LOCAL_RANK" not in os.environ:
         os.environ.pop(RUN_VARIABLE, None)  # of an earlier call in this process
     given = sys.argv[1:] if args is None else args
-    try:
+    with one_line_errors():
         if given and given[0] in COMMANDS:
             raise SystemExit(command(given[0])(given[1:]))
+        check_options(options(given))
         recipe = chosen_recipe(given)
         with without_noise():
             ProjectCLI(
@@ -235,11 +238,6 @@ def main(args: Sequence[str] | None = None) -> None:
                 load_from_checkpoint_support=False,
                 args=None if args is None else list(args),
             )
-    except (ValueError, OSError, MisconfigurationException) as error:
-        if DEBUG_VARIABLE in os.environ:
-            raise
-        sys.stderr.write(f"error: {one_line(error)}\n")
-        raise SystemExit(2) from error
 
 
 def _run_folder(given: str | None) -> Path:

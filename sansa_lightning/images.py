@@ -25,6 +25,9 @@ Size = int | tuple[int, int]
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 """What a picture file may be, by Pillow's names. Pillow knows others too, and runs other programs for some of them."""
 
+LARGEST_SIDE = 65_535
+"""Pixels, as in a JPEG."""
+
 _EIGHT_BITS = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _JPEG_END = b"\xff\xd9"
 
@@ -33,11 +36,11 @@ def height_width(size: Size) -> tuple[int, int]:
     """``size`` as (H, W).
 
     Raises:
-        ValueError: not one or two positive integers.
+        ValueError: not one or two positive integers, or more than any picture has.
     """
     pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or any(type(side) is not int or side < 1 for side in pair):
-        msg = f"size: expected one or two positive integers (H, W), but got {size!r}"
+    if len(pair) != 2 or any(type(side) is not int or not 1 <= side <= LARGEST_SIDE for side in pair):
+        msg = f"size: expected one or two positive integers (H, W) up to {LARGEST_SIDE}, but got {size!r}"
         raise ValueError(msg)
     return pair
 

@@ -6,12 +6,10 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-import yaml
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -30,7 +28,14 @@ BUILDING = re.compile(
 )
 IN_WORKER = re.compile(r"Caught \w+ in DataLoader worker process .*\n(?:[\w.]*\.)?\w+: (?P<message>.*)", re.DOTALL)
 
+UNION_ERROR = re.compile(r"(?:^| )- (?=Expected an? |Import path |No module |Not a valid |Problem with |\w+: )")
+NO_SUBCLASS = re.compile(r"Import path (?P<name>[\w.]+) does not correspond to a subclass of (?P<kind>\w+)")
+NOT_GIVEN = re.compile(
+    r"Not a valid subclass of (?P<kind>\w+)\. Got value: (?P<value>.*?) Subclass types expect one of:.*"
+)
+
 WORDING = (
+    (re.compile(r"Expected a path but .*? either not accessible or invalid(?: - )?"), ""),  # what it could be, too
     (re.compile(r'^Parser key "([\w.]+)": (?:- )?'), r"\1: "),
     (re.compile(r"\b(?:fit|validate|test|predict)\.(?=(?:data|model|trainer)\.)"), ""),
     (re.compile(r"<class '(?:\w+\.)*(\w+)'>"), r"\1"),
@@ -55,9 +60,12 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
     classes = _classes(modules)
     if found := UNKNOWN_CLASS.search(line):
         known = classes.get(found["name"])
-        fitting = _fitting(classes, _kinds(found["key"], parsers))
-        hint = f"it is {known.__module__}.{known.__name__}" if known else _nearest(found["name"], fitting)
-        return f"{found['key']}: no class {found['name']!r} fits here; {hint}"
+        kinds = _kinds(found["key"], parsers)
+        hint = (
+            f"it is {known.__module__}.{known.__name__}" if known else _nearest(found["name"], _fitting(classes, kinds))
+        )
+        wanted = " or ".join(dict.fromkeys(kind.__name__ for kind in kinds if kind not in (bool, type(None))))
+        return f"{found['key']}: expected a {wanted or 'class'}, but {found['name']!r} is none; {hint}"
     if found := UNKNOWN_KEY.search(line):
         keys = {key for parser in parsers for key in parser.get_defaults().keys(branches=True)}
         if line.startswith("Option"):  # of a class: the name alone, without the place
@@ -86,33 +94,28 @@ def one_line(error: BaseException) -> str:
     return " ".join(_of_constructor(found["message"] if found else str(error)).split())
 
 
-def check_yaml(paths: Iterable[Path]) -> None:
-    """Read configuration files once before the parser does, which does not say in which of them an error is.
-
-    Raises:
-        ValueError: one is not a mapping in YAML; names the file, the line and the column.
-    """
-    for path in paths:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            msg = f"config {path}{place}: not valid YAML: {getattr(error, 'problem', None) or error}"
-            raise ValueError(msg) from error
-        if not isinstance(content, dict | None):
-            msg = f"config {path}: expected a mapping of options at its top, but got a {type(content).__name__}"
-            raise ValueError(msg)
-
-
 def _reworded(line: str) -> str:
     if found := UNION.search(line):
-        kinds = re.findall(r"- Expected an? (.+?)(?= - |$)", found["errors"])
-        if "dot import path" not in found["errors"]:
-            line = f"{line[: found.start()]}expected {' or '.join(kinds)}, but got {line[found.end() :]}"
+        before = line[: found.start()]
+        line = before + trouble if (trouble := _trouble(found["errors"], line[found.end() :])) else line
+    line = NOT_GIVEN.sub(r"expected a \g<kind>, by class_path and init_args, but got \g<value>", line)
     for pattern, words in WORDING:
         line = pattern.sub(words, line)
     return line
+
+
+def _trouble(errors: str, value: str) -> str:
+    """What is wrong with a value that could have been of several types, from an error for each of them."""
+    each = [error.strip() for error in UNION_ERROR.split(errors) if error.strip()]
+    kinds = [kind[1] for error in each if (kind := re.fullmatch(r"Expected an? (.+)", error))]
+    values = [kind for kind in kinds if "dot import path" not in kind]
+    if found := NO_SUBCLASS.search(errors):
+        return f"expected a {found['kind']}, but {found['name']} is none"
+    if other := [error for error in each if not error.startswith("Expected a")]:
+        return other[0]
+    number = any(kind in ("<class 'float'>", "<class 'int'>") for kind in values)
+    # A misspelt class is looked up by its name, see short_error; where a number may stand, a word is no class.
+    return f"expected {' or '.join(values)}, but got {value}" if number or len(values) == len(kinds) else ""
 
 
 def _of_constructor(text: str) -> str:

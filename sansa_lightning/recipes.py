@@ -8,11 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch import LightningDataModule, LightningModule
 
+from sansa_lightning.config_files import is_file, read_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.messages import check_yaml
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.tracker import TrackerModule
@@ -68,8 +67,9 @@ def chosen_recipe(args: Sequence[str]) -> Recipe:
         if option == "--recipe":
             name, origin = value, "--recipe"
         elif option in ("--config", "-c"):
-            check_yaml([Path(value)])
-            found = _mapping(Path(value)).get("recipe")
+            found = (
+                read_yaml(Path(value)).get("recipe") if is_file(value) else None
+            )  # else it is the parser's to refuse
             name, origin = (name, origin) if found is None else (str(found), value)
     if name not in RECIPES:
         msg = f"recipe ({origin}): expected one of {', '.join(RECIPES)}, but got {name!r}"
@@ -89,7 +89,3 @@ def options(args: Sequence[str]) -> list[tuple[str, str]]:
         if key.startswith("-") and (equals or not after.startswith("--")):
             found.append((key, value if equals else after))
     return found
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    return (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or {}

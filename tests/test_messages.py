@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
 from sansa_lightning.ablate.resolve import build, resolve
-from sansa_lightning.messages import brief, check_yaml, one_line, plain, short_error
+from sansa_lightning.messages import brief, one_line, plain, short_error
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.strategies.base import Strategy
 
@@ -45,31 +45,31 @@ def parser():
         (
             'Parser key "model.strategy":\n  - Expected a path but Frosen either not accessible or invalid\n'
             "  - Expected a dot import path string: Frosen",
-            "model.strategy: no class 'Frosen' fits here; did you mean Frozen?",
+            "model.strategy: expected a Strategy, but 'Frosen' is none; did you mean Frozen?",
         ),
         (
             'Parser key "data.source":\n  Expected a dot import path string: Frozen',
-            "data.source: no class 'Frozen' fits here; it is sansa_lightning.strategies.frozen.Frozen",
+            "data.source: expected a class, but 'Frozen' is none; it is sansa_lightning.strategies.frozen.Frozen",
         ),
         (
             'Parser key "model.strategy":\n  Expected a dot import path string: Lora',
-            "model.strategy: no class 'Lora' fits here; did you mean LoRA?",
+            "model.strategy: expected a Strategy, but 'Lora' is none; did you mean LoRA?",
         ),
         (
             'Parser key "model.optimizer":\n  Expected a dot import path string: adamw',
-            "model.optimizer: no class 'adamw' fits here; did you mean AdamW?",
+            "model.optimizer: expected a Optimizer, but 'adamw' is none; did you mean AdamW?",
         ),
         (  # a logger's name is nearest, but it is no strategy
             'Parser key "model.strategy":\n  Expected a dot import path string: CSVLoger',
-            "model.strategy: no class 'CSVLoger' fits here; see --help",
+            "model.strategy: expected a Strategy, but 'CSVLoger' is none; see --help",
         ),
         (
             'Parser key "trainer.logger":\n  Expected a dot import path string: Lora',
-            "trainer.logger: no class 'Lora' fits here; see --help",
+            "trainer.logger: expected a Logger, but 'Lora' is none; see --help",
         ),
         (  # within another value no kind is known
             'Parser key "strategies":\n  Expected a dot import path string: Lora',
-            "strategies: no class 'Lora' fits here; did you mean LoRA?",
+            "strategies: expected a class, but 'Lora' is none; did you mean LoRA?",
         ),
         (
             "Parser key \"data.size\":\n  Expected a <class 'int'>. Got value: big",
@@ -81,6 +81,32 @@ def parser():
             "    - Expected a typing.Literal['16', '32']\n    - Expected a <class 'NoneType'>\n"
             "  Given value type: <class 'str'>\n  Given value: 7",
             "trainer.precision: expected one of '16', '32' or null, but got 7",
+        ),
+        (
+            'Parser key "lr":\n\n  - Expected a path but nan either not accessible or invalid\n'
+            "  - Does not validate against any of the Union subtypes\n"
+            "  Subtypes: [<class 'float'>, <class 'torch.Tensor'>]\n  Errors:\n    - Expected a <class 'float'>\n"
+            "    - Expected a dot import path string: nan\n  Given value type: <class 'str'>\n  Given value: nan",
+            "lr: expected float, but got nan",
+        ),
+        (
+            'Parser key "model.strategy":\n  Does not validate against any of the Union subtypes\n'
+            "  Subtypes: [<class 'sansa_lightning.strategies.base.Strategy'>, <class 'NoneType'>]\n  Errors:\n"
+            "    - Import path json.JSONDecoder does not correspond to a subclass of Strategy\n"
+            "    - Expected a <class 'NoneType'>\n  Given value type: <class 'dict'>\n  Given value: {}",
+            "model.strategy: expected a Strategy, but json.JSONDecoder is none",
+        ),
+        (
+            'Parser key "model.strategy":\n  Does not validate against any of the Union subtypes\n'
+            "  Subtypes: [<class 'sansa_lightning.strategies.base.Strategy'>, <class 'NoneType'>]\n  Errors:\n"
+            "    - Problem with given class_path 'nowhere.Thing':\n        No module named 'nowhere'\n"
+            "    - Expected a <class 'NoneType'>\n  Given value type: <class 'dict'>\n  Given value: {}",
+            "model.strategy: Problem with given class_path 'nowhere.Thing': No module named 'nowhere'",
+        ),
+        (
+            'Parser key "data.source":\n\n  - Expected a path but null either not accessible or invalid\n'
+            "  - Not a valid subclass of Source. Got value: None\n  Subclass types expect one of:\n  - a class path",
+            "data.source: expected a Source, by class_path and init_args, but got None",
         ),
         (
             "the following arguments are required: fit.data.source, fit.data.protocol",
@@ -147,26 +173,6 @@ def test_an_error_in_a_loading_process_is_its_own_line(error):
     assert "Traceback" in str(caught.value)
     assert one_line(caught.value) == " ".join(str(error).split())
     assert one_line(error) == " ".join(str(error).split())
-
-
-def test_a_broken_file_is_named_with_the_place(tmp_path):
-    good, bad, other = (tmp_path / f"{name}.yaml" for name in ("good", "bad", "other"))
-    good.write_text("data: {size: 96}\n")
-    bad.write_text("data:\n  size: [1,\n")
-    other.write_text("- 1\n")
-    check_yaml([good, tmp_path / "nowhere.yaml"])
-    with pytest.raises(ValueError, match=r"bad\.yaml, line 3, column 1: not valid YAML"):
-        check_yaml([good, bad])
-    with pytest.raises(ValueError, match=r"other\.yaml: expected a mapping of options at its top, but got a list"):
-        check_yaml([other])
-    bad.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=r"bad\.yaml.*not valid YAML"):
-        check_yaml([bad])
-
-
-def test_an_empty_file_is_fine(tmp_path):
-    (tmp_path / "empty.yaml").write_text("# nothing\n")
-    check_yaml([tmp_path / "empty.yaml"])
 
 
 def test_brief_is_one_short_line_whatever_the_value():

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sansa_lightning.messages import check_yaml
+from sansa_lightning.config_files import read_yaml
 from sansa_lightning.strategies.base import known_strategies
 
 
@@ -25,8 +23,7 @@ def adjustment(path: Path, class_path: str) -> dict[str, Any]:
     if not path.is_file():
         msg = f"adjust: {path} is not a file"
         raise FileNotFoundError(msg)
-    check_yaml([path])
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    content = read_yaml(path, "adjust")
     for name, settings in content.items():
         if name not in known_strategies() or not isinstance(settings, dict):
             msg = (

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from torch import nn
 
 from sansa_lightning.ablate.counting import attached
 from sansa_lightning.ablate.quiet import quiet
 from sansa_lightning.ablate.resolve import build, resolve
 from sansa_lightning.ablate.table import Row, Table, read_table
+from sansa_lightning.config_files import read_yaml
 from sansa_lightning.messages import one_line
 from sansa_lightning.sam2.zoo import BASES, Base
 from sansa_lightning.strategies.base import trained_parameters
@@ -126,7 +126,7 @@ def _paper(each: Count) -> str:
 
 
 def _names_base(row: Row) -> bool:
-    contents = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in row.files]
+    contents = [read_yaml(file) for file in row.files]
     named = any("name" in (content.get("model", {}).get("base") or {}) for content in contents)
     return named or "model.base.name" in row.settings
 

@@ -19,8 +19,8 @@ from sansa_lightning.ablate.carry_out import LOCK
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
+from sansa_lightning.failures import one_line_errors
 from sansa_lightning.files import write_text
-from sansa_lightning.scripts import run_script
 
 
 def main(args: Sequence[str]) -> None:
@@ -109,4 +109,5 @@ def arguments(job: Job) -> list[str]:
 
 
 if __name__ == "__main__":
-    run_script(lambda: main(sys.argv[1:]))
+    with one_line_errors():
+        main(sys.argv[1:])

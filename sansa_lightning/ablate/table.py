@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sansa_lightning.messages import check_yaml
+from sansa_lightning.config_files import read_yaml
 from sansa_lightning.report.paper import published
 from sansa_lightning.sam2.zoo import BASES
 
@@ -82,10 +80,9 @@ def read_table(path: Path) -> tuple[Table | None, list[str]]:
     if not path.is_file():
         return None, [f"table {path} is not there"]
     try:
-        check_yaml([path])
+        content = read_yaml(path, "table")
     except ValueError as error:
         return None, [str(error)]
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     faults = _unknown(content, TABLE_KEYS, str(path))
     faults += [f"{path}: {key} is missing" for key in ("title", "experiment", "rows") if key not in content]
     wrong = _wrong_values(content)

@@ -20,10 +20,10 @@ from sansa_lightning.data.prompts import MaskPrompt
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RandomEpisodes
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.failures import one_line_errors
 from sansa_lightning.metrics import FewShotScores
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.types import SAM2Base
-from sansa_lightning.scripts import run_script
 
 CLASSES = range(len(NAMES))
 
@@ -108,4 +108,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    with one_line_errors():
+        main()

@@ -84,13 +84,26 @@ class LoadingDataModule(LightningDataModule):
         return loader
 
 
+MOST = {
+    **dict.fromkeys(("shots", "train_shots", "train_targets"), 1000),
+    **dict.fromkeys(("val_episodes", "test_episodes"), 10**7),
+    **dict.fromkeys(("seed", "test_seed"), 2**32 - 1),
+    "num_workers": 1024,
+}
+"""Of arguments that a slip of the pen makes so large that a run hangs before it fails; of all others 10^9."""
+
+
 def at_least(least: int, **values: int) -> None:
     """Check arguments of a datamodule.
 
     Raises:
-        ValueError: one is less than ``least``; names its key.
+        ValueError: one is less than ``least``, or absurdly large; names its key.
     """
     for name, value in values.items():
+        most = MOST.get(name, 10**9)
         if value < least:
             msg = f"data.{name}: expected at least {least}, but got {value}"
+            raise ValueError(msg)
+        if value > most:
+            msg = f"data.{name}: expected at most {most}, but got {value}"
             raise ValueError(msg)

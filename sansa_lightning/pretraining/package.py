@@ -11,10 +11,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from sansa_lightning.failures import one_line_errors
 from sansa_lightning.files import replacing, sha256_of, write_text
 from sansa_lightning.pretraining.tracker import WEIGHTS
 from sansa_lightning.sam2.packaged import ASSETS
-from sansa_lightning.scripts import run_script
 
 LARGEST = 8_000_000
 """Most bytes of a packaged file."""
@@ -80,4 +80,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    with one_line_errors():
+        main()

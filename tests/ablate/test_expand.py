@@ -133,7 +133,7 @@ def test_every_fault_of_every_row_is_said(write_table, tmp_path):
     for name, line in lines.items():
         assert line.startswith(f"{path}, row {name!r}: ")
     words = {
-        "strategy": "no class 'LoRAA' fits here; did you mean LoRA?",
+        "strategy": "expected a Strategy, but 'LoRAA' is none; did you mean LoRA?",
         "argument": "did you mean rank?",
         "stages": "expected different stages out of [0, 1, 2, 3], but got [4]",
         "blocks": "blocks 40-47 do not exist",

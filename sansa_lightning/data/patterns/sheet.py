@@ -15,8 +15,8 @@ from sansa_lightning.data.patterns.scene import PERIOD
 from sansa_lightning.data.patterns.silhouettes import DIRECTIONS
 from sansa_lightning.data.patterns.tiles import class_tile
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.failures import one_line_errors
 from sansa_lightning.files import replacing
-from sansa_lightning.scripts import run_script
 
 _LABEL = 14
 _GAP = 6
@@ -69,4 +69,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    with one_line_errors():
+        main()
