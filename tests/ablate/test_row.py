@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sansa_lightning.scripts import run_script
 
 from launches import TESTS, TIMEOUT, result
 from sansa_lightning.ablate import row
 from sansa_lightning.ablate.command import main as ablate
-from sansa_lightning.scripts import run_script
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
 ADAPTER = {"name": "Adapter", "config": "adapter.yaml"}
