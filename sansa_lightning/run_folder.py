@@ -199,13 +199,6 @@ def interruption(signal: str) -> str:
 
 def _see_that_it_can_be(path: Path) -> None:
     """Raise an OSError or ValueError if a file cannot be in this place, by its name or what is in its way."""
-    longest = path.with_name(f".{path.name}.{'9' * 7}-{'f' * 8}.partial")
-    for each in (path, longest):
-        with suppress(FileNotFoundError):
-            each.lstat()
-    if path.is_dir():
-        msg = f"{path.name} is a folder"
-        raise ValueError(msg)
     there = next(folder for folder in path.parents if folder.exists() or folder.is_symlink())
     if not there.is_dir():
         msg = f"{there} is no folder"
@@ -213,6 +206,13 @@ def _see_that_it_can_be(path: Path) -> None:
     if not os.access(there, os.W_OK | os.X_OK):
         msg = f"no right to write to {there}"
         raise ValueError(msg)
+    if path.is_dir():
+        msg = f"{path.name} is a folder"
+        raise ValueError(msg)
+    longest = path.with_name(f".{path.name}.{'9' * 7}-{'f' * 8}.partial")
+    for each in (path, longest):
+        with suppress(FileNotFoundError):
+            each.lstat()
 
 
 def _clear(path: Path, subcommand: str) -> None:
