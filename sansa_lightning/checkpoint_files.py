@@ -13,6 +13,10 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from sansa_lightning.checkpoints import HEADER
 from sansa_lightning.files import read_tensors, replacing
+from sansa_lightning.runs import scores_as_plain, scores_from_plain
+
+SCORES = "scores"
+"""Key of a checkpoint: what the run had scored by then, stage -> plain values."""
 
 
 class AtomicCheckpointIO(CheckpointIO):
@@ -54,6 +58,8 @@ class LastCheckpoint(Checkpoint):
     """Keeps one file up to date, to go on from: every so many steps, and at the end of each epoch.
 
     Lightning's ModelCheckpoint does one or the other. To keep the best of several, add one to ``trainer.callbacks``.
+    Where a validation follows on a step, the file is written after it: a run that goes on does not repeat it. The
+    checkpoint has its scores, too.
 
     Args:
         path: the file.
@@ -68,6 +74,7 @@ class LastCheckpoint(Checkpoint):
         self.path = path
         self.every = every
         self._written_at = 0
+        self._after_validation = False
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -75,12 +82,45 @@ class LastCheckpoint(Checkpoint):
         """Write when it is time; the end of an epoch has its own."""
         step = trainer.global_step
         if step % self.every == 0 and step != self._written_at and not trainer.is_last_batch:
+            self._after_validation = _validation_follows(trainer)
+            if not self._after_validation:
+                self._write(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write if it was time before the validation."""
+        if self._after_validation and not trainer.sanity_checking:
             self._write(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write."""
         self._write(trainer)
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the scores so far."""
+        scores = getattr(pl_module, "scores", {})
+        checkpoint[SCORES] = {stage: scores_as_plain(each) for stage, each in scores.items()}
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Give the module the scores back: a run that had come to its last step validates no more.
+
+        Raises:
+            ValueError: they are none.
+        """
+        try:
+            kept = {str(stage): scores_from_plain(each) for stage, each in checkpoint.get(SCORES, {}).items()}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            msg = f"checkpoint: its {SCORES} are not those of a run ({type(error).__name__}: {error})"
+            raise ValueError(msg) from error
+        scores: Any = getattr(pl_module, "scores", {})
+        scores.update(kept)
+
     def _write(self, trainer: Trainer) -> None:
         self._written_at = trainer.global_step
+        self._after_validation = False
         trainer.save_checkpoint(self.path, weights_only=False)  # with the state of optimiser and loops, to go on from
+
+
+def _validation_follows(trainer: Trainer) -> bool:
+    """Whether the training loop validates before its next step; only it knows."""
+    loop = trainer.fit_loop
+    return loop._data_fetcher is not None and loop.epoch_loop._should_check_val_fx(loop._data_fetcher)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +23,9 @@ from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.config_files import check_options
 from sansa_lightning.data import all as data_classes
-from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, RUN_VARIABLE, one_line_errors
+from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors
+from sansa_lightning.finite import StopNotFinite
+from sansa_lightning.interrupts import interruptible
 from sansa_lightning.loggers import loggers_of_run
 from sansa_lightning.messages import short_error
 from sansa_lightning.methods import all as method_classes
@@ -32,17 +33,27 @@ from sansa_lightning.module import FewShotModule
 from sansa_lightning.noise import without_noise
 from sansa_lightning.predictions import PredictionWriter
 from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe, options
+from sansa_lightning.run_end import EndWhenAsked, end_of_run, not_done
+from sansa_lightning.run_folder import (
+    CHECKPOINTS,
+    EPISODES,
+    LAST,
+    PREDICTIONS,
+    RUN_VARIABLE,
+    chosen_folder,
+    interruption,
+    refuse_taken,
+    release_folder,
+    take_folder,
+)
 from sansa_lightning.runs import RunRecord
 from sansa_lightning.strategies import all as strategy_classes
-from sansa_lightning.tables import score_table
 from sansa_lightning.wandb_record import WandbRecord
 from sansa_lightning.watch import WatchTraining
 
 CHOICES = (analysis_classes, data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
 """Importing these is what lets a configuration name their classes without the package."""
 
-CHECKPOINTS, LAST, PREDICTIONS = "checkpoints", "last.ckpt", "predictions"
-EPISODES = {"fit": "episodes.png", "test": "episodes_test.png"}
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_epochs": 5,
     "gradient_clip_val": 1.0,
@@ -119,20 +130,22 @@ class ProjectCLI(LightningCLI):
                 parser.set_defaults({"compare_frozen": True})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Read the configuration, choose the run folder and find the checkpoint, before anything is built.
+        """Read the configuration, take the run folder and find the checkpoint, before anything is built.
 
         Raises:
-            ValueError: the folder is taken, or the checkpoint is not one.
+            ValueError: the folder is taken or cannot be written to, or the checkpoint is not one.
             FileNotFoundError: there is nothing to go on with.
         """
         super().parse_arguments(parser, args)
         subcommand = self.config["subcommand"]
         config = self.config[subcommand]
-        folder = _run_folder(config.run_dir)
+        folder = chosen_folder(config.run_dir)
+        if not config.trainer.fast_dev_run:  # which writes nothing
+            take_folder(folder, subcommand)
         if config.ckpt_path == "last":
             config.ckpt_path = str(folder / CHECKPOINTS / LAST)
         if subcommand == "fit" and int(os.environ.get("LOCAL_RANK", 0)) == 0:
-            _refuse_taken(folder, config.ckpt_path)
+            refuse_taken(folder, config.ckpt_path)
         self.adapter: Path | None = None
         if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
             self.adapter = published_adapter(Path(config.ckpt_path), subcommand)
@@ -157,6 +170,9 @@ class ProjectCLI(LightningCLI):
         if chosen:
             kwargs["logger"] = chosen
         own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
+        own.append(EndWhenAsked())
+        if self.subcommand == "fit":
+            own.append(StopNotFinite())
         if issubclass(self.recipe.module, FewShotModule):  # the tracker watches by itself
             own.append(WatchTraining())  # in tests too: Lightning would warn that a checkpoint's callback is missing
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
@@ -201,20 +217,24 @@ class ProjectCLI(LightningCLI):
 
     def _conclude(self) -> None:
         """Print the table and the run folder, and mark the run as finished."""
+        lacking = not_done(self.trainer, self.model, str(self.subcommand))
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
             if isinstance(callback, RunRecord):
-                callback.write(self.trainer, "finished")
+                trained = {"trained": self.trainer.global_step > 0} if self.subcommand == "fit" else {}
+                callback.write(self.trainer, "finished", **trained, **({"lacking": lacking} if lacking else {}))
         if self.trainer.is_global_zero:
-            if table := score_table(self.model.scores, getattr(self.model, "controls", {})):
-                print(table)
+            print(end_of_run(self.model, str(self.subcommand), lacking), end="")
             for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
                 if isinstance(callback, FrozenComparison) and callback.picture is not None:
                     print(f"episodes: {callback.picture}")
             print(f"run folder: {self.config[self.subcommand].run_dir}")
 
 
+@interruptible(interruption, release_folder)
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line; see :func:`~sansa_lightning.failures.one_line_errors` for how it ends after an error.
+
+    A request to end, by Ctrl-C or SIGTERM, is one line and exit status 130 or 143.
 
     Args:
         args: as after ``python -m sansa_lightning``; those of the process if None.
@@ -238,20 +258,3 @@ def main(args: Sequence[str] | None = None) -> None:
                 load_from_checkpoint_support=False,
                 args=None if args is None else list(args),
             )
-
-
-def _run_folder(given: str | None) -> Path:
-    """The folder asked for, the one of the process that started this one, or a new one."""
-    chosen = given or os.environ.get(RUN_VARIABLE)
-    return Path(chosen) if chosen else Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}_{os.getpid()}"
-
-
-def _refuse_taken(folder: Path, checkpoint: str | None) -> None:
-    """Raise if a new run would overwrite another, unless that failed before its first checkpoint.
-
-    A checkpoint out of the folder's own goes on with that run.
-    """
-    goes_on = checkpoint is not None and Path(checkpoint).resolve().is_relative_to(folder.resolve())
-    if any((folder / CHECKPOINTS).glob("*")) and not goes_on:
-        msg = f"run_dir: {folder} holds a run; add --ckpt_path last to go on with it, or choose another folder"
-        raise ValueError(msg)

@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sansa_lightning.files import write_text
+from sansa_lightning.interrupts import heard
 from sansa_lightning.messages import one_line
+from sansa_lightning.run_folder import RUN_VARIABLE
 
 DEBUG_VARIABLE = "SANSA_DEBUG"
 """Environment variable: if set, errors are tracebacks."""
-
-RUN_VARIABLE = "SANSA_RUN_DIR"
-"""Environment variable: tells the further processes of a run its folder."""
 
 REPORT = "error.log"
 
@@ -27,6 +26,7 @@ LONGEST = 1000
 """Characters of a line of error."""
 
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|unable to allocate", re.IGNORECASE)
+_PEER = re.compile(r"connection (closed|reset) by peer|broken pipe|remote process exited", re.IGNORECASE)
 _LOADER = re.compile(r"DataLoader worker \(pid(?:\(s\))? (?P<pids>[\d, ]+)\)(?P<how>.*)", re.DOTALL)
 _LOWER = "lower data.batch_size, data.eval_batch_size, data.size or data.train_targets, or set model.recompute to true"
 
@@ -42,7 +42,7 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if DEBUG_VARIABLE in os.environ:
+        if DEBUG_VARIABLE in os.environ or heard() is not None:  # a request to end has a line of its own
             raise
         expected = isinstance(error, ValueError | OSError) or type(error).__name__ == "MisconfigurationException"
         line = one_line(error) if expected else _resources(error) or _unexpected(error)
@@ -61,6 +61,8 @@ def _resources(error: Exception) -> str:
             f"loading process {found['pids']} {how.removeprefix('is ') or 'ended'}: it was ended from outside, most "
             f"often for want of memory; lower data.num_workers or data.batch_size, and see the size of /dev/shm"
         )
+    if isinstance(error, RuntimeError) and _PEER.search(text):
+        return f"another process of this run has ended, and says why itself ({one_line(error)[:200]})"
     return ""
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
+import secrets
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import getpid
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,22 @@ _REFUSED = "WeightsUnpickler error: "
 PARTIAL = ".partial"
 """Ending of a file that is being written; one that is left over belongs to a run that was killed."""
 
+_OWNED = re.compile(rf"\.(?P<name>.+)\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)
+"""Name of a file that :func:`replacing` is writing: whose place it takes, which process writes it, and how often."""
+
+_LONGEST = 200
+"""Bytes of a name that are repeated in the temporary one; file systems allow 255 in all."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name in the same folder that becomes ``path`` when the block ends well, and vanishes when not."""
+    """A temporary name in the same folder that becomes ``path`` when the block ends well, and vanishes when not.
+
+    It is another one each time, so that nobody takes away or goes on with what somebody else is writing.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}{PARTIAL}")
+    start = path.name.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
+    partial = path.with_name(f".{start}.{getpid()}-{secrets.token_hex(4)}{PARTIAL}")
     try:
         yield partial
         with partial.open("rb+") as file:
@@ -33,6 +46,17 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def left_over(folder: Path, name: str | None = None) -> list[Path]:
+    """What processes that were killed in :func:`replacing` have left in a folder, or others are writing at this moment.
+
+    Args:
+        folder: not those within it.
+        name: of the file that was to be replaced; None for any.
+    """
+    found = [(_OWNED.fullmatch(path.name), path) for path in sorted(folder.glob(f".*{PARTIAL}"))]
+    return [path for match, path in found if match and name in (None, match["name"])]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -23,6 +23,8 @@ WARNINGS = (
 HINTS = (
     # Advertisements of services.
     "💡 Tip: For seamless cloud",
+    # The command line says it in a line of its own.
+    "\nDetected KeyboardInterrupt",
 )
 """Beginnings of log lines."""
 

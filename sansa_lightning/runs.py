@@ -18,9 +18,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from sansa_lightning.analysis.linear_probe import LinearProbe
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.files import PARTIAL, write_text
+from sansa_lightning.files import write_text
+from sansa_lightning.interrupts import heard
 from sansa_lightning.messages import one_line
-from sansa_lightning.metrics import FewShotScores
+from sansa_lightning.metrics import ClassScore, FewShotScores
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.jaccard import TrackingScore
@@ -46,8 +47,10 @@ class RunRecord(SaveConfigCallback):
 
     The folder is the trainer's ``default_root_dir``. A run that trains writes those two names; validate, test and
     predict write ``config_<stage>.yaml`` and ``result_<stage>.json``, so that they can share the folder of the run
-    whose checkpoint they read. ``result.json`` says "running" until the run has ended, so one that was killed can be
-    told from one that is finished. A W&B logger gets the same configuration, nested as in the file, and the same facts.
+    whose checkpoint they read. The result says "running" until the run has ended, so one that was killed can be
+    told from one that is finished; "failed" or "interrupted" if it ended otherwise. That of a fit says in "trained"
+    whether there was a step, and any in "lacking" what was not done for want of batches. A W&B logger gets the same
+    configuration, nested as in the file, and the same facts.
     """
 
     started = 0.0
@@ -60,20 +63,24 @@ class RunRecord(SaveConfigCallback):
         self.started = time.time()
         self.folder = Path(trainer.default_root_dir)
         self.suffix = "" if stage == "fit" else f"_{TrainerFn(stage).value}"
-        for leftover in self.folder.glob(f"**/.*{PARTIAL}"):  # of a run that was killed while it wrote
-            leftover.unlink(missing_ok=True)
         text = self.parser.dump(self.config, skip_unset=False)
         write_text(self.folder / f"config{self.suffix}.yaml", text)
         self.nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
         record_config(trainer, self.nested)
+        if self.suffix:  # else when it is about to train
+            self.write(trainer, "running")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say that it runs."""
         self.write(trainer, "running")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Say that it failed, and why."""
-        if self.already_saved:
+        """Say that it failed, and why, or that it was asked to end."""
+        if not self.already_saved:
+            return
+        if heard() is not None or isinstance(exception, KeyboardInterrupt):
+            self.write(trainer, "interrupted")
+        else:
             self.write(trainer, "failed", error=f"{type(exception).__name__}: {one_line(exception)}")
 
     def write(self, trainer: Trainer, status: str, **more: Any) -> None:
@@ -135,6 +142,18 @@ def scores_as_plain(scores: FewShotScores | TrackingScore) -> dict[str, Any]:
         "fb_iou": scores.fb_iou,
         "classes": [score._asdict() for score in scores.classes],
     }
+
+
+def scores_from_plain(plain: dict[str, Any]) -> FewShotScores | TrackingScore:
+    """What :func:`scores_as_plain` was given.
+
+    Raises:
+        KeyError: it is something else; or TypeError.
+    """
+    if "j" in plain:
+        return TrackingScore(**plain)
+    classes = tuple(ClassScore(**score) for score in plain["classes"])
+    return FewShotScores(plain["miou"], plain["fb_iou"], classes)
 
 
 def versions() -> dict[str, str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from fakes.asker import asking
 from fakes.coco import write_coco
-from launches import assert_equal_weights, call, checkpoint, finish, result, start, tiny, write_yaml
+from fakes.poison import poisoned
+from launches import assert_equal_weights, call, checkpoint, finish, refusal, result, start, tiny, write_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
@@ -104,3 +107,32 @@ def test_a_file_that_one_process_cannot_read_ends_both(two, tmp_path):
     assert status != 0
     assert f"error: {path} cannot be decoded as an image" in err
     assert "[rank1]: Traceback" not in err  # the first process says that it has lost the second
+
+
+def test_a_run_of_two_processes_does_not_go_on_with_one(two, tmp_path, capsys):
+    last = two.folder / "checkpoints" / "last.ckpt"
+    for batch, said in ((1, "processes 2 (now 1)"), (2, "batch_size 1 (now 2), processes 2 (now 1)")):
+        args = ("--run_dir", tmp_path, "--ckpt_path", last, "--trainer.max_epochs", 3, "--data.batch_size", batch)
+        assert f"trained with {said}; give the same values" in refusal(capsys, "fit", "--config", two.config, *args)
+
+
+def test_a_loss_that_is_not_finite_on_one_process_ends_both(two, tmp_path):
+    ddp = ("--trainer.devices", 2, "--trainer.strategy", "ddp")
+    args = ("--run_dir", tmp_path / "run", "--checkpoint_every", 1, *poisoned("images", 2, rank=1))
+    status, _, err = finish(start("fit", "--config", two.config, *args, *ddp))
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: training: the loss is not finite (on another process) in step 3;")
+    assert status == 2, err
+    assert result(tmp_path / "run")["status"] == "failed"
+    assert checkpoint(tmp_path / "run")["global_step"] == 2
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_both_end_when_the_first_is_asked_to(name, two, tmp_path):
+    ddp = ("--trainer.devices", 2, "--trainer.strategy", "ddp")
+    args = ("--run_dir", tmp_path / "run", "--checkpoint_every", 1, *asking("step", name, step=3))
+    status, _, err = finish(start("fit", "--config", two.config, *args, *ddp))
+    assert status == 128 + signal.Signals[name], err
+    assert len([line for line in err.splitlines() if line.startswith("interrupted by ")]) == 1
+    assert "Traceback" not in err
+    assert result(tmp_path / "run")["status"] == "interrupted"

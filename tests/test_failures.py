@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from launches import call, refusal
 from sansa_lightning.analysis import semantics
-from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, RUN_VARIABLE, one_line_errors
+from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors
 from sansa_lightning.pretraining import package
+from sansa_lightning.run_folder import RUN_VARIABLE
 
 
 def said(error: Exception, status: int, capsys: pytest.CaptureFixture[str]) -> str:

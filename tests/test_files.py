@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import hashlib
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sansa_lightning.files import read_tensors, replacing, sha256_of, write_text
+from sansa_lightning.files import left_over, read_tensors, replacing, sha256_of, write_text
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -43,12 +44,12 @@ def test_an_exception_leaves_what_was_there(tmp_path: Path, old: str | None) -> 
 
 
 def test_a_block_that_writes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"\.result\.json\.partial"), replacing(tmp_path / "result.json"):
+    with pytest.raises(FileNotFoundError, match=r"\.result\.json\..*partial"), replacing(tmp_path / "result.json"):
         pass
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_process_leaves_the_old_file_and_the_next_write_cleans_up(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_the_old_file_and_what_it_was_writing(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     write_text(path, "old")
     process = os.fork()
@@ -59,10 +60,39 @@ def test_a_killed_process_leaves_the_old_file_and_the_next_write_cleans_up(tmp_p
     _, status = os.waitpid(process, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert path.read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == 2  # the left-over is hidden and says what it is
-    assert (tmp_path / ".last.ckpt.partial").read_text() == "half"
+    assert len(list(tmp_path.iterdir())) == 2
+    (left,) = left_over(tmp_path, "last.ckpt")
+    assert left.read_text() == "half"
+    assert re.fullmatch(rf"\.last\.ckpt\.{process}-[0-9a-f]{{8}}\.partial", left.name)  # hidden; says what it is
     write_text(path, "new")
-    assert {child.name: child.read_text() for child in tmp_path.iterdir()} == {"last.ckpt": "new"}
+    assert path.read_text() == "new"
+    assert left.read_text() == "half"  # another process may be at it: only who holds the folder clears it away
+
+
+def test_two_writers_of_one_file_are_not_in_each_others_way(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    with replacing(path) as one:
+        one.write_text("one")
+        with replacing(path) as other:
+            other.write_text("other")
+        assert path.read_text() == "other"
+        assert one.read_text() == "one"
+    assert path.read_text() == "one"
+    assert [child.name for child in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_only_what_replacing_made_counts_as_left_over(tmp_path: Path) -> None:
+    names = [".last.ckpt.partial", ".notes.partial", ".a.12-abc.partial", ".b.ckpt.7-0123abcd.partial", "c.partial"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert [path.name for path in left_over(tmp_path)] == [".b.ckpt.7-0123abcd.partial"]
+    assert left_over(tmp_path, "last.ckpt") == []
+
+
+def test_a_name_as_long_as_a_file_system_takes(tmp_path: Path) -> None:
+    path = tmp_path / ("ü" * 127)
+    write_text(path, "content")
+    assert path.read_text() == "content"
 
 
 def test_text_is_utf8(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.ablate.jobs import Job, read_result
+from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.files import write_text
+from sansa_lightning.run_folder import read_result
 
 ATTEMPTS = "attempts.json"
 """Seconds of the attempts that a run went on from, by the time that their result files name."""
@@ -28,7 +29,9 @@ def keep_attempt(job: Job, checkpoint: Path) -> None:
     seconds = float(result["seconds"])
     if result.get("status") == "running":
         seconds += max(0.0, checkpoint.stat().st_mtime - job.result_file.stat().st_mtime)
-    attempts = _attempts(job) | {str(result["time"]): round(seconds, 1)}  # one that failed at once leaves no new time
+    attempts, time = _attempts(job), str(result["time"])
+    # One that failed at once leaves the result of the attempt before, which has been counted.
+    attempts[time] = max(float(attempts.get(time, 0.0)), round(seconds, 1))
     write_text(job.folder / ATTEMPTS, json.dumps(attempts, indent=2) + "\n")
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,11 @@ from typing import IO, Any
 import yaml
 
 from sansa_lightning.ablate.attempts import keep_attempt
-from sansa_lightning.ablate.jobs import IN_DOMAIN, WRITTEN, Job, is_finished
+from sansa_lightning.ablate.jobs import IN_DOMAIN, WRITTEN, Job
 from sansa_lightning.analysis.linear_probe import PROBE
-from sansa_lightning.cli import CHECKPOINTS, LAST
 from sansa_lightning.data.protocols import InDomain
 from sansa_lightning.files import write_text
+from sansa_lightning.run_folder import CHECKPOINTS, LAST, read_result
 
 LOG, LOCK = "log.txt", ".lock"
 TRACEBACK = "Traceback (most recent call last):"
@@ -70,15 +70,28 @@ def carry_out(job: Job, threads: int, stop: threading.Event | None = None) -> Ou
     job.folder.mkdir(parents=True, exist_ok=True)
     with _locked(job.folder / LOCK, stop) as lock:
         error = ""
-        if not is_finished(job.result_file):
+        if not job.result():
             write_text(job.folder / WRITTEN, job.config)
             if job.trains and _checkpoint(job).is_file():
                 keep_attempt(job, _checkpoint(job))
             error = _process(_main_command(job), job.folder / LOG, threads, lock, stop)
-        if job.in_domain and not error and not is_finished(job.in_domain_file):
+            error = error or _unfinished(job.result(), job.result_file)
+        if job.in_domain and not error and not job.in_domain_result():
             write_text(job.folder / IN_DOMAIN / WRITTEN, _in_domain_config(job.config))
             error = _process(_in_domain_command(job), job.folder / IN_DOMAIN / LOG, threads, lock, stop)
+            error = error or _unfinished(job.in_domain_result(), job.in_domain_file)
     return Outcome(job.identity, error, time.monotonic() - started)
+
+
+def _unfinished(result: Mapping[str, Any], file: Path) -> str:
+    """An error where a process ended well but its result does not say that it is finished: whatever made it end."""
+    if result:
+        return ""
+    found = read_result(file)
+    if not found:
+        return f"it ended, but left no {file.name}"
+    what = "that nothing was trained" if found.get("trained") is False else f"{found.get('status')!r}"
+    return f"it ended, but {file.name} says {what}"
 
 
 def _main_command(job: Job) -> list[str]:
@@ -136,8 +149,8 @@ def _process(command: Sequence[str], log: Path, threads: int, lock: IO[str], sto
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, as Ctrl-C does, then make it."""
-    process.send_signal(signal.SIGINT)
+    """Ask a process to end, then make it."""
+    process.send_signal(signal.SIGTERM)  # not SIGINT, which what runs in the background of a shell is deaf to
     try:
         process.wait(GRACE)
     except subprocess.TimeoutExpired:

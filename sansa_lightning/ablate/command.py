@@ -6,8 +6,8 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,16 @@ from sansa_lightning.ablate.scores import RowScores, run_scores
 from sansa_lightning.ablate.show import Report
 from sansa_lightning.ablate.table import Table, read_table
 from sansa_lightning.files import write_text
-
-INTERRUPTED = 130
+from sansa_lightning.interrupts import heard
+from sansa_lightning.run_folder import expanded
 
 
 def main(args: Sequence[str]) -> int:
     """The command.
 
     Returns:
-        0, 1 if a run failed, 2 if something is wrong before the first, 130 if it was interrupted.
+        0, 1 if a run failed, 2 if something is wrong before the first, 130 or 143 if it was interrupted by Ctrl-C or
+        SIGTERM.
     """
     given = parser().parse_args(args)
     launcher = _launcher(given)
@@ -47,12 +48,11 @@ def main(args: Sequence[str]) -> int:
         sys.stderr.write("".join(f"error: {fault}\n" for fault in faults))
         return 2
     try:
-        with _interruptible():
-            errors = run_missing(list(expander.jobs.values()), launcher, recorded)
+        errors = run_missing(list(expander.jobs.values()), launcher, recorded)
     except KeyboardInterrupt:
         done = len(expander.jobs) - len(_missing(expander.jobs.values(), recorded))
         sys.stderr.write(f"interrupted: {done} of {len(expander.jobs)} runs are finished; the same command goes on\n")
-        return INTERRUPTED
+        return 128 + (heard() or signal.SIGINT)
     for table, rows in tables:
         print(write_table(table, rows, expander.jobs, errors, given.runs, recorded))
     return 1 if errors else 0
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--adjust", type=Path, help="what strategies need there: ablations/tables/adjust/*.yaml")
     made.add_argument("--folds", type=_numbers, help="such as 0,1; a table's own if not given")
     made.add_argument("--seeds", type=_numbers, help="such as 0,1,2; a table's own if not given")
-    made.add_argument("--runs", type=Path, default=Path("runs/ablate"), help="folder of the runs and tables")
+    made.add_argument("--runs", type=expanded, default=Path("runs/ablate"), help="folder of the runs and tables")
     made.add_argument("--recorded", type=Path, help="tables (.json) of earlier calls: ablations/results; not run again")
     made.add_argument(
         "--launcher",
@@ -85,20 +85,6 @@ def _launcher(given: argparse.Namespace) -> Launcher:
     if given.launcher == "none":
         return NoLauncher()
     return LocalLauncher(given.jobs)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A request to terminate is an interrupt, too."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def run_missing(jobs: Sequence[Job], launcher: Launcher, recorded: Recorded) -> dict[str, str]:

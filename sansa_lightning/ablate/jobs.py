@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from sansa_lightning.run_folder import read_result
+
 IN_DOMAIN = "in_domain"
 """Folder, within that of a run, of its score on the classes that were trained on."""
 
@@ -72,24 +76,28 @@ class Job:
         """The same of the second score."""
         return self.folder / IN_DOMAIN / "result_test.json"
 
+    def result(self) -> dict[str, Any]:
+        """What came of the run; empty unless it came to its end, and trained if that was asked of it."""
+        found = read_result(self.result_file)
+        finished = found.get("status") == "finished"
+        untrained = self.trains and found.get("trained") is False and not _asks_for_no_step(self.config)
+        return found if finished and not untrained else {}
+
+    def in_domain_result(self) -> dict[str, Any]:
+        """The same of the second score; empty also if it is older than the run, and so of another model."""
+        run, found = self.result(), read_result(self.in_domain_file)
+        whole = bool(run) and found.get("status") == "finished"
+        older = {"time"} <= run.keys() & found.keys() and str(found["time"]) < str(run["time"])
+        return found if whole and not older else {}
+
     def finished(self) -> bool:
         """Whether everything that this job is to give is there."""
-        wanted = [self.result_file, *([self.in_domain_file] if self.in_domain else [])]
-        return all(is_finished(file) for file in wanted)
+        return bool(self.result()) and (not self.in_domain or bool(self.in_domain_result()))
 
 
-def is_finished(file: Path) -> bool:
-    """Whether a result file is there and speaks of a run that came to its end."""
-    return read_result(file).get("status") == "finished"
-
-
-def read_result(file: Path) -> dict[str, Any]:
-    """A result file; empty if it is not there or not whole."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _asks_for_no_step(config: str) -> bool:
+    trainer = (yaml.safe_load(config) or {}).get("trainer") or {}
+    return any(trainer.get(key) == 0 for key in ("max_epochs", "max_steps", "limit_train_batches"))
 
 
 def identity(config: Mapping[str, Any], strategy: Mapping[str, Any], *, trains: bool) -> str:

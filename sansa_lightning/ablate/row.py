@@ -21,6 +21,7 @@ from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.failures import one_line_errors
 from sansa_lightning.files import write_text
+from sansa_lightning.run_folder import expanded
 
 
 def main(args: Sequence[str]) -> None:
@@ -51,8 +52,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, required=True, help="of everything that training draws")
     made.add_argument("--config", action="append", type=Path, default=[], help="as for ablate")
     made.add_argument("--adjust", type=Path, help="as for ablate")
-    made.add_argument("--runs", type=Path, default=Path("runs/sweeps"), help="folder of the runs")
-    made.add_argument("--run_dir", type=Path, help="folder of this run, in the place of one below --runs")
+    made.add_argument("--runs", type=expanded, default=Path("runs/sweeps"), help="folder of the runs")
+    made.add_argument("--run_dir", type=expanded, help="folder of this run, in the place of one below --runs")
     return made
 
 

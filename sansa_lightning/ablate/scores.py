@@ -9,7 +9,7 @@ from typing import Any
 
 from sansa_lightning.ablate.attempts import earlier_seconds
 from sansa_lightning.ablate.expand import Place, Planned
-from sansa_lightning.ablate.jobs import Job, read_result
+from sansa_lightning.ablate.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ NAMES = tuple(each.name for each in fields(RunScores))
 
 def run_scores(job: Job, *, in_domain: bool) -> RunScores | None:
     """What a finished run scored; None if it is not finished."""
-    result = read_result(job.result_file)
-    if result.get("status") != "finished":
+    result = job.result()
+    if not result:
         return None
     test = result.get("metrics", {}).get("test", {})
     found: dict[str, Any] = {**result, **test, **(test.get("controls") or {})}
@@ -111,5 +111,5 @@ def fold_means(values: Mapping[Place, float]) -> list[float]:
 
 
 def _in_domain(job: Job) -> float | None:
-    result = read_result(job.in_domain_file)
-    return result["metrics"]["test"]["miou"] if result.get("status") == "finished" else None
+    result = job.in_domain_result()
+    return result["metrics"]["test"]["miou"] if result else None

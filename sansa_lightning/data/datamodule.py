@@ -126,6 +126,7 @@ class EpisodeDataModule(LoadingDataModule):
         self.controls = controls
         self._pools: dict[Stage, tuple[Pool, ...]] = {}
         self._clips: dict[Part, ClipDataset] = {}
+        self._identity: str | None = None
 
     def setup(self, stage: str) -> None:
         """Read annotations, deal out classes, check files and manifest, and fix the lists of episodes.
@@ -212,10 +213,11 @@ class EpisodeDataModule(LoadingDataModule):
 
     def train_dataloader(self) -> ClipLoader:
         """Batches of training clips for this process."""
-        episodes = self.episodes("train")
-        # A few episodes tell lists apart: they change with seed, classes, images and their numbers.
-        identity = manifest_hash(episodes[index] for index in range(16))
-        return self.training(self._clips["train"], len(episodes), identity, ClipBatch.collate)
+        return self.training(self.clips("train"), *self._train_list(), ClipBatch.collate)
+
+    def training_list(self) -> tuple[int, str] | None:
+        """See :meth:`LoadingDataModule.training_list`; after :meth:`setup`."""
+        return self._train_list() if "train" in self._clips else None
 
     def val_dataloader(self) -> ClipLoader:
         """Batches of validation clips for this process."""
@@ -231,6 +233,13 @@ class EpisodeDataModule(LoadingDataModule):
     def predict_dataloader(self) -> ClipLoader:
         """The test clips."""
         return self.evaluation(self.clips("test"))
+
+    def _train_list(self) -> tuple[int, str]:
+        episodes = self.episodes("train")
+        if self._identity is None:
+            # A few episodes tell lists apart: they change with seed, classes, images and their numbers.
+            self._identity = manifest_hash(episodes[index] for index in range(16))
+        return len(episodes), self._identity
 
     def _build(self, part: Part) -> ClipDataset:
         pools = self.pools("train" if part == "train" else "test")

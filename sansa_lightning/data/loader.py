@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from sansa_lightning.clip import Clip, ClipBatch
+from sansa_lightning.messages import plain
 
 Collate = Callable[[Sequence[Any]], ClipBatch]
 """Stacks the clips of a dataset; :meth:`ClipBatch.collate` for plain ones."""
@@ -168,12 +169,7 @@ class TrainLoader(ClipLoader):
 
     def state_dict(self) -> dict[str, Any]:
         """What decides which episode stands where, for Lightning to save."""
-        return {
-            "train_length": self.train_batches.length,
-            "batch_size": self.train_batches.batch_size,
-            "processes": self.train_batches.processes,
-            "episodes": self.identity,
-        }
+        return training_of(self.train_batches, self.identity)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Check that a run resumed in mid-epoch goes on with the same list.
@@ -181,11 +177,43 @@ class TrainLoader(ClipLoader):
         Raises:
             ValueError: it would not; names what differs.
         """
-        here = self.state_dict()
-        differing = [f"{key} {state.get(key)} (now {value})" for key, value in here.items() if state.get(key) != value]
-        if differing:
-            msg = (
-                f"resuming in mid-epoch: the checkpoint was trained with {', '.join(differing)}; give the same values, "
-                f"or resume from a checkpoint written at the end of an epoch"
-            )
-            raise ValueError(msg)
+        check_same_training(state, self.state_dict())
+
+
+def training_of(batches: TrainBatches, identity: str) -> dict[str, Any]:
+    """What decides which clip each process trains on in a step.
+
+    Args:
+        batches: the indices.
+        identity: what tells one list of clips from another.
+    """
+    return {
+        "train_length": batches.length,
+        "batch_size": batches.batch_size,
+        "processes": batches.processes,
+        "episodes": identity,
+    }
+
+
+def check_same_training(state: Mapping[str, Any], here: Mapping[str, Any], done: Any = None) -> None:
+    """Refuse to go on with a run on other clips, or on the same ones dealt otherwise.
+
+    Args:
+        state: :func:`training_of` the run as it was.
+        here: the same of this process.
+        done: batches that it was trained on by then, to say where in an epoch that is.
+
+    Raises:
+        ValueError: they are not equal; names what differs.
+    """
+    differing = [
+        f"{key} {plain(str(state.get(key)))} (now {value})" for key, value in here.items() if state.get(key) != value
+    ]
+    if differing:
+        steps = max(1, here["train_length"] // (here["batch_size"] * here["processes"]))
+        at_end = isinstance(done, int) and done % steps == 0
+        msg = (
+            f"resuming {'at the end of an epoch' if at_end else 'in mid-epoch'}: the checkpoint was trained with "
+            f"{', '.join(differing)}; give the same values, or start a new run"
+        )
+        raise ValueError(msg)

@@ -5,15 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.trainer.states import TrainerFn
 from torch.utils.data import Dataset
 
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.data.dataset import ClipList, FilledDataset
-from sansa_lightning.data.loader import ClipLoader, Collate, EvalBatches, TrainBatches, TrainLoader
+from sansa_lightning.data.loader import (
+    ClipLoader,
+    Collate,
+    EvalBatches,
+    TrainBatches,
+    TrainLoader,
+    check_same_training,
+    training_of,
+)
+
+DONE = "batches"
+"""Key of the state: how many each process has trained on."""
 
 
 class LoadingDataModule(LightningDataModule):
     """A datamodule that makes its loaders by :meth:`training` and :meth:`evaluation`.
+
+    A checkpoint says what decides about the training clips, and a run goes on only with the same: this is checked when
+    the checkpoint is loaded, since the loader may be built before the training loop knows that it goes on.
 
     Args:
         batch_size: training clips a step in each process.
@@ -32,6 +47,30 @@ class LoadingDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers
         self._loaders: list[ClipLoader] = []
+
+    def training_list(self) -> tuple[int, str] | None:
+        """Clips of a training epoch, and what tells them from others; None if there is no such list (yet)."""
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What decides which clips the next step trains on, for a checkpoint."""
+        found = self.training_list()
+        if self.trainer is None or found is None:
+            return {}
+        state = training_of(TrainBatches(found[0], self.batch_size, *self.place()), found[1])
+        return {**state, DONE: self.trainer.fit_loop.epoch_loop.batch_progress.total.completed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See that a run that goes on trains on the clips that it would have trained on.
+
+        Raises:
+            ValueError: it would not; names what differs.
+        """
+        fitting = self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
+        found = self.training_list()
+        if fitting and found is not None:
+            batches = TrainBatches(found[0], self.batch_size, *self.place())
+            check_same_training(state_dict, training_of(batches, found[1]), state_dict.get(DONE))
 
     def training(self, clips: Dataset[Any], length: int, identity: str, collate: Collate) -> ClipLoader:
         """Batches of training clips for this process; a resumed run goes on where it stopped.

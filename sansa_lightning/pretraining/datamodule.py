@@ -74,8 +74,11 @@ class TrackingDataModule(LoadingDataModule):
 
     def train_dataloader(self) -> ClipLoader:
         """Batches of training clips for this process; a resumed run goes on where it stopped."""
-        clips = self.clips["train"]
-        return self.training(clips, len(clips), f"tracking clips of seed {self.seed}", collate)
+        return self.training(self.clips["train"], *self.training_list(), collate)
+
+    def training_list(self) -> tuple[int, str]:
+        """See :meth:`LoadingDataModule.training_list`."""
+        return len(self.clips["train"]), f"tracking clips of seed {self.seed}"
 
     def val_dataloader(self) -> ClipLoader:
         """Batches of validation clips for this process."""

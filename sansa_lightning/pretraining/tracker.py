@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sansa_lightning.checkpoints import HEADER
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.data.patterns.tracking import TrackingBatch
+from sansa_lightning.finite import check_predictions, damaged_clips
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
 from sansa_lightning.pretraining.jaccard import TrackingJ, TrackingScore
@@ -91,6 +92,7 @@ class TrackerModule(LightningModule):
         self.tracking = TrackingObjective()
         self.metric = TrackingJ()
         self.base: Any = None
+        self.damaged: Tensor | int = 0  # clips since the last look whose logits are not finite
         self.scores: dict[str, TrackingScore] = {}
 
     def configure_model(self) -> None:
@@ -193,8 +195,11 @@ class TrackerModule(LightningModule):
         self.watch.low = checkpoint[WATCH]
 
     def on_train_end(self) -> None:
-        """Stop the watch, and write the base's weights into the run folder."""
+        """Stop the watch."""
         self.watch.release()
+
+    def on_fit_end(self) -> None:
+        """Write the base's weights into the run folder; also where a run that goes on was at its end already."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             write_weights(self.base, Path(self.trainer.default_root_dir) / WEIGHTS)
 
@@ -211,9 +216,12 @@ class TrackerModule(LightningModule):
 
     def _count(self, batch: ClipBatch) -> None:
         logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
+        self.damaged = self.damaged + damaged_clips(logits)
         self.metric.update(logits[:, batch.shots :] > 0, batch.masks[:, batch.shots :], batch.scored)
 
     def _conclude(self, stage: str) -> None:
+        damaged, self.damaged = self.damaged, 0
+        check_predictions(self.trainer, damaged, stage)
         score = self.metric.compute()
         self.metric.reset()
         if self.trainer.sanity_checking:

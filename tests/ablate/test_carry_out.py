@@ -57,7 +57,9 @@ def test_waiting_ends_when_everything_is_to_end(job, monkeypatch):
 def test_a_process_that_does_not_end_when_asked_to_is_made_to(job, monkeypatch):
     monkeypatch.setattr(module, "GRACE", 0.3)
     monkeypatch.setattr(module, "PATIENCE", 0.02)
-    deaf = "import signal, sys, time; signal.signal(2, lambda *_: None); open(sys.argv[1] + '/up', 'w'); time.sleep(60)"
+    deaf = (
+        "import signal, sys, time; signal.signal(15, lambda *_: None); open(sys.argv[1] + '/up', 'w'); time.sleep(60)"
+    )
     monkeypatch.setattr(module, "_program", program(f"{deaf}; time.sleep(60)"))
     stop, ends = threading.Event(), []
 
@@ -111,19 +113,20 @@ def test_an_error_of_an_earlier_attempt_is_not_the_last_one(job, monkeypatch):
 
 
 def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job, monkeypatch):
-    def ends(**result):
+    def ends(*, error="", **result):
         content = json.dumps(result)
         monkeypatch.setattr(
             module, "_program", program(f"import sys; open(sys.argv[1] + '/result.json', 'w').write({content!r})")
         )
-        assert carry_out(job, 1).error == ""
+        assert carry_out(job, 1).error == error
 
-    ends(status="failed", time="1", seconds=100.0)  # before its first checkpoint: what it did is lost
+    failed = "it ended, but result.json says 'failed'"
+    ends(status="failed", time="1", seconds=100.0, error=failed)  # before its first checkpoint: what it did is lost
     checkpoint = job.folder / "checkpoints" / "last.ckpt"
-    ends(status="failed", time="2", seconds=10.0)
+    ends(status="failed", time="2", seconds=10.0, error=failed)
     checkpoint.parent.mkdir()
     checkpoint.touch()
-    ends(status="running", time="3", seconds=1.0)
+    ends(status="running", time="3", seconds=1.0, error="it ended, but result.json says 'running'")
     began = job.result_file.stat().st_mtime
     os.utime(checkpoint, (began + 20, began + 20))  # killed at some time after this
     monkeypatch.setattr(module, "_program", program("raise SystemExit(1)"))

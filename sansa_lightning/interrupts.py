@@ -1,0 +1,138 @@
+"""Requests to end, by Ctrl-C or SIGTERM: the same at any moment, and a process that heard one never ends with 0.
+
+Imports nothing heavy, since it has to be there before torch is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import wraps
+from types import FrameType
+from typing import Any
+
+REQUESTS = (signal.SIGTERM, signal.SIGINT)
+
+SAME = 3.0
+"""Seconds in which a further signal counts as the same request: terminals and launchers send to whole groups."""
+
+LET_THE_FIRST_END = 10.0
+"""Seconds that the further processes of a run wait for the first one, which ends them when it has written its result;
+Lightning would kill that one as soon as it sees that another has ended."""
+
+Say = Callable[[str], str]
+"""Makes a line of the name of a signal: that it was heard, and how to go on."""
+
+
+class _State:
+    """What this process has heard."""
+
+    owner = 0
+    heard: signal.Signals | None = None
+    at = 0.0
+
+
+def heard() -> signal.Signals | None:
+    """The first request that this process was sent since it listens; None if there was none."""
+    return _State.heard
+
+
+def check() -> None:
+    """Raise again what was lost, as in a finaliser, out of which no exception comes.
+
+    Raises:
+        KeyboardInterrupt: a request was heard.
+    """
+    if _State.heard is not None and os.getpid() == _State.owner:
+        raise KeyboardInterrupt(_State.heard.name)
+
+
+def renew() -> None:
+    """Take back what a library has put in the place of our handlers, if this process listens at all."""
+    if _State.owner == os.getpid() and threading.current_thread() is threading.main_thread():
+        for number in REQUESTS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _hear)
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Requests raise KeyboardInterrupt in the main thread while the block runs; one within another changes nothing.
+
+    A signal that the process was started to ignore, as shells do with what runs in the background, stays ignored.
+    """
+    inner = _State.owner == os.getpid()
+    if inner or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.getsignal(number) for number in REQUESTS}
+    _State.owner, _State.heard = os.getpid(), None
+    for number, handler in previous.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _hear)
+    try:
+        yield
+    finally:
+        _State.owner = 0
+        for number, handler in previous.items():
+            with suppress(TypeError):  # None: not set by Python
+                signal.signal(number, handler)
+
+
+def first_process() -> bool:
+    """Whether this is the first process of a run, by what launchers put into the environment."""
+    keys = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+    return all(os.environ.get(key, "0") in ("", "0") for key in keys)
+
+
+def interruptible(say: Say, release: Callable[[], None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator of a main function: a request to end is one line on stderr, and exit status 128 + the signal's number.
+
+    Args:
+        say: makes the line, and leaves behind what there is to leave.
+        release: called at the end, whatever it is.
+    """
+
+    def decorate(main: Callable[..., None]) -> Callable[..., None]:
+        @wraps(main)
+        def run(args: Sequence[str] | None = None, **options: Any) -> None:
+            with listening():
+                try:
+                    main(args, **options)
+                except BaseException as error:  # whatever the request became on its way through libraries
+                    number = heard() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
+                    if number is None:
+                        raise
+                    _leave(number, error, say)
+                finally:
+                    release()
+
+        return run
+
+    return decorate
+
+
+def _leave(number: signal.Signals, error: BaseException, say: Say) -> None:
+    status = 128 + number
+    if isinstance(error, SystemExit) and error.code == status:  # it has said so itself
+        raise error
+    if first_process():
+        sys.stderr.write(f"{say(number.name)}\n")
+    else:
+        time.sleep(LET_THE_FIRST_END)
+    raise SystemExit(status) from None
+
+
+def _hear(number: int, frame: FrameType | None) -> None:
+    if os.getpid() != _State.owner:  # a loading process, which was forked with our handlers
+        raise KeyboardInterrupt
+    now = time.monotonic()
+    if _State.heard is not None and now - _State.at < SAME:
+        return
+    _State.heard, _State.at = _State.heard or signal.Signals(number), now
+    raise KeyboardInterrupt(signal.Signals(number).name)

@@ -1,0 +1,104 @@
+"""A lock that a process holds on a file until it ends, in whatever way."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_LOOKS, _BETWEEN = 5, 0.1
+"""How often, and at what distance in seconds, a lock is looked into that does not name its holder yet."""
+
+_descriptors: set[int] = set()
+"""Of this process. Loading processes are forked from it, and would hold them for some seconds after it was killed."""
+
+
+class HeldError(ValueError):
+    """Another process holds the lock; the message is who, as it said itself."""
+
+
+@dataclass(frozen=True)
+class RunLock:
+    """A lock that was taken, see :func:`take`.
+
+    Attributes:
+        path: its file, there while it is held.
+        descriptor: of the open file; None where files cannot be locked.
+    """
+
+    path: Path
+    descriptor: int | None
+
+    def release(self) -> None:
+        """Let go of it, and take its file away. Again, or in a forked process, it does nothing."""
+        if self.descriptor in _descriptors:
+            _descriptors.discard(self.descriptor)
+            with suppress(OSError):
+                self.path.unlink()  # while it is held: whoever waits for this file sees that it is gone
+            os.close(self.descriptor)
+
+
+def take(path: Path) -> RunLock:
+    """Take a lock, whose folder is there; where files cannot be locked, warn and go on without.
+
+    Raises:
+        HeldError: another process has it.
+        OSError: the file cannot be written to.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(descriptor)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise HeldError(_holder(path)) from None
+        except OSError as error:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            warnings.warn(f"{path.parent} cannot be locked ({error}): see that no other run writes there", stacklevel=2)
+            return RunLock(path, None)
+        if _is_at(descriptor, path):
+            break
+        os.close(descriptor)  # of a run that has ended in between, and took its file away
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    _descriptors.add(descriptor)
+    return RunLock(path, descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        import fcntl
+    except ImportError as error:
+        msg = "not on this system"
+        raise OSError(msg) from error
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder(path: Path) -> str:
+    for _ in range(_LOOKS):
+        with suppress(OSError):
+            if said := path.read_text(encoding="utf-8", errors="replace").strip():
+                return said
+        time.sleep(_BETWEEN)
+    return "another process"
+
+
+def _let_go_in_child() -> None:
+    while _descriptors:
+        os.close(_descriptors.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)

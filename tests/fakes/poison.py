@@ -1,0 +1,44 @@
+"""A callback that makes numbers of a run NaN at a chosen step."""
+
+from __future__ import annotations
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from sansa_lightning.clip import ClipBatch
+from sansa_lightning.strategies.base import trained_parameters
+
+
+class PoisonAt(Callback):
+    """Spoils what a step is computed from, or what it has made.
+
+    Args:
+        what: "images" of the batch after ``step``, or "weights", one of them, right after ``step``.
+        step: number of optimiser steps done.
+        rank: the only process where it happens.
+    """
+
+    def __init__(self, what: str, step: int, rank: int = 0) -> None:
+        self.what = what
+        self.step = step
+        self.rank = rank
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: ClipBatch, batch_idx: int
+    ) -> None:
+        if self._now("images", trainer):
+            batch.images.fill_(float("nan"))
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+        if self._now("weights", trainer):
+            with torch.no_grad():
+                next(iter(trained_parameters(pl_module).values())).view(-1)[0] = float("nan")
+
+    def _now(self, what: str, trainer: Trainer) -> bool:
+        return what == self.what and trainer.global_step == self.step and trainer.global_rank == self.rank
+
+
+def poisoned(what: str, step: int, rank: int = 0) -> tuple[str, str]:
+    """Options of the command line that add the callback."""
+    arguments = f'{{"what": "{what}", "step": {step}, "rank": {rank}}}'
+    return "--trainer.callbacks", f'{{"class_path": "fakes.poison.PoisonAt", "init_args": {arguments}}}'
