@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, callbacks, loggers
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
@@ -21,6 +22,15 @@ from sansa_lightning import losses
 from sansa_lightning.analysis import all as analysis_classes
 from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
 from sansa_lightning.checkpoints import published_adapter
+from sansa_lightning.class_paths import (
+    Named,
+    check_before_import,
+    check_built,
+    check_kinds,
+    named_classes,
+    only_safe_imports,
+    without_advice,
+)
 from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.data import all as data_classes
@@ -30,7 +40,8 @@ from sansa_lightning.methods import all as method_classes
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.noise import without_noise
 from sansa_lightning.predictions import PredictionWriter
-from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe
+from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe, options
+from sansa_lightning.run_state import CheckedState
 from sansa_lightning.runs import RunRecord
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.tables import score_table
@@ -69,15 +80,36 @@ class ShortErrorParser(LightningArgumentParser):
     of_subcommands: ClassVar[list[LightningArgumentParser]] = []
     """They have the keys; what is wrong in a file, the parser above them reports."""
 
+    named: ClassVar[list[Named]] = []
+    """Class paths of the command line that is being read."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Half a key would be taken for the whole one, but only on the command line.
         super().__init__(*args, allow_abbrev=False, **kwargs)
+        only_safe_imports()
+
+    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> Namespace:  # type: ignore[override]
+        """As always; nothing is imported in vain, and what was read builds nothing but classes.
+
+        Raises:
+            ValueError: a class path leads nowhere or to something else.
+        """
+        given = options(sys.argv[1:] if args is None else args)
+        self.named[:] = named_classes(given, self.of_subcommands)
+        check_before_import(self.named)
+        check_kinds(self.named, self.of_subcommands)
+        found: Namespace = super().parse_args(args, *more, **named)
+        for config in (found, found.get(found.get("subcommand") or "")):
+            if isinstance(config, Namespace):
+                check_built(config, self.of_subcommands)
+        return found
 
     def error(self, message: str, ex: Exception | None = None) -> Any:
         """Print one line and leave with status 2; ``SANSA_DEBUG`` gives the traceback."""
         if DEBUG_VARIABLE in os.environ and ex is not None:
             raise ex
-        sys.stderr.write(f"error: {short_error(message, self.of_subcommands, CHOICES)}\n")
+        check_kinds(self.named, self.of_subcommands)  # some may have been imported since
+        sys.stderr.write(f"error: {short_error(without_advice(message), self.of_subcommands, CHOICES)}\n")
         raise SystemExit(2)
 
 
@@ -142,9 +174,17 @@ class ProjectCLI(LightningCLI):
         if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
             self.adapter = published_adapter(Path(config.ckpt_path), subcommand)
         if config.ckpt_path is not None and self.adapter is None:
-            check_checkpoint(Path(config.ckpt_path))
+            check_checkpoint(Path(config.ckpt_path), goes_on=subcommand == "fit")
+        # Lightning takes a checkpoint's own settings into the configuration, which must not happen: until everything
+        # is parsed it knows of none.
+        self.checkpoint, config.ckpt_path = config.ckpt_path, None
         os.environ[RUN_VARIABLE] = str(folder)
         config.run_dir = config.trainer.default_root_dir = str(folder)
+
+    def before_instantiate_classes(self) -> None:
+        """Name the checkpoint again: everything is parsed."""
+        if self.subcommand is not None:
+            self.config[self.subcommand].ckpt_path = self.checkpoint
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer with what every run has: whole checkpoint files, a metrics file, masks when predicting."""
@@ -152,10 +192,14 @@ class ProjectCLI(LightningCLI):
         folder = Path(config.run_dir)
         if self.adapter is not None:  # for the module to import: it is no checkpoint of Lightning's
             self.model.adapter, config.ckpt_path = self.adapter, None
+        if (
+            config.ckpt_path is not None
+        ):  # a file, also where it is called "best" or "hpc", which Lightning would look for
+            config.ckpt_path = str(Path(config.ckpt_path).absolute())
         given = config.trainer.plugins
         plugins = list(given) if isinstance(given, list) else [given] if given is not None else []
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            plugins.append(AtomicCheckpointIO())
+            plugins.append(AtomicCheckpointIO(goes_on=self.subcommand == "fit"))
         goes_on = self.subcommand == "fit" and config.ckpt_path is not None
         said = self.config[self.subcommand].trainer.logger
         chosen = loggers_of_run(config.trainer.logger, said, folder, str(self.subcommand), goes_on)
@@ -164,6 +208,8 @@ class ProjectCLI(LightningCLI):
         own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
         if issubclass(self.recipe.module, FewShotModule):  # the tracker watches by itself
             own.append(WatchTraining())  # in tests too: Lightning would warn that a checkpoint's callback is missing
+        if goes_on:
+            own.append(CheckedState())
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
             own.append(LastCheckpoint(folder / CHECKPOINTS / LAST, config.checkpoint_every))
             if config.trainer.logger is not False:
