@@ -83,6 +83,9 @@ class ShortErrorParser(LightningArgumentParser):
     named: ClassVar[list[Named]] = []
     """Class paths of the command line that is being read."""
 
+    reading: ClassVar[bool] = False
+    """Whether it is being read: parsers ask others of their kind to read a part."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Half a key would be taken for the whole one, but only on the command line.
         super().__init__(*args, allow_abbrev=False, **kwargs)
@@ -94,11 +97,16 @@ class ShortErrorParser(LightningArgumentParser):
         Raises:
             ValueError: a class path leads nowhere or to something else.
         """
-        given = options(sys.argv[1:] if args is None else args)
-        self.named[:] = named_classes(given, self.of_subcommands)
+        if self.reading:
+            return super().parse_args(args, *more, **named)
+        self.named[:] = named_classes(options(sys.argv[1:] if args is None else args), self.of_subcommands)
         check_before_import(self.named)
         check_kinds(self.named, self.of_subcommands)
-        found: Namespace = super().parse_args(args, *more, **named)
+        ShortErrorParser.reading = True
+        try:
+            found: Namespace = super().parse_args(args, *more, **named)
+        finally:
+            ShortErrorParser.reading = False
         for config in (found, found.get(found.get("subcommand") or "")):
             if isinstance(config, Namespace):
                 check_built(config, self.of_subcommands)
