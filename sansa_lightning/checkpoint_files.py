@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
 from lightning.fabric.utilities.types import _PATH
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from sansa_lightning.checkpoints import HEADER
-from sansa_lightning.files import read_tensors, replacing
+from sansa_lightning.checkpoint_header import HEADER, tensors_by_name
+from sansa_lightning.files import replacing
+from sansa_lightning.run_state import check_run_state
 from sansa_lightning.runs import scores_as_plain, scores_from_plain
+from sansa_lightning.tensor_files import read_tensors
+
+log = logging.getLogger(__name__)
+
+SETTINGS = tuple(
+    key
+    for each in (LightningModule, LightningDataModule)
+    for key in (each.CHECKPOINT_HYPER_PARAMS_KEY, each.CHECKPOINT_HYPER_PARAMS_NAME, each.CHECKPOINT_HYPER_PARAMS_TYPE)
+)
+"""Keys under which a checkpoint may have settings of its own: the configuration has the say, and they are not read."""
+
+STATE = ("loops", "callbacks", "optimizer_states", "lr_schedulers")
+"""Keys of what only a run that goes on takes."""
 
 SCORES = "scores"
 """Key of a checkpoint: what the run had scored by then, stage -> plain values."""
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Checkpoints on a local file system."""
+    """Checkpoints on a local file system.
+
+    Args:
+        goes_on: whether a run goes on from what is read; the others take the tensors alone.
+    """
+
+    def __init__(self, goes_on: bool = True) -> None:
+        self.goes_on = goes_on
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
         """Write to a temporary name, then rename."""
@@ -28,30 +50,45 @@ class AtomicCheckpointIO(CheckpointIO):
             torch.save(checkpoint, partial)
 
     def load_checkpoint(self, path: _PATH, map_location: Any | None = None, weights_only: bool | None = None) -> Any:
-        """Read onto the CPU, without running any code from the file."""
-        return read_tensors(Path(path))
+        """Read onto the CPU, without running any code from the file and without its own settings."""
+        unread = SETTINGS if self.goes_on else (*SETTINGS, *STATE)
+        return {key: value for key, value in read_tensors(Path(path)).items() if key not in unread}
 
     def remove_checkpoint(self, path: _PATH) -> None:
-        """Delete the file."""
+        """Delete the file, unless its path leads upwards.
+
+        Callbacks remember names of files in the checkpoint, and Lightning takes what starts with their folder for
+        theirs, ``folder/../../anything`` too.
+        """
+        if ".." in Path(path).parts:
+            log.warning("checkpoint: %s is not removed; it lies outside the folder of the checkpoints", path)
+            return
         Path(path).unlink(missing_ok=True)
 
 
-def check_checkpoint(path: Path) -> None:
+def check_checkpoint(path: Path, goes_on: bool = False) -> None:
     """See that a file is a checkpoint of a run of this project, before anything is built for it.
+
+    Args:
+        path: of the file.
+        goes_on: whether training is to go on from it.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it cannot be read, or is something else.
+        ValueError: it cannot be read, is something else, or is not whole.
     """
     if not path.is_file():
         msg = f"ckpt_path: {path} is not there; give a checkpoint file, or leave it out to start anew"
         raise FileNotFoundError(msg)
-    if not read_tensors(path).keys() >= {HEADER, "state_dict"}:
+    content, where = read_tensors(path), f"ckpt_path: {path}"
+    if not content.keys() >= {HEADER, "state_dict"}:
         msg = (
-            f"ckpt_path: {path} is not a checkpoint of a run; published adapter files are read by "
+            f"{where} is not a checkpoint of a run; published adapter files are read by "
             f"sansa_lightning.load(..., adapter=PATH)"
         )
         raise ValueError(msg)
+    check_run_state(content, where, goes_on)
+    tensors_by_name(content, where)
 
 
 class LastCheckpoint(Checkpoint):

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from sansa_lightning.files import read_tensors
-from sansa_lightning.sam2.zoo import compare, fingerprint, published_layout, summary
+from sansa_lightning.checkpoint_header import HEADER, check_header, own_parts
+from sansa_lightning.messages import brief, plain
+from sansa_lightning.sam2.zoo import fingerprint, published_layout
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, known_strategies, placed_blocks, trained_parameters
+from sansa_lightning.strategies.trial import would_train
+from sansa_lightning.tensor_files import read_tensors
+from sansa_lightning.tensors import compare, summary
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
 
 log = logging.getLogger(__name__)
 
-HEADER = "sansa_lightning"
-"""Key of a checkpoint under which it says what its tensors mean; a file without it may be a published adapter."""
-
-MODULE_PREFIX = "base."
-"""Where the base lives in the LightningModule, and so in the keys of a checkpoint's ``state_dict``."""
-
 ADAPTER_KEY = re.compile(
-    r"image_encoder\.trunk\.blocks\.(\d+)\.adapter\."
+    r"image_encoder\.trunk\.blocks\.(0|[1-9][0-9]{0,3})\.adapter\."
     r"((?:adapter_layer_norm_before|down_proj|up_proj)\.(?:weight|bias))"
 )
 TENSORS_PER_BLOCK = 6
@@ -38,45 +36,31 @@ def trained_state(sam: SAM2Base) -> dict[str, Tensor]:
     return {name: parameter.detach() for name, parameter in trained_parameters(sam).items()}
 
 
-def header(strategy: Strategy, base_name: str, base_fingerprint: str) -> dict[str, Any]:
-    """What makes the tensors of a checkpoint meaningful: plain values only."""
-    return {
-        "strategy": {"class": type(strategy).__name__, "settings": strategy.settings()},
-        "base": {"name": base_name, "fingerprint": base_fingerprint},
-    }
-
-
-def check_header(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
-    """Refuse a checkpoint that belongs to another base or another strategy.
-
-    Raises:
-        ValueError: names what differs.
-    """
-    for part in ("base", "strategy"):
-        for key, value in expected[part].items():
-            if found.get(part, {}).get(key) != value:
-                msg = (
-                    f"{where}: its {part} {key} is {found.get(part, {}).get(key)!r}, but here it is {value!r}; "
-                    f"use the {part} that it was trained with"
-                )
-                raise ValueError(msg)
-
-
-def load_trained(sam: SAM2Base, state: Mapping[str, Tensor], where: str) -> None:
+def load_trained(sam: SAM2Base, state: Mapping[str, Any], where: str) -> None:
     """Copy trained tensors into a base with its strategy attached, strictly.
 
     Raises:
-        ValueError: a tensor is missing, has another shape, or has no home; nothing was copied then.
+        ValueError: a tensor is missing, has another shape or number format, holds NaN or infinity, or has no home;
+            nothing was copied then.
     """
     own = trained_parameters(sam)
+    check_fit(state, own, where)
+    for name, parameter in own.items():
+        parameter.data.copy_(state[name])
+
+
+def check_fit(state: Mapping[str, Any], own: Mapping[str, Tensor], where: str) -> None:
+    """Refuse tensors that cannot be copied into what trains.
+
+    Raises:
+        ValueError: as for :func:`load_trained`.
+    """
     problems = compare(state, own)
     if extra := state.keys() - own.keys():
         problems.append(f"unexpected {summary(extra)}")
     if problems:
         msg = f"{where} does not fit what trains here: {'; '.join(problems)}"
         raise ValueError(msg)
-    for name, parameter in own.items():
-        parameter.data.copy_(state[name])
 
 
 def attach_from(path: Path, sam: SAM2Base) -> Strategy:
@@ -139,26 +123,28 @@ def attach_adapter(path: Path, sam: SAM2Base, configured: Strategy) -> Strategy:
 
 def _attach_own(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> Strategy:
     where = f"adapter {path}"
-    try:
-        found = content[HEADER]
-        check_header(found, {"base": {"fingerprint": fingerprint(sam)}, "strategy": {}}, where)
-        kind, settings = _strategy_class(found["strategy"]["class"], path), found["strategy"]["settings"]
-        state = {key.removeprefix(MODULE_PREFIX): value for key, value in content["state_dict"].items()}
-        strategy = _attached(kind, settings, sam, where)
-    except (AttributeError, KeyError, TypeError, OverflowError, RuntimeError) as error:
-        msg = f"{where} is not a whole checkpoint of this project: {type(error).__name__} {error}"
-        raise ValueError(msg) from error
-    load_trained(sam, state, where)
-    return strategy
+    found, state = own_parts(content, where)
+    check_header(found, {"base": {"fingerprint": fingerprint(sam)}, "strategy": {}}, where)
+    kind, settings = _strategy_class(found["strategy"]["class"], path), found["strategy"]["settings"]
+    return _attached(lambda: kind.from_settings(settings), state, sam, where)
 
 
-def _attached(kind: type[Strategy], settings: Mapping[str, Any], sam: SAM2Base, where: str) -> Strategy:
+def _attached(build: Callable[[], Strategy], state: Mapping[str, Any], sam: SAM2Base, where: str) -> Strategy:
+    """The strategy that ``build`` gives, attached and loaded; tried first, so that a refusal leaves the base alone."""
     try:
-        strategy = kind.from_settings(settings)
+        expected = would_train(build(), sam)
+        if expected is not None:
+            check_fit(state, expected, where)
+        strategy = build()
         strategy.attach(sam)
     except ValueError as error:
-        msg = f"{where}: {error}"
+        msg = str(error) if str(error).startswith(where) else f"{where}: {plain(str(error), 400)}"
         raise ValueError(msg) from error
+    except (AttributeError, KeyError, TypeError, OverflowError, RuntimeError) as error:
+        reason = plain(f"{type(error).__name__} {error}", 400)
+        msg = f"{where} is not a whole checkpoint of this project: its strategy's settings do not fit: {reason}"
+        raise ValueError(msg) from error
+    load_trained(sam, state, where)
     return strategy
 
 
@@ -193,11 +179,8 @@ def _attach_published(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> 
     if not placement or set(placed_blocks(sam, placement)) != hidden.keys():
         msg = f"adapter {path}: blocks {sorted(hidden)} are not whole stages of this base; is it for another size?"
         raise ValueError(msg)
-    strategy = AdaptFormer(placement=placement, hidden=hidden)
-    strategy.attach(sam)
     named = {f"image_encoder.trunk.blocks.{block}.adapter.{part}": value for (block, part), value in state.items()}
-    load_trained(sam, named, f"adapter {path}")
-    return strategy
+    return _attached(lambda: AdaptFormer(placement=placement, hidden=hidden), named, sam, f"adapter {path}")
 
 
 def _bare(key: str) -> str:
@@ -216,10 +199,13 @@ def published_state(model: Mapping[str, Any], path: Path) -> dict[tuple[int, str
         if name.endswith(("total_ops", "total_params")):  # left behind by a FLOP counter
             continue
         match = ADAPTER_KEY.fullmatch(name)
+        if match is not None and (int(match[1]), match[2]) in state:
+            msg = f"adapter {path}: {name} is there twice, with different prefixes; expected it once"
+            raise ValueError(msg)
         if match is None or not isinstance(value, Tensor):
             msg = (
-                f"adapter {path}: unexpected key {key!r}; expected image_encoder.trunk.blocks.<i>.adapter.<...>, "
-                f"or a checkpoint of this project"
+                f"adapter {path}: unexpected key {brief(key, 120)}; expected "
+                f"image_encoder.trunk.blocks.<i>.adapter.<...>, or a checkpoint of this project"
             )
             raise ValueError(msg)
         state[int(match[1]), match[2]] = value

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jsonargparse import Namespace
 from lightning.pytorch import Trainer, callbacks, loggers
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -19,6 +20,15 @@ from sansa_lightning import losses
 from sansa_lightning.analysis import all as analysis_classes
 from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
 from sansa_lightning.checkpoints import published_adapter
+from sansa_lightning.class_paths import (
+    Named,
+    check_before_import,
+    check_built,
+    check_kinds,
+    named_classes,
+    only_safe_imports,
+    without_advice,
+)
 from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.config_files import check_options
@@ -46,6 +56,7 @@ from sansa_lightning.run_folder import (
     release_folder,
     take_folder,
 )
+from sansa_lightning.run_state import CheckedState
 from sansa_lightning.runs import RunRecord
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.wandb_record import WandbRecord
@@ -75,15 +86,45 @@ class ShortErrorParser(LightningArgumentParser):
     of_subcommands: ClassVar[list[LightningArgumentParser]] = []
     """They have the keys; what is wrong in a file, the parser above them reports."""
 
+    named: ClassVar[list[Named]] = []
+    """Class paths of the command line that is being read."""
+
+    reading: ClassVar[bool] = False
+    """Whether it is being read: parsers ask others of their kind to read a part."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Half a key would be taken for the whole one, but only on the command line.
         super().__init__(*args, allow_abbrev=False, **kwargs)
+        only_safe_imports()
+
+    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> Namespace:  # type: ignore[override]
+        """As always; nothing is imported in vain, and what was read builds nothing but classes.
+
+        Raises:
+            ValueError: a class path leads nowhere or to something else.
+        """
+        if self.reading:
+            return super().parse_args(args, *more, **named)
+        self.named[:] = named_classes(options(sys.argv[1:] if args is None else args), self.of_subcommands)
+        check_before_import(self.named)
+        check_kinds(self.named, self.of_subcommands)
+        ShortErrorParser.reading = True
+        try:
+            found: Namespace = super().parse_args(args, *more, **named)
+        finally:
+            ShortErrorParser.reading = False
+        for config in (found, found.get(found.get("subcommand") or "")):
+            if isinstance(config, Namespace):
+                check_built(config, self.of_subcommands)
+        return found
 
     def error(self, message: str, ex: Exception | None = None) -> Any:
         """Print one line and leave with status 2; ``SANSA_DEBUG`` gives the traceback."""
         if DEBUG_VARIABLE in os.environ and ex is not None:
             raise ex
-        sys.stderr.write(f"error: {short_error(message, self.of_subcommands, CHOICES)[:LONGEST]}\n")
+        check_kinds(self.named, self.of_subcommands)  # some may have been imported since
+        line = short_error(without_advice(message), self.of_subcommands, CHOICES)
+        sys.stderr.write(f"error: {line[:LONGEST]}\n")
         raise SystemExit(2)
 
 
@@ -150,49 +191,70 @@ class ProjectCLI(LightningCLI):
         if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
             self.adapter = published_adapter(Path(config.ckpt_path), subcommand)
         if config.ckpt_path is not None and self.adapter is None:
-            check_checkpoint(Path(config.ckpt_path))
+            check_checkpoint(Path(config.ckpt_path), goes_on=subcommand == "fit")
+        # Lightning takes a checkpoint's own settings into the configuration, which must not happen: until everything
+        # is parsed it knows of none.
+        self.checkpoint, config.ckpt_path = config.ckpt_path, None
         os.environ[RUN_VARIABLE] = str(folder)
         config.run_dir = config.trainer.default_root_dir = str(folder)
 
+    def before_instantiate_classes(self) -> None:
+        """Name the checkpoint again: everything is parsed."""
+        if self.subcommand is not None:
+            self.config[self.subcommand].ckpt_path = self.checkpoint
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """The trainer with what every run has: whole checkpoint files, a metrics file, masks when predicting."""
+        """The trainer with what every run has: whole checkpoint files, a metrics file, masks when predicting.
+
+        Raises:
+            ValueError: its options do not fit this machine.
+        """
         config = self.config_init[self.subcommand]
-        folder = Path(config.run_dir)
         if self.adapter is not None:  # for the module to import: it is no checkpoint of Lightning's
             self.model.adapter, config.ckpt_path = self.adapter, None
-        given = config.trainer.plugins
-        plugins = list(given) if isinstance(given, list) else [given] if given is not None else []
-        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            plugins.append(AtomicCheckpointIO())
+        if config.ckpt_path is not None:  # a file, also one called "best" or "hpc", which Lightning would look for
+            config.ckpt_path = str(Path(config.ckpt_path).absolute())
         goes_on = self.subcommand == "fit" and config.ckpt_path is not None
         said = self.config[self.subcommand].trainer.logger
-        chosen = loggers_of_run(config.trainer.logger, said, folder, str(self.subcommand), goes_on)
+        chosen = loggers_of_run(config.trainer.logger, said, Path(config.run_dir), str(self.subcommand), goes_on)
         if chosen:
             kwargs["logger"] = chosen
+        self.trainer_defaults = {**TRAINER_DEFAULTS, "callbacks": self._callbacks(config, chosen, goes_on)}
+        if (accumulated := config.trainer.accumulate_grad_batches) < 1:
+            msg = f"trainer.accumulate_grad_batches: expected at least 1, but got {accumulated}"
+            raise ValueError(msg)
+        try:
+            return super().instantiate_trainer(plugins=self._plugins(config.trainer.plugins), **kwargs)
+        except (ImportError, TypeError, RuntimeError) as error:  # devices, nodes or a cluster that do not fit
+            msg = f"trainer: {error}"
+            raise ValueError(msg) from error
+
+    def _plugins(self, given: Any) -> list[Any]:
+        plugins = list(given) if isinstance(given, list) else [given] if given is not None else []
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(AtomicCheckpointIO(goes_on=self.subcommand == "fit"))
+        return plugins
+
+    def _callbacks(self, config: Namespace, chosen: Sequence[Any], goes_on: bool) -> list[Callback]:
+        """What every run has beside the callbacks of its configuration."""
+        folder, writes = Path(config.run_dir), not config.trainer.fast_dev_run
         own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
         own.append(EndWhenAsked())
         if self.subcommand == "fit":
             own.append(StopNotFinite())
         if issubclass(self.recipe.module, FewShotModule):  # the tracker watches by itself
             own.append(WatchTraining())  # in tests too: Lightning would warn that a checkpoint's callback is missing
-        if self.subcommand == "fit" and not config.trainer.fast_dev_run:
+        if goes_on:
+            own.append(CheckedState())
+        if self.subcommand == "fit" and writes:
             own.append(LastCheckpoint(folder / CHECKPOINTS / LAST, config.checkpoint_every))
             if config.trainer.logger is not False:
                 own.append(LearningRateMonitor("step"))
         if self.subcommand in EPISODES and config.get("compare_frozen"):
-            picture = folder / EPISODES[self.subcommand]
-            own.append(FrozenComparison(None if config.trainer.fast_dev_run else picture))
+            own.append(FrozenComparison(folder / EPISODES[self.subcommand] if writes else None))
         if self.subcommand == "predict":
             own.append(PredictionWriter(folder / PREDICTIONS))
-        self.trainer_defaults = {**TRAINER_DEFAULTS, "callbacks": own}
-        if (accumulated := config.trainer.accumulate_grad_batches) < 1:
-            msg = f"trainer.accumulate_grad_batches: expected at least 1, but got {accumulated}"
-            raise ValueError(msg)
-        try:
-            return super().instantiate_trainer(plugins=plugins, **kwargs)
-        except (ImportError, TypeError, RuntimeError) as error:  # devices, nodes or a cluster that do not fit
-            msg = f"trainer: {error}"
-            raise ValueError(msg) from error
+        return own
 
     def before_fit(self) -> None:
         """Check the test episodes too, which would else be looked at after hours of training."""

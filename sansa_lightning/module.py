@@ -13,15 +13,8 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from sansa_lightning.checkpoints import (
-    HEADER,
-    MODULE_PREFIX,
-    attach_adapter,
-    check_header,
-    header,
-    load_trained,
-    trained_state,
-)
+from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, check_header, header, own_parts
+from sansa_lightning.checkpoints import attach_adapter, load_trained, trained_state
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.control_metrics import ControlledIoU, ControlScores
 from sansa_lightning.finite import check_predictions, damaged_clips
@@ -221,11 +214,8 @@ class FewShotModule(LightningModule):
             ValueError: the checkpoint is of another base or strategy, or its tensors do not fit.
         """
         where = "checkpoint"
-        if not isinstance(checkpoint.get(HEADER), Mapping):
-            msg = f"{where}: expected one of this project, which says its base and strategy, but this one does not"
-            raise ValueError(msg)
-        check_header(checkpoint[HEADER], self.header(), where)
-        state = {str(name).removeprefix(MODULE_PREFIX): value for name, value in checkpoint["state_dict"].items()}
+        found, state = own_parts(checkpoint, where)
+        check_header(found, self.header(), where)
         load_trained(self.base, state, where)
 
     def header(self) -> dict[str, Any]:

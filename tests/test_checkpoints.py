@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from builders import frames, largest_difference, mask_prompt, nano, randomise
+from sansa_lightning.checkpoint_header import HEADER, header
 from sansa_lightning.checkpoints import (
-    HEADER,
     attach_adapter,
     attach_from,
-    header,
     load_trained,
     published_adapter,
     published_state,
@@ -112,22 +112,134 @@ def test_a_strategy_of_somebody_elses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.pop("state_dict"), r"is not a whole checkpoint of this project: KeyError 'state_dict'"),
-        (lambda c: c.update({HEADER: "1.0"}), r"is not a whole checkpoint of this project: AttributeError"),
-        (lambda c: c[HEADER].pop("strategy"), r"is not a whole checkpoint of this project: KeyError 'strategy'"),
+        (lambda c: c.pop("state_dict"), r"not a whole checkpoint of this project: its 'state_dict' is missing"),
+        (
+            lambda c: c.update(state_dict=[1]),
+            r"not a whole checkpoint .*: its 'state_dict' is a list; expected a map",
+        ),
+        (
+            lambda c: c.update(state_dict=None),
+            r"not a whole checkpoint .*: its 'state_dict' is a NoneType; expected",
+        ),
+        (lambda c: c.update({HEADER: "1.0"}), r"not a whole checkpoint .*: its 'sansa_lightning' is a str; expected"),
+        (lambda c: c[HEADER].pop("strategy"), r"not a whole checkpoint of this project: its 'strategy' is missing"),
+        (
+            lambda c: c[HEADER].update(base=["nano"]),
+            r"not a whole checkpoint of this project: its 'base' is a list",
+        ),
+        (
+            lambda c: c[HEADER]["strategy"].update({"class": 3}),
+            r"checkpoint of this project: its 'class' is a int",
+        ),
+        (lambda c: c[HEADER]["strategy"].update(settings=[]), r"its 'settings' is a list; expected a mapping"),
+        (lambda c: c[HEADER]["strategy"]["settings"].update(scale=torch.ones(1)), r"holds a Tensor, no plain value"),
+        (lambda c: c[HEADER]["strategy"]["settings"].update(placement=itself()), r"holds a container without end"),
         (lambda c: c[HEADER]["strategy"]["settings"].update(rank=4), r"unexpected keyword argument 'rank'"),
         (lambda c: c["state_dict"].clear(), r"does not fit what trains here: missing 12 tensors, first image_encoder"),
-        (lambda c: c["state_dict"].update(odd=torch.ones(1)), r"does not fit .*: unexpected 1 tensors, first odd"),
+        (lambda c: c["state_dict"].update(odd=torch.ones(1)), r"does not fit .*: unexpected 1 names, first 'odd'"),
+        (
+            lambda c: c["state_dict"].update({3: torch.ones(1)}),
+            r"its 'state_dict' has 1 keys that are no names, first 3",
+        ),
         (
             lambda c: c[HEADER]["strategy"]["settings"].update(factor=0.3),
             r"tensors of another size, first .*down_proj\.bias: \[32\] in the file, \[19\] here",
         ),
+        (
+            lambda c: c[HEADER]["strategy"]["settings"].update(hidden={1: 10**9, 6: 10**9}, placement=["blocks", 1]),
+            r"adapter\.pth: AdaptFormer\.placement: expected",
+        ),
+        (
+            lambda c: c[HEADER]["strategy"]["settings"].update(hidden={1: 10**9, 5: 10**9, 6: 10**9}),
+            r"adapter\.pth: AdaptFormer\.hidden: expected a width for each of the blocks \[1, 6\]",
+        ),
+        (  # it would need 2 TB
+            lambda c: c[HEADER]["strategy"]["settings"].update(hidden={1: 10**9, 6: 10**9}),
+            r"tensors of another size, first .*down_proj\.bias: \[32\] in the file, \[1000000000\] here",
+        ),
     ],
 )
 def test_damaged_files_of_our_own(tmp_path: Path, change: Any, message: str) -> None:
-    content = own()
+    content, sam = own(), nano()
     change(content)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
+        attach_from(written(tmp_path, content), sam)
+    assert "\n" not in str(caught.value)
+    assert attach_from(written(tmp_path, own()), sam).settings()["scale"] == 0.2  # the refusal left the base alone
+
+
+def itself() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+OTHER = r"1 tensors of another type, first {}: %s; expected float16, bfloat16, float32, float64"
+KINDS = {
+    "int8": (lambda value: value.to(torch.int8), OTHER % "int8"),
+    "float8": (lambda value: value.to(torch.float8_e4m3fn), OTHER % "float8_e4m3fn"),
+    "complex": (lambda value: value.to(torch.complex64), OTHER % "complex64"),
+    "nan": (
+        lambda value: value.index_fill(0, torch.tensor([0]), torch.nan),
+        r"first {}: 1 of its \d+ values are not fin",
+    ),
+    "inf": (
+        lambda value: value / 0,
+        r"1 tensors with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) values are not",
+    ),
+    "too large": (
+        lambda value: value.double() + 1e300,
+        r"with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) val",
+    ),
+    "meta": (lambda value: value.to("meta"), r"1 entries .*, first .*{}'?: a tensor without numbers \(meta\)"),
+    "sparse": (lambda value: value.to_sparse(), r"1 entries .*, first .*{}'?: a tensor of layout sparse_coo"),
+    "quantised": (
+        lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8),
+        r"1 entries that are no dense tensors, first .*{}'?: a quantised tensor \(qint8\)",
+    ),
+    "repeated": (
+        lambda value: value.flatten()[:1].clone().expand(value.shape),
+        r"1 entries that are no dense tensors, first .*{}'?: a view that repeats its numbers, as \[",
+    ),
+}
+"""What a tensor must not be, and what is said of it."""
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize_per_tensor")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layout", ["own", "published"])
+def test_tensors_of_another_kind_are_not_copied(tmp_path: Path, layout: str, kind: str) -> None:
+    change, message = KINDS[kind]
+    content = own() if layout == "own" else {"model": published()}
+    state = content["state_dict" if layout == "own" else "model"]
+    first = min(state)
+    state[first] = change(state[first])
+    name = first.removeprefix("base.").removeprefix("sam.")
+    with pytest.raises(ValueError, match=r"adapter\.pth.*" + message.format(re.escape(name))):
+        attach_from(written(tmp_path, content), nano())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floating_types_are_converted(tmp_path: Path, dtype: torch.dtype) -> None:
+    content, sam = own(), nano()
+    content["state_dict"] = {name: value.to(dtype) for name, value in content["state_dict"].items()}
+    attach_from(written(tmp_path, content), sam)
+    for name, value in trained_state(sam).items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, content["state_dict"][f"base.{name}"].float())
+
+
+def test_two_names_of_one_tensor_are_refused(tmp_path: Path) -> None:
+    """Which of the two was loaded would be chance."""
+    state = published()
+    key = next(iter(state))
+    state[f"module.{key}"] = state[key] + 1
+    with pytest.raises(ValueError, match=r"adapter\.pth: image_encoder\.\S+ is there twice, with different prefixes"):
+        attach_from(written(tmp_path, {"model": state}), nano())
+    content = own()
+    key = next(iter(content["state_dict"]))
+    content["state_dict"][key.removeprefix("base.")] = content["state_dict"][key] + 1
+    with pytest.raises(ValueError, match=r"unexpected 1 names, first 'image_encoder\.\S+'; expected base\.<\.\.\.>"):
         attach_from(written(tmp_path, content), nano())
 
 
@@ -149,7 +261,15 @@ LAYOUTS = {
         "optimizer": {"state": {}, "param_groups": [{"lr": 1e-4}]},
         "lr_scheduler": {"last_epoch": 3},
         "epoch": 4,
-        "args": argparse.Namespace(adaptformer_stages=[2, 3], channel_factor=0.3, dataset_file="coco"),
+        "args": argparse.Namespace(
+            **{"adaptformer_stages": [2, 3], "channel_factor": 0.3, "dataset_file": "coco", "resume": "", "fold": 0},
+            **{
+                "output_dir": Path("output"),
+                "device": torch.device("cuda"),
+                "distributed": False,
+                "betas": (0.9, 0.999),
+            },
+        ),
     },
     "bare": dict,
     "module. prefix": lambda state: {"model": {f"module.{key}": value for key, value in state.items()}},

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import yaml
 
 from fakes.coco import write_coco
 from launches import assert_equal_weights, call, refusal, result, tiny, write_yaml
+from sansa_lightning.tensor_files import read_tensors
 
 
 def printed(capsys: pytest.CaptureFixture[str], *args: object) -> dict:
@@ -132,7 +135,18 @@ def published(fitted, tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     content = torch.load(fitted / "checkpoints" / "last.ckpt", weights_only=True)
     state = {name.replace("base.", "sam."): value for name, value in content["state_dict"].items()}
-    torch.save({"model": state, "epoch": 4}, folder / "adapter.pth")
+    groups = [{"lr": 1e-4, "betas": (0.9, 0.999), "params": list(range(len(state)))}]
+    args = argparse.Namespace(lr=1e-4, output_dir=Path("out"), device=torch.device("cuda"), adaptformer_stages=[2, 3])
+    torch.save(
+        {
+            "model": state,
+            "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": groups},
+            "lr_scheduler": {"T_max": 9, "last_epoch": 4},
+            "epoch": 4,
+            "args": args,
+        },
+        folder / "adapter.pth",
+    )
     content["sansa_lightning"]["strategy"]["settings"]["scale"] = 0.1
     torch.save(content, folder / "own.ckpt")
     return folder / "adapter.pth"
@@ -175,11 +189,58 @@ def test_a_published_adapter_is_refused_where_it_does_not_fit(published, tiny_ya
     assert "it holds AdaptFormer's tensors, but model.strategy is Frozen" in refused(
         "test", "--model.strategy", "Frozen"
     )
-    content = torch.load(published, weights_only=True)
+    content = read_tensors(published)
     name = next(name for name in content["model"] if name.endswith("down_proj.weight"))
     content["model"][name] = torch.zeros(9, 7)
     torch.save(content, tmp_path / "shape.pth")
     assert f"{name.removeprefix('sam.')} is [9, 7], but block" in refused("test", "--ckpt_path", tmp_path / "shape.pth")
+
+
+def with_settings(content: dict, mark: Path) -> dict:
+    """A file of weights that also says how it wants to be run, as Lightning's own checkpoints do."""
+    code = {"class_path": "os.system", "init_args": {"command": f"touch '{mark}'"}}
+    settings = {"optimizer": code, "strategy": code, "threshold": 0.999, "schedule": "constant"}
+    return {
+        **content,
+        "hyper_parameters": settings,
+        "hparams_name": "kwargs",
+        "datamodule_hyper_parameters": {"batch_size": 1, "source": code},
+    }
+
+
+@pytest.mark.parametrize("subcommand", ["fit", "validate", "test", "predict"])
+def test_nothing_of_a_checkpoints_own_settings_is_taken(subcommand, fitted, tiny_yaml, tmp_path):
+    evil, mark = tmp_path / "evil.ckpt", tmp_path / "was run"
+    torch.save(with_settings(read_tensors(fitted / "checkpoints" / "last.ckpt"), mark), evil)
+    args = ("--config", tiny_yaml, "--run_dir", tmp_path / "run", "--ckpt_path", evil, "--model.threshold", 0.48)
+    call(subcommand, *args)
+    assert not mark.exists()
+    suffix = "" if subcommand == "fit" else f"_{subcommand}"
+    config = yaml.safe_load((tmp_path / "run" / f"config{suffix}.yaml").read_text())
+    assert (config["model"]["threshold"], config["model"]["schedule"]) == (0.48, "cosine")
+    assert config["model"]["optimizer"]["class_path"] == "torch.optim.AdamW"
+    assert config["data"]["batch_size"] == 2
+    assert config["ckpt_path"] == str(evil)
+
+
+def test_nothing_of_a_published_files_own_settings_is_taken(published, tiny_yaml, tmp_path):
+    evil, mark = tmp_path / "evil.pth", tmp_path / "was run"
+    torch.save(with_settings(read_tensors(published), mark), evil)
+    call("test", "--config", tiny_yaml, "--run_dir", tmp_path / "run", "--ckpt_path", evil)
+    assert not mark.exists()
+    config = yaml.safe_load((tmp_path / "run" / "config_test.yaml").read_text())
+    assert config["model"]["threshold"] == 0.5
+
+
+def test_a_checkpoint_is_a_file_whatever_its_name(fitted, tiny_yaml, tmp_path, monkeypatch, capsys):
+    """Lightning has meanings of its own for some names, and addresses."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("best", "hpc", "registry", "hf://someone/something", "https://localhost/a.ckpt"):
+        line = refusal(capsys, "test", "--config", tiny_yaml, "--run_dir", "run", "--ckpt_path", name)
+        assert line == f"ckpt_path: {Path(name)} is not there; give a checkpoint file, or leave it out to start anew"
+    shutil.copy(fitted / "checkpoints" / "last.ckpt", "best")
+    call("test", "--config", tiny_yaml, "--run_dir", "run", "--ckpt_path", "best")
+    assert result(tmp_path / "run", "test")["metrics"]["test"] == result(fitted)["metrics"]["test"]
 
 
 def test_a_folder_that_holds_a_run_is_refused(fitted, tiny_yaml, capsys, tmp_path):

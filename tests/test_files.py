@@ -15,7 +15,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sansa_lightning.files import left_over, read_tensors, replacing, sha256_of, write_text
+from sansa_lightning.files import left_over, replacing, sha256_of, write_text
+from sansa_lightning.tensor_files import read_tensors
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:

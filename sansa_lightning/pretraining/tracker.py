@@ -13,16 +13,19 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from sansa_lightning.checkpoints import HEADER
+from sansa_lightning.checkpoint_header import HEADER, tensors_by_name
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.data.patterns.tracking import TrackingBatch
 from sansa_lightning.finite import check_predictions, damaged_clips
+from sansa_lightning.messages import brief
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
 from sansa_lightning.pretraining.jaccard import TrackingJ, TrackingScore
 from sansa_lightning.pretraining.objective import ContentObjective, TrackingObjective
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import Base
+from sansa_lightning.strategies.checks import check_whole
+from sansa_lightning.tensors import compare, summary
 from sansa_lightning.watch import Watch
 
 SIDE = 96
@@ -191,8 +194,21 @@ class TrackerModule(LightningModule):
         checkpoint[WATCH] = self.watch.low
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Go on watching; the tensors are Lightning's, strictly."""
-        self.watch.low = checkpoint[WATCH]
+        """Go on watching; the tensors are copied by Lightning.
+
+        Raises:
+            ValueError: the checkpoint is of another base or recipe, or its tensors do not fit.
+        """
+        where, own = "checkpoint", self.state_dict()
+        state, said = tensors_by_name(checkpoint, where), checkpoint[HEADER]
+        problems = compare(state, own)
+        if extra := state.keys() - own.keys():
+            problems.append(f"unexpected {summary(extra)}")
+        if said != self.header() or problems:
+            reason = "; ".join(problems) or f"it is of {brief(said)}, but here it is {brief(self.header())}"
+            msg = f"{where} does not fit this run: {reason}"
+            raise ValueError(msg)
+        self.watch.low = check_whole(checkpoint.get(WATCH), f"{where}.{WATCH}", least=0)
 
     def on_train_end(self) -> None:
         """Stop the watch."""

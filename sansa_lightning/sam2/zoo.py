@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from sansa_lightning.files import read_tensors, sha256_of
+from sansa_lightning.files import sha256_of
 from sansa_lightning.sam2.configurations import composed
 from sansa_lightning.sam2.nano import build_nano
 from sansa_lightning.sam2.packaged import packaged_weights
 from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.tensor_files import read_tensors
+from sansa_lightning.tensors import compare, summary
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,8 @@ def load_weights(sam: SAM2Base, path: Path, left_over: frozenset[str] = LEFT_OVE
         left_over: keys that the file may have beyond those of ``sam``: all of them or none.
 
     Raises:
-        ValueError: keys or shapes differ in any other way; nothing was copied then.
+        ValueError: keys, shapes or number formats differ in any other way, or a number is not finite; nothing was
+            copied then.
     """
     state = published_layout(read_tensors(path), path)
     own = sam.state_dict()
@@ -219,30 +221,6 @@ def published_layout(content: Mapping[str, Any], path: Path) -> Mapping[str, Any
         msg = f"{path}: expected tensors by their names, but got one under the key {odd[0]!r}"
         raise ValueError(msg)
     return state
-
-
-def compare(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
-    """What of ``own`` is missing in ``state`` or has another shape there, one phrase a kind."""
-    problems = []
-    if missing := own.keys() - state.keys():
-        problems.append(f"missing {summary(missing)}")
-    if odd := {key for key in own.keys() & state.keys() if not _is_dense(state[key])}:
-        return [*problems, f"{len(odd)} entries that are no dense tensors, first {min(odd)}"]
-    shapes = {key: (list(state[key].shape), list(own[key].shape)) for key in own.keys() & state.keys()}
-    wrong = sorted(key for key, (found, expected) in shapes.items() if found != expected)
-    if wrong:
-        found, expected = shapes[wrong[0]]
-        problems.append(f"{len(wrong)} tensors of another size, first {wrong[0]}: {found} in the file, {expected} here")
-    return problems
-
-
-def _is_dense(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided
-
-
-def summary(keys: set[str] | frozenset[str]) -> str:
-    """How many keys, and the first of them."""
-    return f"{len(keys)} tensors, first {min(map(str, keys))}"
 
 
 def fingerprint(sam: SAM2Base) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sansa_lightning.scripts import run_script
 
 from launches import TESTS, TIMEOUT, result
 from sansa_lightning.ablate import row
 from sansa_lightning.ablate.command import main as ablate
+from sansa_lightning.failures import one_line_errors
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
 ADAPTER = {"name": "Adapter", "config": "adapter.yaml"}
@@ -27,7 +27,8 @@ def became(monkeypatch) -> list[list[str]]:
 
 
 def called(path, *args: object) -> None:
-    run_script(lambda: row.main([str(path), "--row=Adapter", "--fold=2", "--seed=5", *map(str, args)]))
+    with one_line_errors():
+        row.main([str(path), "--row=Adapter", "--fold=2", "--seed=5", *map(str, args)])
 
 
 def said(capsys, path, *args: object) -> str:

@@ -15,11 +15,12 @@ from safetensors.torch import save_file
 from builders import nano, randomise
 from fuzz import raw, trees
 from sansa_lightning.checkpoint_files import check_checkpoint
-from sansa_lightning.checkpoints import HEADER, MODULE_PREFIX, attach_from, header, trained_state
-from sansa_lightning.files import read_tensors
+from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, header
+from sansa_lightning.checkpoints import attach_from, trained_state
 from sansa_lightning.sam2.zoo import fingerprint, load_weights
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.tensor_files import read_tensors
 
 OF_BYTES, OF_CONTENT = 250, 100
 

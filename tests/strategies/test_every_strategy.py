@@ -18,7 +18,8 @@ from torch import Tensor, nn
 import sansa_lightning.strategies.all as project
 from builders import frames, largest_difference, mask_prompt, randomise
 from sansa_lightning import Prompt
-from sansa_lightning.checkpoints import HEADER, MODULE_PREFIX, attach_from, header, trained_state
+from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, header
+from sansa_lightning.checkpoints import attach_from, trained_state
 from sansa_lightning.sam2.encoder import checkpoint_activations
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import fingerprint

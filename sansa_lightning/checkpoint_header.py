@@ -1,0 +1,129 @@
+"""The header of a checkpoint, which says what its tensors mean, and whether the file is what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from sansa_lightning.messages import brief
+from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.tensors import is_dense, kind
+
+HEADER = "sansa_lightning"
+"""Key of a checkpoint under which it says what its tensors mean; a file without it may be a published adapter."""
+
+MODULE_PREFIX = "base."
+"""Where the base lives in the LightningModule, and so in the keys of a checkpoint's ``state_dict``."""
+
+HEADER_KEYS: dict[str, dict[str, type]] = {
+    "strategy": {"class": str, "settings": Mapping},
+    "base": {"name": str, "fingerprint": str},
+}
+"""What a header says, and the kinds of it."""
+
+MOST_VALUES = 10_000
+"""That a header may have; one that contains itself has no end."""
+
+
+def header(strategy: Strategy, base_name: str, base_fingerprint: str) -> dict[str, Any]:
+    """What makes the tensors of a checkpoint meaningful: plain values only."""
+    return {
+        "strategy": {"class": type(strategy).__name__, "settings": strategy.settings()},
+        "base": {"name": base_name, "fingerprint": base_fingerprint},
+    }
+
+
+def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """Header and trained entries of a checkpoint of a run, the entries by their names in the base.
+
+    Args:
+        content: of the file.
+        where: which file it is, for the message.
+
+    Raises:
+        ValueError: a part is missing, is of another kind, or holds more than plain values.
+    """
+    found = _part(content, HEADER, Mapping, where)
+    for part, keys in HEADER_KEYS.items():
+        for key, wanted in keys.items():
+            _part(_part(found, part, Mapping, where), key, wanted, where)
+    if (odd := not_plain(found)) is not None:
+        msg = f"{where} is not a whole checkpoint of this project: its {HEADER!r} holds a {odd}, no plain value"
+        raise ValueError(msg)
+    state = tensors_by_name(content, where)
+    if wrong := [name for name in state if not name.startswith(MODULE_PREFIX)]:
+        msg = (
+            f"{where} does not fit what trains here: unexpected {len(wrong)} names, first {brief(wrong[0], 120)}; "
+            f"expected {MODULE_PREFIX}<...>"
+        )
+        raise ValueError(msg)
+    return found, {name.removeprefix(MODULE_PREFIX): value for name, value in state.items()}
+
+
+def tensors_by_name(content: Mapping[str, Any], where: str) -> Mapping[str, Tensor]:
+    """The tensors of a checkpoint, whatever it is of; their names are as in the file.
+
+    Args:
+        content: of the file.
+        where: which file it is, for the message.
+
+    Raises:
+        ValueError: there are none, or something is no tensor with a name; says how many there are.
+    """
+    _part(content, HEADER, Mapping, where)
+    state = _part(content, "state_dict", Mapping, where)
+    if unnamed := [name for name in state if not isinstance(name, str)]:
+        msg = (
+            f"{where} is not a whole checkpoint of this project: its 'state_dict' has {len(unnamed)} keys that are no "
+            f"names, first {brief(unnamed[0])}"
+        )
+        raise ValueError(msg)
+    if odd := [name for name, value in state.items() if not is_dense(value)]:
+        msg = (
+            f"{where} is not a whole checkpoint of this project: its 'state_dict' has {len(odd)} entries that are no "
+            f"dense tensors, first {brief(odd[0], 120)}: {kind(state[odd[0]])}"
+        )
+        raise ValueError(msg)
+    return dict(state)
+
+
+def _part(content: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+    if key in content and isinstance(content[key], kind):
+        return content[key]
+    fault = f"is a {type(content[key]).__name__}" if key in content else "is missing"
+    msg = f"{where} is not a whole checkpoint of this project: its {key!r} {fault}; expected a {kind.__name__.lower()}"
+    raise ValueError(msg)
+
+
+def not_plain(value: Any) -> str | None:
+    """The type of the first value in nested containers that is no plain one; None if there is none."""
+    waiting, seen = [value], 0
+    while waiting:
+        each, seen = waiting.pop(), seen + 1
+        if seen > MOST_VALUES:
+            return "container without end"
+        if isinstance(each, Mapping):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list | tuple):
+            waiting += each
+        elif not isinstance(each, str | int | float | None):
+            return type(each).__name__
+    return None
+
+
+def check_header(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
+    """Refuse a checkpoint that belongs to another base or another strategy.
+
+    Raises:
+        ValueError: names what differs.
+    """
+    for part in ("base", "strategy"):
+        for key, value in expected[part].items():
+            if (there := found[part].get(key)) != value:
+                msg = (
+                    f"{where}: its {part} {key} is {brief(there, 400)}, but here it is {brief(value, 400)}; "
+                    f"use the {part} that it was trained with"
+                )
+                raise ValueError(msg)

@@ -1,0 +1,225 @@
+"""Classes that a configuration names: looked for before they are imported, and nothing but classes is built."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+
+from sansa_lightning.messages import plain
+
+log = logging.getLogger(__name__)
+
+KNOWN = ("sansa_lightning", "torch", "lightning", "torchmetrics")
+"""Packages that a run imports anyway."""
+
+DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
+MADE_ELSEWHERE = re.compile(r"import\s*\(?\s*\*|__getattr__|globals\(|setattr\(|exec\(")
+"""In the source of a module: names may come to it from elsewhere."""
+
+DENIED = re.compile(r"(?:Parser key \"(?P<key>[\w.]+)\")?.*Importing '(?P<path>[\w.]+)' is not allowed", re.DOTALL)
+"""What jsonargparse says of paths that it does not import; it goes on with advice to allow them."""
+
+FILES = (".yaml", ".yml", ".json")
+
+
+def only_safe_imports() -> None:
+    """Have jsonargparse enforce its list of what no configuration needs, and build nothing where no class is wanted."""
+    set_parsing_settings(import_path_denylist=[], instantiate_subclass_spec_in_any=False)
+
+
+# --- before anything is imported --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Named:
+    """A class path with a module, as a configuration has it.
+
+    Attributes:
+        place: the option or file.
+        key: under which it stands; ends in ``class_path`` where the value is spelt out.
+        path: of the class.
+    """
+
+    place: str
+    key: str
+    path: str
+
+
+def named_classes(options: Iterable[tuple[str, str]], parsers: Sequence[ArgumentParser]) -> list[Named]:
+    """The class paths that a command line names, itself or in its files.
+
+    Args:
+        options: of the command line, with their values.
+        parsers: those that know which keys want classes.
+    """
+    found = []
+    for option, value in options:
+        key = option.lstrip("-").rstrip("+")
+        content, place = _content(value), key
+        if isinstance(content, str) and content.endswith(FILES) and Path(content).is_file():
+            key, place = ("" if key in ("config", "c") else key), f"{key} {content}"
+            content = _content(Path(content).read_text(encoding="utf-8", errors="replace"))
+        found += [Named(place, at, path) for at, path in _paths(content, key, lambda key: bool(wanted(key, parsers)))]
+    return found
+
+
+def check_before_import(named: Iterable[Named]) -> None:
+    """Refuse class paths that lead nowhere before any module of theirs is imported, and say whose code will be run.
+
+    Raises:
+        ValueError: there is no such module, or nothing of that name in it.
+    """
+    for each in named:
+        fault, foreign = _looked_for(each.path)
+        if fault:
+            msg = f"{each.place}: {fault}"
+            raise ValueError(msg)
+        if foreign:
+            log.warning("%s: %s is run as code of this configuration, from %s", each.place, each.path, foreign)
+
+
+def check_kinds(named: Iterable[Named], parsers: Sequence[ArgumentParser]) -> None:
+    """Refuse what is imported already and not of the kind that its key wants.
+
+    Raises:
+        ValueError: names the key, what it has and what it wants.
+    """
+    for each in named:
+        kinds, found = wanted(each.key.removesuffix(".class_path"), parsers), _object(each.path)
+        if found is not None and not (inspect.isclass(found) and (not kinds or issubclass(found, tuple(kinds)))):
+            _refuse(each.key.removesuffix(".class_path"), each.path, kinds)
+
+
+def without_advice(message: str) -> str:
+    """A parser's message; one of a denied path is said in our words."""
+    if not (found := DENIED.match(message)):
+        return message
+    return f"{found['key'] or 'configuration'}: {found['path']!r} is nothing that a configuration may name"
+
+
+def wanted(key: str, parsers: Iterable[ArgumentParser]) -> set[type]:
+    """The classes of which the value of a key may be, without Python's own; none where no parser has the key."""
+    hints = [getattr(action, "_typehint", None) for each in parsers for action in each._actions if action.dest == key]
+    kinds = [kind for hint in hints for kind in _classes_in(hint)]
+    return {kind for kind in kinds if kind.__module__.partition(".")[0] not in sys.stdlib_module_names}
+
+
+def _classes_in(hint: Any) -> list[type]:
+    parts = get_args(hint)
+    return [kind for part in parts for kind in _classes_in(part)] if parts else [hint] * inspect.isclass(hint)
+
+
+def _content(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError):  # the parser will say what is wrong with it
+        return text
+
+
+def _paths(content: Any, key: str, wants_class: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Keys and class paths with a module in nested values; what an alias repeats is looked at once."""
+    waiting, seen = [(key, content)], set()
+    while waiting:
+        at, value = waiting.pop()
+        if isinstance(value, str):
+            if DOTTED.fullmatch(value) and (at.endswith("class_path") or wants_class(at)):
+                yield at, value
+        elif isinstance(value, dict | list) and id(value) not in seen:
+            seen.add(id(value))
+            under = f"{at}." if at else ""
+            waiting += [(f"{under}{name}", each) for name, each in value.items()] if isinstance(value, dict) else []
+            waiting += [(at, each) for each in value] if isinstance(value, list) else []
+
+
+@cache
+def _looked_for(path: str) -> tuple[str, str]:
+    """What is wrong with a class path, and the file of its module if that is neither known nor imported yet."""
+    parts = path.split(".")
+    if parts[0] in sys.stdlib_module_names:
+        return f"{path!r} is of Python's own library, which has no class that a configuration may name", ""
+    depth, origin = _deepest_module(parts)
+    if depth == 0:
+        return f"there is no module {parts[0]!r}, of which the class path {path!r} speaks", ""
+    module, name = ".".join(parts[:depth]), parts[depth]
+    if module in sys.modules:
+        lacks = not hasattr(sys.modules[module], name)
+    else:
+        source = Path(origin).read_text(encoding="utf-8", errors="replace") if origin.endswith(".py") else name
+        lacks = not re.search(rf"\b{re.escape(name)}\b", source) and not MADE_ELSEWHERE.search(source)
+    if lacks:
+        return f"there is no {name!r} in the module {module!r}, of which the class path {path!r} speaks", ""
+    return "", origin if parts[0] not in KNOWN and module not in sys.modules else ""
+
+
+def _deepest_module(parts: Sequence[str]) -> tuple[int, str]:
+    """How many parts of a path name a module, and its file; parents are not imported to find their children."""
+    depth, origin, folders = 0, "", None
+    for number in range(1, len(parts)):
+        name = ".".join(parts[:number])
+        if (module := sys.modules.get(name)) is not None:
+            depth, origin, folders = number, str(getattr(module, "__file__", "")), getattr(module, "__path__", None)
+        else:
+            found = [each.find_spec(name, folders) for each in sys.meta_path if hasattr(each, "find_spec")]
+            spec = next((each for each in found if each is not None), None)
+            if spec is None:
+                break
+            depth, origin, folders = number, spec.origin or "", spec.submodule_search_locations
+        if folders is None:
+            break
+    return depth, origin
+
+
+# --- before anything is built -----------------------------------------------------------------------------------------
+
+
+def check_built(config: Namespace, parsers: Sequence[ArgumentParser]) -> None:
+    """Refuse what a parsed configuration would call although it is no class.
+
+    jsonargparse sees to it that classes are of the kind that is wanted, but takes functions too: those that say they
+    return that kind, and for optimisers any at all.
+
+    Raises:
+        ValueError: names the key, what it has and what it wants.
+    """
+    waiting: list[tuple[str, Any]] = [(str(key), value) for key, value in vars(config).items()]
+    while waiting:
+        key, value = waiting.pop()
+        kinds = wanted(key, parsers)
+        if isinstance(value, Namespace | Mapping):
+            inside = vars(value) if isinstance(value, Namespace) else value
+            path = inside.get("class_path")
+            if isinstance(path, str) and "." in path and not inspect.isclass(_object(path)):
+                _refuse(key, path, kinds)
+            waiting += [(f"{key}.{name}", each) for name, each in inside.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(key, each) for each in value]
+        elif kinds and inspect.isroutine(value):
+            _refuse(key, f"{value.__module__}.{value.__qualname__}", kinds)
+
+
+def _refuse(key: str, path: str, kinds: Iterable[type]) -> None:
+    names = " or ".join(sorted(kind.__name__ for kind in kinds)) or "the class that the key wants"
+    found = _object(path)
+    what = "another class" if inspect.isclass(found) else f"a {type(found).__name__}, which is never called"
+    msg = f"{key}: expected {names} or a subclass of it, but {plain(path)} is {what}"
+    raise ValueError(msg)
+
+
+def _object(path: str) -> Any:
+    """What a path names, whose modules have been imported by now; None if there is nothing."""
+    parts = path.split(".")
+    depth = max((number for number in range(1, len(parts)) if ".".join(parts[:number]) in sys.modules), default=0)
+    found: Any = sys.modules.get(".".join(parts[:depth]))
+    for part in parts[depth:]:
+        found = getattr(found, part, None)
+    return found
