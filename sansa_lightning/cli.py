@@ -24,7 +24,7 @@ from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.data import all as data_classes
 from sansa_lightning.finite import StopNotFinite
-from sansa_lightning.interrupts import interruptible
+from sansa_lightning.interrupts import first_process, interruptible
 from sansa_lightning.loggers import loggers_of_run
 from sansa_lightning.messages import one_line, short_error
 from sansa_lightning.methods import all as method_classes
@@ -146,7 +146,7 @@ class ProjectCLI(LightningCLI):
             take_folder(folder, subcommand)
         if config.ckpt_path == "last":
             config.ckpt_path = str(folder / CHECKPOINTS / LAST)
-        if subcommand == "fit" and int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        if subcommand == "fit" and first_process():
             refuse_taken(folder, config.ckpt_path)
         self.adapter: Path | None = None
         if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
