@@ -32,7 +32,7 @@ from sansa_lightning.module import FewShotModule
 from sansa_lightning.noise import without_noise
 from sansa_lightning.predictions import PredictionWriter
 from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe
-from sansa_lightning.run_end import EndWhenAsked, end_of_run, not_done
+from sansa_lightning.run_end import EndWhenAsked, conclude, end_further_processes
 from sansa_lightning.run_folder import (
     CHECKPOINTS,
     EPISODES,
@@ -212,20 +212,15 @@ class ProjectCLI(LightningCLI):
 
     def _conclude(self) -> None:
         """Print the table and the run folder, and mark the run as finished."""
-        lacking = not_done(self.trainer, self.model, str(self.subcommand))
-        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
-            if isinstance(callback, RunRecord):
-                trained = {"trained": self.trainer.global_step > 0} if self.subcommand == "fit" else {}
-                callback.write(self.trainer, "finished", **trained, **({"lacking": lacking} if lacking else {}))
-        if self.trainer.is_global_zero:
-            print(end_of_run(self.model, str(self.subcommand), lacking), end="")
-            for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-                if isinstance(callback, FrozenComparison) and callback.picture is not None:
-                    print(f"episodes: {callback.picture}")
-            print(f"run folder: {self.config[self.subcommand].run_dir}")
+        conclude(self.trainer, self.model, str(self.subcommand), self.config[self.subcommand].run_dir)
 
 
-@interruptible(interruption, release_folder)
+def _interrupted(signal: str) -> str:
+    end_further_processes()
+    return interruption(signal)
+
+
+@interruptible(_interrupted, release_folder)
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line; bad input is one line on stderr and exit status 2, with ``SANSA_DEBUG=1`` a traceback.
 
