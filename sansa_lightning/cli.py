@@ -35,7 +35,7 @@ from sansa_lightning.config_files import check_options
 from sansa_lightning.data import all as data_classes
 from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors
 from sansa_lightning.finite import StopNotFinite
-from sansa_lightning.interrupts import interruptible
+from sansa_lightning.interrupts import first_process, interruptible
 from sansa_lightning.loggers import loggers_of_run
 from sansa_lightning.messages import short_error
 from sansa_lightning.methods import all as method_classes
@@ -43,7 +43,7 @@ from sansa_lightning.module import FewShotModule
 from sansa_lightning.noise import without_noise
 from sansa_lightning.predictions import PredictionWriter
 from sansa_lightning.recipes import FEW_SHOT, RECIPES, Recipe, chosen_recipe, options
-from sansa_lightning.run_end import EndWhenAsked, end_of_run, not_done
+from sansa_lightning.run_end import EndWhenAsked, conclude, end_further_processes
 from sansa_lightning.run_folder import (
     CHECKPOINTS,
     EPISODES,
@@ -185,7 +185,7 @@ class ProjectCLI(LightningCLI):
             take_folder(folder, subcommand)
         if config.ckpt_path == "last":
             config.ckpt_path = str(folder / CHECKPOINTS / LAST)
-        if subcommand == "fit" and int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        if subcommand == "fit" and first_process():
             refuse_taken(folder, config.ckpt_path)
         self.adapter: Path | None = None
         if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
@@ -279,20 +279,15 @@ class ProjectCLI(LightningCLI):
 
     def _conclude(self) -> None:
         """Print the table and the run folder, and mark the run as finished."""
-        lacking = not_done(self.trainer, self.model, str(self.subcommand))
-        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
-            if isinstance(callback, RunRecord):
-                trained = {"trained": self.trainer.global_step > 0} if self.subcommand == "fit" else {}
-                callback.write(self.trainer, "finished", **trained, **({"lacking": lacking} if lacking else {}))
-        if self.trainer.is_global_zero:
-            print(end_of_run(self.model, str(self.subcommand), lacking), end="")
-            for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-                if isinstance(callback, FrozenComparison) and callback.picture is not None:
-                    print(f"episodes: {callback.picture}")
-            print(f"run folder: {self.config[self.subcommand].run_dir}")
+        conclude(self.trainer, self.model, str(self.subcommand), self.config[self.subcommand].run_dir)
 
 
-@interruptible(interruption, release_folder)
+def _interrupted(signal: str) -> str:
+    end_further_processes()
+    return interruption(signal)
+
+
+@interruptible(_interrupted, release_folder)
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line; see :func:`~sansa_lightning.failures.one_line_errors` for how it ends after an error.
 

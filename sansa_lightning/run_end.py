@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from sansa_lightning.interrupts import check, renew
+from sansa_lightning.comparison import FrozenComparison
+from sansa_lightning.interrupts import check, heard, renew
+from sansa_lightning.runs import RunRecord
 from sansa_lightning.tables import score_table
 
 PHASES = {"fit": "test", "validate": "val", "test": "test"}
@@ -46,6 +49,11 @@ class EndWhenAsked(Callback):
         """Likewise."""
         _renew(trainer)
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """End the further processes first."""
+        if heard() is not None:
+            end_further_processes()
+
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
         """Ask."""
         check()
@@ -63,6 +71,19 @@ class EndWhenAsked(Callback):
         check()
 
 
+def end_further_processes() -> None:
+    """Kill those that Lightning has started for this run, whose first one this process is.
+
+    They may wait for the first one for ever. Lightning has a thread that would kill this process as well when it sees
+    one of them dead; it gets nothing more to look at.
+    """
+    for thread in threading.enumerate():
+        if thread.name == "child-process-observer":
+            for process in vars(thread).get("_child_processes", ()):
+                process.kill()
+            vars(thread)["_child_processes"] = []
+
+
 def not_done(trainer: Trainer, module: LightningModule, subcommand: str) -> list[str]:
     """What a run that came to its end did not do, for want of steps or batches: lines to print."""
     lines = []
@@ -78,15 +99,37 @@ def not_done(trainer: Trainer, module: LightningModule, subcommand: str) -> list
     return lines
 
 
-def end_of_run(module: LightningModule, subcommand: str, lacking: list[str]) -> str:
-    """The scores under a heading that says of which phase they are, and :func:`not_done`; each with its line end."""
+def conclude(trainer: Trainer, module: LightningModule, subcommand: str, folder: str) -> None:
+    """Mark a run that came to its end as finished; print its scores, what it did not do, and where its files are.
+
+    Args:
+        trainer: of the run.
+        module: with its scores.
+        subcommand: fit, validate, test or predict.
+        folder: of the run.
+    """
+    lacking = not_done(trainer, module, subcommand)
+    more: dict[str, Any] = {"trained": trainer.global_step > 0} if subcommand == "fit" else {}
+    more |= {"lacking": lacking} if lacking else {}
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+    for callback in callbacks:
+        if isinstance(callback, RunRecord):
+            callback.write(trainer, "finished", **more)
+    if trainer.is_global_zero:
+        pictures = [each.picture for each in callbacks if isinstance(each, FrozenComparison)]
+        episodes = [f"episodes: {picture}" for picture in pictures if picture is not None and picture.is_file()]
+        for line in [*scores_of(module, subcommand), *lacking, *episodes, f"run folder: {folder}"]:
+            print(line)
+
+
+def scores_of(module: LightningModule, subcommand: str) -> list[str]:
+    """The last scores of a run as a table, under a heading that says of which phase they are."""
     scores, controls = getattr(module, "scores", {}), getattr(module, "controls", {})
-    phase = list(scores)[-1] if scores else ""
     table = score_table(scores, controls) if subcommand in PHASES else ""
-    lines = [table] if table else []
-    if "\n" in table:  # else it is one line that says it
-        lines.insert(0, HEADINGS.get(phase, phase))
-    return "".join(f"{line}\n" for line in [*lines, *lacking])
+    if "\n" not in table:  # one line, which says it
+        return [table] if table else []
+    phase = list(scores)[-1]
+    return [HEADINGS.get(phase, phase), table]
 
 
 def _because(zero: list[str]) -> str:

@@ -52,14 +52,13 @@ def take(path: Path) -> RunLock:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _lock(descriptor)
+            locked = try_lock(descriptor, path.parent)
         except BlockingIOError:
             os.close(descriptor)
             raise HeldError(_holder(path)) from None
-        except OSError as error:
+        if not locked:
             os.close(descriptor)
             path.unlink(missing_ok=True)
-            warnings.warn(f"{path.parent} cannot be locked ({error}): see that no other run writes there", stacklevel=2)
             return RunLock(path, None)
         if _is_at(descriptor, path):
             break
@@ -70,13 +69,26 @@ def take(path: Path) -> RunLock:
     return RunLock(path, descriptor)
 
 
-def _lock(descriptor: int) -> None:
+def try_lock(descriptor: int, folder: Path) -> bool:
+    """Lock an open file; False, after a warning, where files cannot be locked.
+
+    Args:
+        descriptor: of the file. Processes that inherit it hold the lock as well.
+        folder: for the warning.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
     try:
         import fcntl
-    except ImportError as error:
-        msg = "not on this system"
-        raise OSError(msg) from error
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except (ImportError, OSError) as error:
+        warnings.warn(f"{folder} cannot be locked ({error}): see that no other run writes there", stacklevel=3)
+        return False
+    return True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from sansa_lightning.analysis.linear_probe import PROBE
 from sansa_lightning.data.protocols import InDomain
 from sansa_lightning.files import write_text
 from sansa_lightning.run_folder import CHECKPOINTS, LAST, read_result
+from sansa_lightning.run_lock import try_lock
 
 LOG, LOCK = "log.txt", ".lock"
 TRACEBACK = "Traceback (most recent call last):"
@@ -68,12 +68,12 @@ def carry_out(job: Job, threads: int, stop: threading.Event | None = None) -> Ou
     stop = stop or threading.Event()
     started = time.monotonic()
     job.folder.mkdir(parents=True, exist_ok=True)
-    with _locked(job.folder / LOCK, stop) as lock:
+    with locked(job.folder / LOCK, stop) as lock:
         error = ""
         if not job.result():
             write_text(job.folder / WRITTEN, job.config)
-            if job.trains and _checkpoint(job).is_file():
-                keep_attempt(job, _checkpoint(job))
+            if job.trains and last_checkpoint(job).is_file():
+                keep_attempt(job, last_checkpoint(job))
             error = _process(_main_command(job), job.folder / LOG, threads, lock, stop)
             error = error or _unfinished(job.result(), job.result_file)
         if job.in_domain and not error and not job.in_domain_result():
@@ -96,7 +96,7 @@ def _unfinished(result: Mapping[str, Any], file: Path) -> str:
 
 def _main_command(job: Job) -> list[str]:
     command = [*_program("fit" if job.trains else "test", job.folder / WRITTEN), "--run_dir", str(job.folder)]
-    if job.trains and _checkpoint(job).is_file():
+    if job.trains and last_checkpoint(job).is_file():
         command += ["--ckpt_path", "last"]
     return command
 
@@ -104,14 +104,15 @@ def _main_command(job: Job) -> list[str]:
 def _in_domain_command(job: Job) -> list[str]:
     folder = job.folder / IN_DOMAIN
     command = [*_program("test", folder / WRITTEN), "--run_dir", str(folder)]
-    return [*command, "--ckpt_path", str(_checkpoint(job))] if job.trains else command
+    return [*command, "--ckpt_path", str(last_checkpoint(job))] if job.trains else command
 
 
 def _program(subcommand: str, config: Path) -> list[str]:
     return [sys.executable, "-m", "sansa_lightning", subcommand, "--config", str(config)]
 
 
-def _checkpoint(job: Job) -> Path:
+def last_checkpoint(job: Job) -> Path:
+    """Where the run keeps the state that it goes on from."""
     return job.folder / CHECKPOINTS / LAST
 
 
@@ -175,8 +176,12 @@ def last_error(log: Path, status: int, start: int = 0) -> str:
 
 
 @contextmanager
-def _locked(path: Path, stop: threading.Event) -> Iterator[IO[str]]:
-    """Hold a run's folder alone.
+def locked(path: Path, stop: threading.Event) -> Iterator[IO[str]]:
+    """Hold a run's folder alone, with all processes that inherit the open file.
+
+    Args:
+        path: of the file.
+        stop: set when nobody wants it any more.
 
     Raises:
         StoppedError: it was not free before ``stop`` was set.
@@ -184,7 +189,7 @@ def _locked(path: Path, stop: threading.Event) -> Iterator[IO[str]]:
     with path.open("a") as file:
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try_lock(file.fileno(), path.parent)
                 break
             except BlockingIOError:
                 if stop.wait(PATIENCE):

@@ -8,14 +8,14 @@ has come of it.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sansa_lightning.ablate.carry_out import LOCK
+from sansa_lightning.ablate.carry_out import LOCK, last_checkpoint, locked
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
@@ -35,12 +35,12 @@ def main(args: Sequence[str]) -> None:
     settings, watched = apart(rest)
     job = planned(given, settings)
     job.folder.mkdir(parents=True, exist_ok=True)
-    lock = (job.folder / LOCK).open("a")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # an ablate with the same folder waits for it, and the other way round
-    os.set_inheritable(lock.fileno(), True)
-    write_text(job.folder / WRITTEN, job.config)
-    command = [sys.executable, "-m", "sansa_lightning", *arguments(job), *watched]
-    os.execv(sys.executable, command)  # noqa: S606  our own program
+    # An ablate with the same folder waits for it, and the other way round.
+    with locked(job.folder / LOCK, threading.Event()) as lock:
+        os.set_inheritable(lock.fileno(), True)
+        write_text(job.folder / WRITTEN, job.config)
+        command = [sys.executable, "-m", "sansa_lightning", *arguments(job), *watched]
+        os.execv(sys.executable, command)  # noqa: S606  our own program
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,8 +105,10 @@ def planned(given: argparse.Namespace, settings: Mapping[str, str]) -> Job:
 
 
 def arguments(job: Job) -> list[str]:
-    """What follows ``python -m sansa_lightning`` to carry a run out."""
-    return ["fit" if job.trains else "test", "--config", str(job.folder / WRITTEN), "--run_dir", str(job.folder)]
+    """What follows ``python -m sansa_lightning`` to carry a run out, or to go on with one that was interrupted."""
+    command = ["fit" if job.trains else "test", "--config", str(job.folder / WRITTEN), "--run_dir", str(job.folder)]
+    goes_on = job.trains and not job.result() and last_checkpoint(job).is_file()
+    return [*command, "--ckpt_path", "last"] if goes_on else command
 
 
 if __name__ == "__main__":

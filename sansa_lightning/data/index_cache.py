@@ -19,7 +19,7 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from numpy.typing import NDArray
 
-from sansa_lightning.files import replacing, sha256_of, write_text
+from sansa_lightning.files import left_over, replacing, sha256_of, write_text
 
 CACHE_VARIABLE = "SANSA_CACHE"
 """Environment variable: the folder of everything that can be made again."""
@@ -93,7 +93,9 @@ def cached(path: Path, kind: str, table: type[T], read: Callable[[Path], T]) -> 
         return read(path)
     if found is not None:
         return found
-    with alone(kept):
+    with alone(kept) as locked:
+        for leaving in left_over(folder, kept.name) if locked else ():  # of processes that were killed
+            leaving.unlink(missing_ok=True)
         found = opened(table, kept)
         if found is not None:
             return found
@@ -198,8 +200,8 @@ def _stamp(path: Path) -> list[int]:
 
 
 @contextmanager
-def alone(kept: Path) -> Iterator[None]:
-    """One process at a time that makes the file ``kept``; each by itself where files cannot be locked."""
+def alone(kept: Path) -> Iterator[bool]:
+    """One process at a time that makes the file ``kept``; each by itself where files cannot be locked: False."""
     from filelock import FileLock
 
     lock = FileLock(kept.with_suffix(".lock"))
@@ -207,9 +209,9 @@ def alone(kept: Path) -> Iterator[None]:
         kept.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except (OSError, NotImplementedError):
-        yield
+        yield False
         return
     try:
-        yield
+        yield True
     finally:
         lock.release()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -134,6 +136,38 @@ def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job
     assert run_scores(job, in_domain=False) is None
     ends(status="finished", time="5", seconds=5.0, metrics={})
     assert run_scores(job, in_domain=False).seconds == pytest.approx(10 + 1 + 20 + 5, abs=0.2)
+
+
+WRITES = "import json, sys; json.dump({content}, open(sys.argv[1] + '/result.json', 'w'))"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"status": "interrupted"}, "it ended, but result.json says 'interrupted'"),
+        ({"status": "finished", "trained": False}, "it ended, but result.json says that nothing was trained"),
+        (None, "it ended, but left no result.json"),
+    ],
+)
+def test_a_run_that_is_not_finished_is_not_scored_further_although_its_process_ended_well(
+    content, said, job, monkeypatch
+):
+    """As after a signal that a library took for a reason to end well."""
+    text = "" if content is None else WRITES.format(content=content)
+    commands = []
+    monkeypatch.setattr(module, "_program", lambda *given: commands.append(given) or program(text)(*given))
+    assert carry_out(replace(job, in_domain=True), 1).error == said
+    assert [subcommand for subcommand, _ in commands] == ["fit"]
+
+
+def test_a_file_system_without_locks(job, monkeypatch):
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    monkeypatch.setattr(module, "_program", program(WRITES.format(content={"status": "finished"})))
+    with pytest.warns(UserWarning, match="cannot be locked"):
+        assert carry_out(job, 1).error == ""
 
 
 def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +59,22 @@ def test_further_options_make_another_run_unless_they_only_watch_it(write_table,
 def test_what_does_not_train_is_tested(write_table, became, tmp_path):
     called(write_table([FROZEN]), "--row=Frozen", f"--run_dir={tmp_path / 'mine'}")
     assert became == [["test", "--config", str(tmp_path / "mine/row.yaml"), "--run_dir", str(tmp_path / "mine")]]
+
+
+@pytest.mark.parametrize(("status", "goes_on"), [("interrupted", True), ("running", True), ("finished", False)])
+def test_a_run_that_was_interrupted_goes_on(status, goes_on, write_table, became, tmp_path):
+    checkpoint = tmp_path / "mine" / "checkpoints" / "last.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    (tmp_path / "mine" / "result.json").write_text(json.dumps({"status": status, "trained": True}))
+    called(write_table([ADAPTER]), f"--run_dir={tmp_path / 'mine'}")
+    assert became[0][5:] == (["--ckpt_path", "last"] if goes_on else [])
+
+
+def test_home_is_expanded(write_table, became, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    called(write_table([FROZEN]), "--row=Frozen", "--run_dir=~/mine")
+    assert became[0][-1] == str(tmp_path / "mine")
 
 
 def test_the_folder_is_locked_when_the_process_becomes_the_run(write_table, monkeypatch, tmp_path):
