@@ -21,8 +21,12 @@ READ = "tensors, containers, plain values and settings (argparse.Namespace)"
 # read as pure ones, which touch no disk and exist for each system on every system.
 SETTINGS: list[Any] = [
     argparse.Namespace,
-    *[(PurePosixPath, f"pathlib{module}.PosixPath") for module in ("", "._local")],
-    *[(PureWindowsPath, f"pathlib{module}.WindowsPath") for module in ("", "._local")],
+    *[
+        (kind, f"{module}.{name}")
+        for module in ("pathlib", "pathlib._local")
+        for kind in (PurePosixPath, PureWindowsPath)
+        for name in (kind.__name__, kind.__name__.removeprefix("Pure"))
+    ],
 ]
 """The types that are read beyond torch's own choice, and under which names files speak of them."""
 

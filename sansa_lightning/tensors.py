@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sansa_lightning.messages import plain
+
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 """What a floating-point tensor may be stored as; it is converted to the type here."""
 
@@ -24,7 +26,10 @@ def compare(state: Mapping[str, Any], own: Mapping[str, Tensor]) -> list[str]:
         problems.append(f"missing {summary(missing)}")
     shared = sorted(own.keys() & state.keys())
     if odd := [name for name in shared if not is_dense(state[name])]:
-        return [*problems, f"{len(odd)} entries that are no dense tensors, first {odd[0]}: {kind(state[odd[0]])}"]
+        return [
+            *problems,
+            f"{len(odd)} entries that are no dense tensors, first {shown(odd[0])}: {kind(state[odd[0]])}",
+        ]
     if wrong := [name for name in shared if state[name].shape != own[name].shape]:
         name = wrong[0]
         found, expected = list(state[name].shape), list(own[name].shape)
@@ -64,8 +69,9 @@ def kind(value: Any) -> str:
         return "a nested tensor" if value.is_nested else f"a quantised tensor ({_name(value.dtype)})"
     if value.layout != torch.strided:
         return f"a tensor of layout {_name(value.layout)}"
-    plain = type(value) in (Tensor, torch.nn.Parameter)
-    return f"a view that repeats its numbers, as {list(value.shape)}" if plain else f"a {type(value).__name__}"
+    if type(value) in (Tensor, torch.nn.Parameter):
+        return f"a view that repeats its numbers, as {list(value.shape)}"
+    return f"a {type(value).__name__}"
 
 
 def not_finite(value: Tensor, dtype: torch.dtype) -> int:
@@ -77,7 +83,12 @@ def not_finite(value: Tensor, dtype: torch.dtype) -> int:
 
 def summary(keys: set[str] | frozenset[str]) -> str:
     """How many keys, and the first of them."""
-    return f"{len(keys)} tensors, first {min(map(str, keys))}"
+    return f"{len(keys)} tensors, first {shown(min(map(str, keys)))}"
+
+
+def shown(name: str) -> str:
+    """A name out of a file as a message can show it."""
+    return plain(name, 120)
 
 
 def _storable(found: torch.dtype, own: torch.dtype) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from sansa_lightning.files import sha256_of
+from sansa_lightning.messages import brief
 from sansa_lightning.sam2.configurations import composed
 from sansa_lightning.sam2.nano import build_nano
 from sansa_lightning.sam2.packaged import packaged_weights
@@ -218,7 +219,7 @@ def published_layout(content: Mapping[str, Any], path: Path) -> Mapping[str, Any
         msg = f"{path}: expected a state dict under 'model', but got {type(state).__name__}"
         raise ValueError(msg)
     if odd := [key for key in state if not isinstance(key, str)]:
-        msg = f"{path}: expected tensors by their names, but got one under the key {odd[0]!r}"
+        msg = f"{path}: expected tensors by their names, but got one under the key {brief(odd[0])}"
         raise ValueError(msg)
     return state
 

@@ -12,27 +12,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from builders import nano, randomise
+from builders import nano
 from fuzz import raw, trees
+from fuzz.checkpoints import own
 from sansa_lightning.checkpoint_files import check_checkpoint
-from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, header
-from sansa_lightning.checkpoints import attach_from, trained_state
-from sansa_lightning.sam2.zoo import fingerprint, load_weights
-from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX
+from sansa_lightning.checkpoints import attach_from
+from sansa_lightning.sam2.zoo import load_weights
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.tensor_files import read_tensors
 
 OF_BYTES, OF_CONTENT = 250, 100
-
-
-def checkpoint() -> dict[str, Any]:
-    """What a run writes, with adapters in the last stage."""
-    sam, strategy = nano(), AdaptFormer([3])
-    mark = fingerprint(sam)
-    strategy.attach(sam)
-    randomise(sam)
-    state = {f"{MODULE_PREFIX}{name}": tensor.clone() for name, tensor in trained_state(sam).items()}
-    return {HEADER: header(strategy, "nano", mark), "state_dict": state}
 
 
 def refused(error: Exception, path: Path) -> str:
@@ -51,7 +41,7 @@ def mutations_of_bytes(good: bytes) -> Any:
 
 def test_bytes_of_a_checkpoint(tmp_path):
     """Its parts have checksums: whatever is read is what was written."""
-    path, whole = tmp_path / "last.ckpt", checkpoint()
+    path, whole = tmp_path / "last.ckpt", own()
     torch.save(whole, path)
     outcomes: Counter[str] = Counter()
     for bad in mutations_of_bytes(path.read_bytes()):
@@ -116,7 +106,7 @@ def one_change(content: dict[str, Any], rng: np.random.Generator) -> dict[str, A
 
 
 def test_content_of_a_checkpoint(tmp_path):
-    path, whole, rng = tmp_path / "last.ckpt", checkpoint(), np.random.default_rng(0)
+    path, whole, rng = tmp_path / "last.ckpt", own(), np.random.default_rng(0)
     outcomes: Counter[str] = Counter()
     for _ in range(OF_CONTENT):
         content = one_change(whole, rng)
