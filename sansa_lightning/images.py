@@ -101,8 +101,8 @@ def decoded(
         found = layout.size(turn)
         fits = (size in (None, found) or not same_size) and picture.mode in EIGHT_BITS
         if fits:
-            picture.load()
             picture = layout.shown(picture, turn)
+            picture.load()
     if same_size:
         check_size(path, found, size or found)
     if not fits:
@@ -143,6 +143,17 @@ def check_image(
     elif kind != "JPEG" or not _ends_with(path, _JPEG_END):
         decoded(path)
     return Looked(found, turn, layout.orientation)
+
+
+def layout_of(path: Path) -> Layout:
+    """How the pixels of a picture file lie, from its header.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not a picture; names the file.
+    """
+    with opened(path) as picture:
+        return Layout.of(picture)
 
 
 def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:

@@ -102,7 +102,7 @@ class Layout:
         """The picture itself after a turn; decodes it."""
         if turn is None:
             return picture
-        picture.load()
+        _load(picture)
         # Pillow has turned a TIFF by now, and taken its tag away.
         is_upright = ORIENTATION not in getattr(picture, "tag_v2", (ORIENTATION,))
         if turn.upright == is_upright:
@@ -133,7 +133,7 @@ def turned(picture: Image.Image, size: tuple[int, int] | None = None, exif: Exif
         size: (H, W) that its annotations are drawn for, if known.
         exif: what to do where that does not tell.
     """
-    picture.load()  # turns a TIFF, and reads to the end of a PNG
+    _load(picture)  # turns a TIFF, and reads to the end of a PNG
     layout = Layout((picture.height, picture.width), orientation(picture))
     turn = layout.turn(size, exif)
     return picture if turn is None or not turn.upright else picture.transpose(_UPRIGHT[layout.orientation])
@@ -150,6 +150,14 @@ def check_exif(where: str, exif: str) -> Exif:
             return known
     msg = f"{where}.exif: expected 'upright' or 'stored', but got {exif!r}"
     raise ValueError(msg)
+
+
+def _load(picture: Image.Image) -> None:
+    """Decode a picture."""
+    if picture.format == "TIFF" and getattr(picture, "tile", None):
+        # Pillow would map the file into memory in the size that it has after the turn, which garbles it.
+        picture.filename = ""  # type: ignore[attr-defined]
+    picture.load()
 
 
 def _valid(value: object) -> int:

@@ -31,6 +31,9 @@ class PublishedAnnotations(RegionSource):
     kind: ClassVar[str]
     """Of the annotation files; part of the names of their kept indices."""
 
+    looks_up_sizes: ClassVar[bool] = False
+    """Whether sizes are those of the pictures, so that what is read depends on ``exif``."""
+
     published: ClassVar[dict[Split, str]]
     """The annotation files, below ``root``."""
 
@@ -54,5 +57,5 @@ class PublishedAnnotations(RegionSource):
         """A split's annotations, with keys that begin with ``train/`` or ``val/``."""
 
     def _read(self, split: Split) -> Regions:
-        name = f"{self.kind}-{split}"
+        name = f"{self.kind}-{split}" + (f"-{self.exif}" if self.looks_up_sizes else "")
         return cached(self.annotations[split], name, Regions, lambda path: self._read_file(path, split))
