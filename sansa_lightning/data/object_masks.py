@@ -79,7 +79,7 @@ def _values(picture: Image.Image, stored: str) -> tuple[Values, bool]:
     if picture.mode == "P" and (found := _indices(picture)) is not None:
         return found, False
     if picture.mode in ("1", "L"):
-        grey = np.array(picture.convert("L"))
+        grey = np.array(picture if picture.mode == "L" else picture.convert("L"))
         step = _STEPS.get(stored)
         return (np.where(grey == step, np.uint8(1), grey) if step else grey), False
     if picture.mode not in _WITH_ALPHA and "transparency" not in picture.info:
