@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sansa_lightning.clip import Prompt
-from sansa_lightning.images import resize_logits, resize_mask, to_frame
+from sansa_lightning.images import EIGHT_BITS, resize_logits, resize_mask, to_frame
+from sansa_lightning.orientation import Exif, check_exif, turned
 from sansa_lightning.sam2.groups import segment_groups
 from sansa_lightning.sam2.memory import KShotMemory
 from sansa_lightning.sam2.propagate import Propagation, check_clips
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
 
 TARGETS_PER_STEP = 4
+_PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+"""Pillow's modes of colours that are multiplied by their transparency, and those of the colours themselves."""
 
 
 def load(
@@ -102,27 +105,38 @@ class Segmenter(nn.Module):
 
     @torch.inference_mode()
     def segment(
-        self, references: Sequence[tuple[Any, Prompt]], targets: Sequence[Any], size: int = 640
+        self,
+        references: Sequence[tuple[Any, Prompt]],
+        targets: Sequence[Any],
+        size: int = 640,
+        exif: Exif = "upright",
     ) -> list[NDArray[np.bool_]]:
         """Masks of pictures, each target from the references alone, ``targets_per_step`` of them at a time.
 
+        PIL images with an EXIF orientation are turned as pictures in files are: upright, if the size of a mask prompt
+        does not say that it is drawn on the stored pixels. Prompts and results are in pixels of the turned picture.
+        Transparency is dropped, as it is of files.
+
         Args:
             references: (picture, prompt) pairs; the prompt is in pixels of its own picture.
-            targets: pictures: PIL images or uint8 arrays, [H, W, 3] RGB or [H, W] grey.
+            targets: pictures: PIL images of 8 bits a channel, or uint8 arrays, [H, W, 3] RGB or [H, W] grey.
             size: side of the square that every picture is resized to, as in evaluation (spec 1.2, step 1).
+            exif: "stored" leaves pictures as they are stored where sizes do not tell; see ``orientation.Exif``.
 
         Returns:
             One boolean mask per target, at the target's own size.
 
         Raises:
-            ValueError: nothing to segment, something that is not a picture or not a pair of picture and prompt; a mask
-                prompt of another size.
+            ValueError: nothing to segment, something that is not a picture or not a pair of picture and prompt, or one
+                picture where several are expected; a mask prompt of another size.
         """
+        check_exif("segment", exif)
+        references, targets = _several(references, "references"), _several(targets, "targets")
         if not references or not targets:
             msg = f"segment: expected at least one reference and one target, but got {len(references)}, {len(targets)}"
             raise ValueError(msg)
-        prompted = [_prompted(pair, number) for number, pair in enumerate(references)]
-        pictures = [as_picture(picture) for picture in targets]
+        prompted = [_prompted(pair, number, exif) for number, pair in enumerate(references)]
+        pictures = [as_picture(picture, exif=exif) for picture in targets]
         device = self.base.maskmem_tpos_enc.device
         frames = torch.stack([to_frame(picture, size) for picture, _ in prompted]).to(device)
         prompts = [fit_prompt(prompt, picture, size).to(device) for picture, prompt in prompted]
@@ -148,31 +162,72 @@ def check_step(targets_per_step: int) -> None:
         raise ValueError(msg)
 
 
-def _prompted(pair: Any, number: int) -> tuple[Image.Image, Prompt]:
+def _several(given: Any, what: str) -> list[Any]:
+    """The things in a sequence.
+
+    Raises:
+        ValueError: it is none, or a picture itself: the rows of an array are pictures too, of one line each.
+    """
+    wanted = "(picture, Prompt) pairs" if what == "references" else "pictures"
+    shape = tuple(getattr(given, "shape", ()))
+    one = isinstance(given, Image.Image | Prompt | str | Path) or len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+    if one or not isinstance(given, Iterable):
+        kind = f"{type(given).__name__} of shape {list(shape)}" if shape else type(given).__name__
+        msg = f"segment: expected a list of {what}, {wanted}, but got one {kind}; put it into a list: [...]"
+        raise ValueError(msg)
+    return list(given)
+
+
+def _prompted(pair: Any, number: int, exif: Exif) -> tuple[Image.Image, Prompt]:
     parts = pair if isinstance(pair, tuple | list) else [pair]
     if len(parts) != 2 or not isinstance(parts[1], Prompt):
         got = ", ".join(type(part).__name__ for part in parts)
         msg = f"segment: expected references as (picture, Prompt) pairs, but number {number} is of {got}"
         raise ValueError(msg)
-    return as_picture(pair[0]), pair[1]
+    dense = pair[1].dense
+    return as_picture(pair[0], None if dense is None else (dense.shape[0], dense.shape[1]), exif), pair[1]
 
 
-def as_picture(picture: Any) -> Image.Image:
-    """A PIL image in RGB.
+def as_picture(picture: Any, size: tuple[int, int] | None = None, exif: Exif = "upright") -> Image.Image:
+    """A PIL image in RGB, the right way up.
 
     Args:
         picture: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
+        size: (H, W) of its mask, if it has one.
+        exif: see :meth:`Segmenter.segment`.
 
     Raises:
         ValueError: anything else.
     """
     if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
+        return _rgb(turned(picture, size, exif))
     array = np.asarray(picture)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
-        msg = f"segment: expected a PIL image or uint8 [H, W, 3] or [H, W], but got {array.dtype} {list(array.shape)}"
+        hint = "; open a file with Image.open" if isinstance(picture, str | Path) else ""
+        got = f"{array.dtype} {list(array.shape)}{hint}"
+        msg = f"segment: expected a PIL image or uint8 [H, W, 3] or [H, W], but got {got}"
         raise ValueError(msg)
     return Image.fromarray(array).convert("RGB")
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    """A PIL image in RGB.
+
+    Raises:
+        ValueError: its values have no common scale with those of 8 bits: Pillow would cut them at 255.
+    """
+    if picture.mode in _PREMULTIPLIED:
+        picture = picture.convert(_PREMULTIPLIED[picture.mode])
+    if picture.mode not in (*EIGHT_BITS, "HSV"):
+        msg = (
+            f"segment: expected a picture of 8 bits a channel, but got a PIL image of mode {picture.mode}; scale its "
+            f"values to 0 to 255 first, as Image.fromarray((np.asarray(picture) / highest * 255).astype(np.uint8)), "
+            f"where highest is 65535 or 1.0 for white"
+        )
+        raise ValueError(msg)
+    if "transparency" in picture.info:  # of a palette: Pillow warns of dropping it at once
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")
 
 
 def fit_prompt(prompt: Prompt, picture: Image.Image, size: int) -> Prompt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.messages import plain
+from sansa_lightning.orientation import Exif, Layout, Turn
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -28,7 +30,9 @@ FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 LARGEST_SIDE = 65_535
 """Pixels, as in a JPEG."""
 
-_EIGHT_BITS = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+EIGHT_BITS = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+"""Pillow's modes of pictures of at most 8 bits a channel, which is what can be read."""
+
 _JPEG_END = b"\xff\xd9"
 
 
@@ -64,76 +68,95 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise ValueError(msg) from error
 
 
-def read_picture(path: Path, mode: str | None, size: tuple[int, int] | None = None) -> tuple[NDArray[np.uint8], str]:
-    """The values in a picture file, uint8 [H, W] or [H, W, channels], and the mode that they are stored in.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look at a picture file found.
+
+    Attributes:
+        size: (H, W) as it is read.
+        turn: what is done about its EXIF orientation; None if it has none.
+        orientation: that.
+    """
+
+    size: tuple[int, int]
+    turn: Turn | None = None
+    orientation: int = 1
+
+
+def decoded(
+    path: Path, size: tuple[int, int] | None = None, exif: Exif = "upright", same_size: bool = True
+) -> tuple[Image.Image, str]:
+    """The picture in a file, turned as ``Exif`` says, and the mode that its values are stored in.
 
     Args:
         path: of the file.
-        mode: Pillow's name of what it is to be converted to; as stored if None.
-        size: (H, W) that it must have; any if None. A picture of another size is not decoded.
+        size: (H, W) that its annotations are drawn for; any if None.
+        exif: what to do about an EXIF orientation where ``size`` does not tell.
+        same_size: whether it must have that size; a picture of another one is then not decoded.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it cannot be decoded, is damaged, of more than 8 bits a channel, or of another size; names the file.
     """
     with opened(path) as picture:
-        found, stored, kind = (picture.height, picture.width), _mode(picture), picture.format
-        fits = size in (None, found) and picture.mode in _EIGHT_BITS
-        # Pillow copies a picture that it converts to its own mode.
-        values = (
-            np.array(picture if mode in (None, picture.mode) else picture.convert(mode), np.uint8) if fits else None
-        )
-    check_size(path, found, size or found)
-    if values is None:
+        layout, stored, kind = Layout.of(picture), _mode(picture), picture.format
+        turn = layout.turn(size, exif)
+        found = layout.size(turn)
+        fits = (size in (None, found) or not same_size) and picture.mode in EIGHT_BITS
+        if fits:
+            picture = layout.shown(picture, turn)
+            picture.load()
+    if same_size:
+        check_size(path, found, size or found)
+    if not fits:
         raise _too_many_bits(path, stored)
     if kind == "PNG":
         _check_sums(path)
-    return values, stored
+    return picture, stored
 
 
-def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """The picture in a file: uint8 RGB [H, W, 3], as stored.
-
-    A turn asked for by EXIF is not applied, because annotations are drawn on the stored pixels.
-
-    Args:
-        path: of the file.
-        size: (H, W) that its annotations are drawn for; any if None.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: see :func:`read_picture`.
-    """
-    return read_picture(path, "RGB", size)[0]
+def read_image(
+    path: Path, size: tuple[int, int] | None = None, exif: Exif = "upright", same_size: bool = True
+) -> NDArray[np.uint8]:
+    """The picture in a file: uint8 RGB [H, W, 3], see :func:`decoded`. Transparency is dropped."""
+    picture, _ = decoded(path, size, exif, same_size)
+    # Pillow copies a picture that it converts to its own mode.
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"), np.uint8)
 
 
-def check_image(path: Path, size: tuple[int, int] | None = None) -> tuple[int, int]:
+def check_image(
+    path: Path, size: tuple[int, int] | None = None, exif: Exif = "upright", same_size: bool = True
+) -> Looked:
     """Check that a file is a whole picture, without decoding it where that can be avoided.
 
     The checksums of a PNG must be right, and a JPEG must end with its end marker; anything else is decoded. Damage in
-    the middle of a JPEG is found only when it is loaded, and not even then if it decodes to something.
-
-    Args:
-        path: of the file.
-        size: (H, W) that it must have; any if None.
-
-    Returns:
-        (H, W), pixels.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: not a picture, damaged, or of another size; names the file.
+    the middle of a JPEG is found only when it is loaded, and not even then if it decodes to something. Arguments and
+    errors are those of :func:`decoded`.
     """
     with opened(path) as picture:
-        found, mode, kind = (picture.height, picture.width), picture.mode, picture.format
-    check_size(path, found, size or found)
-    if mode not in _EIGHT_BITS:
+        layout, mode, kind = Layout.of(picture), picture.mode, picture.format
+    turn = layout.turn(size, exif)
+    found = layout.size(turn)
+    if same_size:
+        check_size(path, found, size or found)
+    if mode not in EIGHT_BITS:
         raise _too_many_bits(path, mode)
     if kind == "PNG":
         _check_sums(path)
     elif kind != "JPEG" or not _ends_with(path, _JPEG_END):
-        read_picture(path, None)
-    return found
+        decoded(path)
+    return Looked(found, turn, layout.orientation)
+
+
+def layout_of(path: Path) -> Layout:
+    """How the pixels of a picture file lie, from its header.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not a picture; names the file.
+    """
+    with opened(path) as picture:
+        return Layout.of(picture)
 
 
 def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
@@ -203,7 +226,10 @@ def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def _too_many_bits(path: Path, mode: str) -> ValueError:
-    return ValueError(f"{path}: expected a picture of 8 bits a channel, but it is of Pillow's mode {mode}")
+    return ValueError(
+        f"{path}: expected a picture of 8 bits a channel, but it is of Pillow's mode {mode}; "
+        f"scale its values to 0 to 255 and save it again"
+    )
 
 
 def _mode(picture: Image.Image) -> str:

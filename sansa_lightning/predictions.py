@@ -32,7 +32,8 @@ class PredictionWriter(BasePredictionWriter):
     ``{"episode", "source", "image", "class_id", "references", "segmentation": {"size": [H, W], "counts"}}`` with
     COCO's compressed RLE. With a source in COCO's format there are ``"image_id"``, ``"category_id"`` and ``"score"``
     (always 1) too, so that pycocotools' ``COCO.loadRes`` reads it; its evaluation needs masks of original size. Masks
-    have the size of the clip, or with ``score_at: original`` that of their images.
+    have the size of the clip, or with ``score_at: original`` that of their images, turned by EXIF as they were read
+    (see ``orientation.Exif``).
 
     Args:
         folder: where to; files of an earlier call are replaced.

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+
+from sansa_lightning.orientation import turned
 
 IGNORE = 255
 """Mask value of pixels that take no part in a loss or a score."""
@@ -41,8 +44,8 @@ class Prompt:
         """A mask prompt.
 
         Args:
-            mask: [H, W]; a tensor, an array, nested lists or a PIL image of one channel; bool, or numbers out of 0, 1
-                and ``IGNORE``, which counts as background.
+            mask: [H, W]; a tensor, an array, nested lists or a PIL image of one channel, which is turned upright if it
+                has an EXIF orientation; bool, or numbers out of 0, 1 and ``IGNORE``, which counts as background.
 
         Raises:
             ValueError: another shape or other values, as of logits; or 0 and 255 alone, as pictures of masks have
@@ -109,6 +112,8 @@ class Prompt:
 
 def _foreground(mask: Any) -> Tensor:
     """float32 [H, W] in {0, 1}; see :meth:`Prompt.mask`."""
+    if isinstance(mask, Image.Image):
+        mask = turned(mask)
     values = mask if isinstance(mask, Tensor) else np.asarray(mask)
     if values.ndim != 2:
         msg = f"Prompt.mask: expected a mask of shape [H, W], but got {list(values.shape)}"

@@ -12,10 +12,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from builders import frames, largest_difference, mask_prompt, nano, prompts_of_each_kind, randomise
+from fakes.turned import camera
 from sansa_lightning import Prompt, Segmenter, load
 from sansa_lightning.api import as_picture, fit_prompt
 from sansa_lightning.checkpoints import trained_state
@@ -254,6 +255,93 @@ def test_what_cannot_be_segmented(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         segmenter.segment(references, targets, size=size)
+
+
+@pytest.mark.parametrize(
+    "bare",
+    [
+        Image.fromarray(PICTURE),
+        PICTURE,
+        PICTURE[..., 0],
+        torch.from_numpy(PICTURE.copy()),
+        "cat.jpg",
+        Path("cat.jpg"),
+        BOX,
+        None,
+        3,
+    ],
+    ids=["PIL", "array", "grey", "tensor", "text", "path", "prompt", "none", "number"],
+)
+def test_one_picture_where_several_are_expected(segmenter: Segmenter, bare: Any) -> None:
+    """The rows of an array would pass for pictures."""
+    for arguments, what in (([(PICTURE, BOX)], bare), "targets"), ((bare, [PICTURE]), "references"):
+        with pytest.raises(
+            ValueError, match=rf"^segment: expected a list of {what}, .*, but got one \w+.*; put it into"
+        ):
+            segmenter.segment(*arguments, size=SIZE)
+
+
+def test_a_batch_of_pictures_and_an_iterator(segmenter: Segmenter) -> None:
+    expected = segmenter.segment([(PICTURE, BOX)], [PICTURE, PICTURE], size=SIZE)
+    for targets in (np.stack([PICTURE, PICTURE]), iter([PICTURE, PICTURE])):
+        found = segmenter.segment([(PICTURE, BOX)], targets, size=SIZE)
+        assert np.array_equal(np.stack(found), np.stack(expected))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "La", "RGBa"])
+def test_8_bits_of_every_mode(mode: str) -> None:
+    image = Image.fromarray(PICTURE)
+    intermediate = {"La": "LA", "RGBa": "RGBA"}.get(mode, mode)
+    image = image.convert(intermediate).convert(mode)
+    expected = image.convert(intermediate).convert("RGB")
+    assert np.array_equal(np.asarray(as_picture(image)), np.asarray(expected))
+
+
+def test_transparency_is_dropped() -> None:
+    image = Image.fromarray(PICTURE).convert("RGBA")
+    image.putalpha(Image.fromarray(PICTURE[..., 0]))
+    assert np.array_equal(np.asarray(as_picture(image)), PICTURE)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_more_than_8_bits_are_refused(segmenter: Segmenter, dtype: type) -> None:
+    """Pillow would cut their values at 255, or at 1."""
+    deep = Image.fromarray(PICTURE[..., 0].astype(dtype))
+    message = (
+        r"^segment: expected a picture of 8 bits a channel, but got a PIL image of mode (I;16|I|F); scale its values"
+    )
+    for references, targets in (([(deep, BOX)], [PICTURE]), ([(PICTURE, BOX)], [deep])):
+        with pytest.raises(ValueError, match=message) as error:
+            segmenter.segment(references, targets, size=SIZE)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+def test_pictures_with_an_orientation_are_upright(
+    segmenter: Segmenter, tmp_path: Path, orientation: int, ending: str
+) -> None:
+    """As references, as targets, and with a mask in pixels of the upright picture."""
+    image = Image.open(camera(tmp_path / f"a.{ending}", PICTURE, orientation))
+    upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    mask = Prompt.mask(np.indices((20, 30)).sum(axis=0) < 20)
+    for prompt in (BOX, mask):
+        expected = segmenter.segment([(upright, prompt)], [upright, PICTURE], size=SIZE)
+        found = segmenter.segment([(image, prompt)], [image, PICTURE], size=SIZE)
+        assert [each.shape for each in found] == [(20, 30), (20, 30)]
+        assert np.array_equal(np.stack(found), np.stack(expected))
+
+
+@pytest.mark.parametrize("orientation", range(5, 9))
+def test_a_mask_of_the_stored_pixels(segmenter: Segmenter, tmp_path: Path, orientation: int) -> None:
+    image = Image.open(camera(tmp_path / "a.png", PICTURE, orientation))
+    stored = np.asarray(image)
+    mask = Prompt.mask(np.indices(stored.shape[:2]).sum(axis=0) < 20)
+    expected = segmenter.segment([(stored, mask)], [PICTURE], size=SIZE)[0]
+    assert np.array_equal(segmenter.segment([(image, mask)], [PICTURE], size=SIZE)[0], expected)
+    left = segmenter.segment([(PICTURE, BOX)], [image], size=SIZE, exif="stored")[0]
+    assert left.shape == (30, 20)
+    assert np.array_equal(left, segmenter.segment([(PICTURE, BOX)], [stored], size=SIZE)[0])
 
 
 @pytest.mark.parametrize("step", [1, 2, 4, 9])

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from builders import mask_prompt
+from fakes.turned import camera
 from sansa_lightning import Prompt
 from sansa_lightning.data.prompts import MaskPrompt
 
@@ -171,3 +172,12 @@ MANY = [1] * 5000 + [2, 3]
 def test_what_is_no_prompt(build: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_mask_with_an_orientation_is_upright(tmp_path, orientation):
+    mask = np.zeros((9, 14), bool)
+    mask[2:5, 1:9] = True
+    picture = Image.open(camera(tmp_path / "a.png", mask, orientation))
+    assert picture.mode == "1"
+    np.testing.assert_array_equal(Prompt.mask(picture).dense.numpy(), mask)

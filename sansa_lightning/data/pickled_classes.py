@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.picture_files import picture_size
+from sansa_lightning.images import layout_of
 from sansa_lightning.messages import brief
+from sansa_lightning.orientation import Exif
 
 
 def by_class(where: str, listed: Any) -> dict[ClassId, Any]:
@@ -39,18 +41,21 @@ class Sizes:
 
     Args:
         folder: of the pictures.
+        exif: what to do about EXIF orientations where run lengths do not tell.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, exif: Exif = "upright") -> None:
         self.folder = folder
+        self.exif = exif
         self._known: dict[str, tuple[int, int]] = {}
 
-    def of(self, file: str, where: str) -> tuple[int, int]:
-        """(H, W), pixels.
+    def of(self, file: str, where: str, segmentations: Iterable[Any] = ()) -> tuple[int, int]:
+        """(H, W), pixels, after the turn that its EXIF orientation asks for.
 
         Args:
             file: below the folder.
             where: what lists it, for the error.
+            segmentations: some that are drawn on it: of run lengths the size tells which way up they are.
 
         Raises:
             FileNotFoundError: there is no such picture.
@@ -58,8 +63,16 @@ class Sizes:
         """
         if file not in self._known:
             try:
-                self._known[file] = picture_size(self.folder / file)
+                layout = layout_of(self.folder / file)
+                self._known[file] = layout.size(layout.turn(_drawn_for(segmentations), self.exif))
             except FileNotFoundError as error:
                 msg = f"{self.folder / file} is not there; {where} lists it"
                 raise FileNotFoundError(msg) from error
         return self._known[file]
+
+
+def _drawn_for(segmentations: Iterable[Any]) -> tuple[int, int] | None:
+    """The size (H, W) that the first run lengths have."""
+    sizes = (drawn.get("size") for drawn in segmentations if isinstance(drawn, dict))
+    size = next((size for size in sizes if isinstance(size, list | tuple) and len(size) == 2), None)
+    return None if size is None or not all(isinstance(side, int) for side in size) else (size[0], size[1])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sansa_lightning.images import opened
+from sansa_lightning.images import layout_of
 from sansa_lightning.messages import brief
 
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|[^/]{256}")
@@ -34,11 +34,10 @@ def below(where: str, name: Any, parts: int | None = None) -> str:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """(H, W) in pixels, from the file's header.
+    """(H, W) in pixels of the upright picture, from the file's header.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: not a picture; names the file.
     """
-    with opened(path) as picture:
-        return picture.height, picture.width
+    return layout_of(path).upright

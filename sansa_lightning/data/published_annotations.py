@@ -10,6 +10,7 @@ from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.region_source import RegionSource
 from sansa_lightning.data.regions import Regions
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.orientation import Exif
 
 
 class PublishedAnnotations(RegionSource):
@@ -21,6 +22,7 @@ class PublishedAnnotations(RegionSource):
         val_annotations: below ``root``; called as published if None.
         check_files: see :class:`RegionSource`.
         name: of the source; the dataset's if None.
+        exif: see :class:`RegionSource`.
     """
 
     dataset: ClassVar[str]
@@ -28,6 +30,9 @@ class PublishedAnnotations(RegionSource):
 
     kind: ClassVar[str]
     """Of the annotation files; part of the names of their kept indices."""
+
+    looks_up_sizes: ClassVar[bool] = False
+    """Whether sizes are those of the pictures, so that what is read depends on ``exif``."""
 
     published: ClassVar[dict[Split, str]]
     """The annotation files, below ``root``."""
@@ -39,8 +44,9 @@ class PublishedAnnotations(RegionSource):
         val_annotations: Path | None = None,
         check_files: bool = True,
         name: str | None = None,
+        exif: Exif = "upright",
     ) -> None:
-        super().__init__(root, "coco", check_files, name or self.dataset)
+        super().__init__(root, "coco", check_files, name or self.dataset, exif)
         self.annotations: dict[Split, Path] = {
             "train": self.root / (train_annotations or self.published["train"]),
             "val": self.root / (val_annotations or self.published["val"]),
@@ -51,5 +57,5 @@ class PublishedAnnotations(RegionSource):
         """A split's annotations, with keys that begin with ``train/`` or ``val/``."""
 
     def _read(self, split: Split) -> Regions:
-        name = f"{self.kind}-{split}"
+        name = f"{self.kind}-{split}" + (f"-{self.exif}" if self.looks_up_sizes else "")
         return cached(self.annotations[split], name, Regions, lambda path: self._read_file(path, split))

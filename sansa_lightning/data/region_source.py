@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.mask_files import missing_files
+from sansa_lightning.data.notes import Note
+from sansa_lightning.data.picture_checks import check_pictures
 from sansa_lightning.data.regions import Regions
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
+from sansa_lightning.orientation import Exif, check_exif
 
 _SPLITS: tuple[Split, ...] = ("val", "train")
 
@@ -28,16 +31,19 @@ class RegionSource(Source):
         images: folder of the pictures, below ``root``.
         check_files: whether :meth:`verify` opens each picture, about 0.1 ms each from a warm disk.
         name: of the source.
+        exif: what to do about EXIF orientations where the annotations' size does not tell; see ``orientation.Exif``.
     """
 
-    def __init__(self, root: Path, images: str, check_files: bool, name: str) -> None:
+    def __init__(self, root: Path, images: str, check_files: bool, name: str, exif: Exif = "upright") -> None:
         self.name = name
+        self.exif = check_exif(type(self).__name__, exif)
         self.root = Path(root)
         self.pictures = self.root / images
         self.check_files = check_files
         self._tables: dict[Split, Regions] = {}
         self._views: dict[Split, dict[str, int]] = {}
         self._images: dict[tuple[ClassId, Split], tuple[str, ...]] = {}
+        self._picture_notes: dict[Split, tuple[Note, ...]] = {}
 
     @abstractmethod
     def _read(self, split: Split) -> Regions:
@@ -82,7 +88,7 @@ class RegionSource(Source):
             raise self._unknown(class_id)
         path = self.pictures / table.files[view]
         height, width = table.sizes[view].tolist()
-        image = read_image(path, (height, width))
+        image = read_image(path, (height, width), self.exif)
         mask = table.mask(view, class_id)
         x0, y0, x1, y1 = table.windows[view].tolist()
         return image[y0:y1, x0:x1], mask[y0:y1, x0:x1]
@@ -120,7 +126,8 @@ class RegionSource(Source):
 
         Raises:
             FileNotFoundError: names the first picture that is missing and says how many are.
-            ValueError: names a picture that is broken, or of another size than its annotations.
+            ValueError: names the first picture that is broken, or of another size than its annotations, and says how
+                many there are.
         """
         table = self._table(split)
         sizes = dict(zip(table.files, table.sizes.tolist(), strict=True))
@@ -128,8 +135,12 @@ class RegionSource(Source):
         if missing:
             msg = f"{missing[0]} is not there; {len(missing)} of {len(sizes)} pictures of {self}, {split}, are missing"
             raise FileNotFoundError(msg)
-        for files in self.picture_files(split) if self.check_files else ():
-            self.check_picture(files)
+        if self.check_files:
+            self._picture_notes[split] = check_pictures(self.picture_files(split), self.check_picture)
+
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was turned by EXIF; known after :meth:`verify`, and with ``check_files`` only."""
+        return self._picture_notes.get(split, ())
 
     def picture_files(self, split: Split) -> Sequence[PictureFiles]:
         """All pictures that the annotation file lists, each once."""

@@ -126,7 +126,7 @@ def test_a_label_map_is_decoded_once_a_target(tmp_path, monkeypatch):
     (pool,) = AllClasses().pools(source, "test")
     episode = RandomEpisodes([pool], 1, 2, seed=0, length=1)[0]
     read = []
-    monkeypatch.setattr(paired, "read_labels", lambda path: (read.append(path), read_labels(path))[1])
+    monkeypatch.setattr(paired, "read_labels", lambda path, exif: (read.append(path), read_labels(path, exif))[1])
     assert ShownClasses(5).draw(episode, pool)
     assert len(read) == len(episode.targets) == 2
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fakes.turned import with_orientation
 from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
+from sansa_lightning.data.picture_files import picture_size
 
 
 def test_numbers_in_their_order():
@@ -42,3 +44,14 @@ def test_sizes_are_looked_up_once(tmp_path):
     assert sizes.of("a.png", "x.pkl") == (20, 30)
     with pytest.raises(FileNotFoundError, match=r"b.png is not there; x.pkl: class 3 lists it"):
         sizes.of("b.png", "x.pkl: class 3")
+
+
+@pytest.mark.parametrize("orientation", range(5, 9))
+def test_sizes_are_those_of_upright_pictures_unless_run_lengths_say_otherwise(tmp_path, orientation):
+    with_orientation(tmp_path / "a.jpg", np.zeros((20, 32, 3), np.uint8), orientation)
+    runs = [[[1, 2, 3, 4, 5, 6]], {"size": [20, 32], "counts": [640]}]
+    assert Sizes(tmp_path).of("a.jpg", "x.pkl") == (32, 20)
+    assert Sizes(tmp_path).of("a.jpg", "x.pkl", runs) == (20, 32)
+    assert Sizes(tmp_path, "stored").of("a.jpg", "x.pkl") == (20, 32)
+    assert Sizes(tmp_path, "stored").of("a.jpg", "x.pkl", [{"size": (32, 20)}]) == (32, 20)
+    assert picture_size(tmp_path / "a.jpg") == (32, 20)

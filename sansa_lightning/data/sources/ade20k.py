@@ -33,6 +33,7 @@ class Ade20k(LabelMaps):
     Args:
         root: the folder ``ADEChallengeData2016``.
         check_files: whether :meth:`verify` opens each file.
+        exif: see :class:`PairedFiles`.
     """
 
     name = "ade20k"
@@ -52,7 +53,7 @@ class Ade20k(LabelMaps):
     def _read_index(self, split: Split) -> Index:
         folder = self.root / "annotations" / _FOLDERS[split]
         names = stems(folder, [".png"])
-        shown = shown_values(folder, [f"{name}.png" for name in names])
+        shown = shown_values(folder, [self._endings.file(folder / f"{name}.png").name for name in names])
         return {c: tuple(n for n, values in zip(names, shown, strict=True) if c + 1 in values) for c in range(CLASSES)}
 
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.notes import Note
+from sansa_lightning.data.picture_checks import Seen
 from sansa_lightning.images import check_image
+from sansa_lightning.orientation import Exif
 
 Split = Literal["train", "val"]
 """Which images: those to train on or those to test on. Which *classes* is a protocol's business."""
@@ -43,6 +45,9 @@ class Source(ABC):
 
     name: str
     """Short, lower case; written into episodes and manifests."""
+
+    exif: Exif = "upright"
+    """What is done about EXIF orientations where sizes do not tell; see ``orientation.Exif``."""
 
     @abstractmethod
     def classes(self, split: Split) -> tuple[ClassId, ...]:
@@ -153,14 +158,17 @@ class Source(ABC):
         """
         return ()
 
-    def check_picture(self, files: PictureFiles) -> None:
+    def check_picture(self, files: PictureFiles) -> Seen:
         """Check that an image's files are whole and of the right size, decoding only where that cannot be avoided.
+
+        Returns:
+            What their EXIF orientations do.
 
         Raises:
             FileNotFoundError: one is missing.
             ValueError: one is broken, truncated or of another size; names it.
         """
-        check_image(files.image, files.size)
+        return Seen(check_image(files.image, files.size, self.exif).turn)
 
     def verify(self, split: Split) -> None:  # noqa: B027 - a source without files has nothing to check
         """Check that everything which :meth:`load` will need for a split is there; called before any run.

@@ -12,8 +12,11 @@ from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.index_cache import cached
 from sansa_lightning.data.instances import Instances, read_instances
 from sansa_lightning.data.mask_files import missing_files
+from sansa_lightning.data.notes import Note
+from sansa_lightning.data.picture_checks import check_pictures
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
+from sansa_lightning.orientation import Exif, check_exif
 
 
 class Coco(Source):
@@ -33,6 +36,8 @@ class Coco(Source):
             one that shows the class. The literature disagrees (spec 4.1); 0 keeps every object of a pixel or more.
         check_files: whether :meth:`verify` opens each image file, about 0.1 ms each from a warm disk.
         name: of the source, for a mix of several sets in this format.
+        exif: what to do about EXIF orientations where the width and height in the annotation file do not tell; see
+            ``orientation.Exif``.
     """
 
     def __init__(
@@ -45,11 +50,13 @@ class Coco(Source):
         min_area: float = 0.0,
         check_files: bool = True,
         name: str = "coco",
+        exif: Exif = "upright",
     ) -> None:
         if min_area < 0:
             msg = f"{type(self).__name__}.min_area: expected pixels, 0 or more, but got {min_area}"
             raise ValueError(msg)
         self.name = name
+        self.exif = check_exif(type(self).__name__, exif)
         self.root = Path(root)
         self.min_area = min_area
         self.check_files = check_files
@@ -61,6 +68,7 @@ class Coco(Source):
         self._tables: dict[Split, Instances] = {}
         self._rows: dict[Split, dict[str, int]] = {}
         self._images: dict[tuple[ClassId, Split], tuple[str, ...]] = {}
+        self._picture_notes: dict[Split, tuple[Note, ...]] = {}
 
     def __str__(self) -> str:
         return f"{self.name} in {self.root}"
@@ -93,7 +101,7 @@ class Coco(Source):
         path = self.root / self.folders[split] / table.files[row]
         known = self._known(class_id, table)
         height, width = table.sizes[row].tolist()
-        return read_image(path, (height, width)), table.mask(row, known)
+        return read_image(path, (height, width), self.exif), table.mask(row, known)
 
     def object_count(self, class_id: ClassId, split: Split) -> int:
         """How many objects of the class, crowds left out, its images show."""
@@ -121,7 +129,8 @@ class Coco(Source):
 
         Raises:
             FileNotFoundError: names the first image that is missing and says how many are.
-            ValueError: names an image that is broken, or of another size than its annotations.
+            ValueError: names the first image that is broken, or of another size than its annotations, and says how many
+                there are.
         """
         table = self._table(split)
         folder = self.root / self.folders[split]
@@ -132,8 +141,12 @@ class Coco(Source):
                 f"of which {len(missing)} are missing"
             )
             raise FileNotFoundError(msg)
-        for files in self.picture_files(split) if self.check_files else ():
-            self.check_picture(files)
+        if self.check_files:
+            self._picture_notes[split] = check_pictures(self.picture_files(split), self.check_picture)
+
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was turned by EXIF; known after :meth:`verify`, and with ``check_files`` only."""
+        return self._picture_notes.get(split, ())
 
     def picture_files(self, split: Split) -> Sequence[PictureFiles]:
         """All images that the annotation file lists, those without objects too."""

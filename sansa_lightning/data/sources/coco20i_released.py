@@ -13,6 +13,7 @@ from sansa_lightning.data.pickles import read_pickle
 from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
+from sansa_lightning.orientation import Exif
 
 FOLDS = 4
 _CATEGORIES = (
@@ -44,15 +45,21 @@ class Coco20iReleased(LabelMaps):
             class from the first fold that has it, as the released code does for all classes (folds 0 and 1 in train).
         check_files: see :class:`PairedFiles`.
         name: of the source.
+        exif: see :class:`PairedFiles`.
     """
 
     def __init__(
-        self, root: Path, fold: int | None = None, check_files: bool = True, name: str = "coco20i_released"
+        self,
+        root: Path,
+        fold: int | None = None,
+        check_files: bool = True,
+        name: str = "coco20i_released",
+        exif: Exif = "upright",
     ) -> None:
         if fold is not None and not 0 <= fold < FOLDS:
             msg = f"Coco20iReleased.fold: expected 0 to {FOLDS - 1} or None, but got {fold}"
             raise ValueError(msg)
-        super().__init__(root, check_files)
+        super().__init__(root, check_files, exif)
         self.fold = fold
         self.name = name
 

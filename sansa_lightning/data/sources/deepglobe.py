@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.class_masks import EvaluationOnly
 from sansa_lightning.data.mask_files import stems
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.data.sources.paired import EvaluationOnly, Index
+from sansa_lightning.data.sources.paired import Index
 
 NAMES = ("agriculture land", "urban land", "rangeland", "forest land", "water", "barren land")
 """Of the folders 1 to 6, whose order is that of the colours in the script that cut the patches (PATNet)."""
@@ -22,6 +23,7 @@ class DeepGlobe(EvaluationOnly):
     Args:
         root: folder that holds ``image`` and ``filter_mask``.
         check_files: whether :meth:`verify` opens each file.
+        exif: see :class:`PairedFiles`.
     """
 
     name = "deepglobe"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.mask_files import FOREGROUND, check_pair, read_grey, stems
-from sansa_lightning.data.sources.base import Split
-from sansa_lightning.data.sources.paired import ClassMasks, Index
+from sansa_lightning.data.class_masks import ClassMasks
+from sansa_lightning.data.mask_files import read_object_mask
+from sansa_lightning.data.mask_folder import MaskFolder
+from sansa_lightning.data.notes import Note
+from sansa_lightning.data.picture_checks import Seen
+from sansa_lightning.data.sources.base import PictureFiles, Split
+from sansa_lightning.data.sources.paired import Index
+from sansa_lightning.orientation import Exif
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -19,9 +24,13 @@ ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 class Folder(ClassMasks):
     """Images with a mask each, in a folder for each class: data of one's own without an annotation file.
 
-    Layout: ``train/<class>/images/<name>.jpg`` (or .jpeg, .png, .webp, .bmp, .tif) with
-    ``train/<class>/masks/<name>.png``, and ``val`` likewise. Class ids are given to the names of the class folders of
-    both splits in ascending order. Masks are 0 and 1, or 0 and 255 (grey in between is cut at 128).
+    Layout: ``train/<class>/images/<name>.jpg`` (or .jpeg, .png, .webp, .bmp, .tif, in any case) with
+    ``train/<class>/masks/<name>.png`` (or one of the others), and ``val`` likewise. Class ids are given to the names of
+    the class folders of both splits in ascending order. Masks are 0 and 1, or 0 and 255 (grey in between is cut at
+    128), or 0, 1 and 255 to be ignored; what else is read is in ``object_masks``.
+
+    With ``check_files`` all masks are read at the first use, and images whose mask is empty are left out and counted.
+    An image without a mask is an error: whether it shows nothing of the class or its mask got lost, nobody can tell.
 
     The protocol decides what the splits are for. ``Strict`` and ``ClassSplits`` never test a class that they train, so
     that one folder of images can serve as both splits: ``train: ., val: .``. ``AllClasses`` and ``InDomain`` would then
@@ -31,16 +40,37 @@ class Folder(ClassMasks):
         root: folder that holds the splits.
         train: folder of the train split, below ``root``.
         val: folder of the val split, below ``root``.
-        check_files: whether :meth:`verify` opens each file, and looks whether each mask shows something.
+        check_files: whether each file is opened before a run; without it empty masks stay.
         name: of the source, for a mix of several sets of this kind.
+        exif: see :class:`PairedFiles`.
     """
 
     def __init__(
-        self, root: Path, train: str = "train", val: str = "val", check_files: bool = True, name: str = "folder"
+        self,
+        root: Path,
+        train: str = "train",
+        val: str = "val",
+        check_files: bool = True,
+        name: str = "folder",
+        exif: Exif = "upright",
     ) -> None:
-        super().__init__(root, check_files)
+        super().__init__(root, check_files, exif)
         self.name = name
         self.folders: dict[Split, Path] = {"train": self.root / train, "val": self.root / val}
+        self._masks: dict[Path, MaskFolder] = {}
+
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was left out, how masks were understood, and what was turned by EXIF."""
+        self._index(split)
+        folders = [self.folders[split] / name for name in _class_folders(self.folders[split])]
+        return (*_summed(note for folder in folders for note in self._masks[folder].notes), *super().notes(split))
+
+    def check_picture(self, files: PictureFiles) -> Seen:
+        """Check an image with its mask, and that the mask is one of one class."""
+        seen = super().check_picture(files)
+        if files.mask is not None:
+            self._masks[files.mask.parents[1]].check(files.mask)
+        return seen
 
     def _read_names(self) -> Sequence[str]:
         return sorted({name for folder in self.folders.values() for name in _class_folders(folder)})
@@ -51,26 +81,21 @@ class Folder(ClassMasks):
         if not classes:
             msg = f"{folder} has no <class>/images folders; expected one for each class"
             raise FileNotFoundError(msg)
-        return {self._names.index(name): _images(folder / name / "images") for name in classes}
+        return {self._names.index(name): self._stems_of(folder / name) for name in classes}
+
+    def _stems_of(self, folder: Path) -> tuple[str, ...]:
+        """``<class>/<file>`` of the images that a class folder is read for."""
+        if folder not in self._masks:  # both splits may have it
+            self._masks[folder] = MaskFolder(folder / "images", folder / "masks", ENDINGS, self.exif, self.check_files)
+        return tuple(f"{folder.name}/{file}" for file in self._masks[folder].images)
 
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
         class_folder, file = stem.split("/")
         folder = self.folders[split] / class_folder
-        return folder / "images" / file, folder / "masks" / f"{Path(file).stem}.png"
+        return folder / "images" / file, self._masks[folder].mask_of(file)
 
     def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
-        values = read_grey(path)
-        highest = int(values.max())
-        if 1 < highest < FOREGROUND:
-            msg = f"{path}: expected a mask of 0 and 1, or of 0 and 255, but its highest value is {highest}"
-            raise ValueError(msg)
-        return (values >= min(highest, FOREGROUND)).astype(np.uint8) if highest else values
-
-    def _check_pair(self, image: Path, mask: Path) -> None:
-        check_pair(image, mask)
-        if not self._read_mask(mask, 0).any():
-            msg = f"{mask} is empty; expected a mask that shows the class, or no such image"
-            raise ValueError(msg)
+        return read_object_mask(path, self.exif).mask
 
 
 def _class_folders(folder: Path) -> list[str]:
@@ -79,18 +104,10 @@ def _class_folders(folder: Path) -> list[str]:
     return sorted(inside.name for inside in folder.iterdir() if (inside / "images").is_dir())
 
 
-def _images(folder: Path) -> tuple[str, ...]:
-    """``<class>/<file>`` of the images, no two with the same mask."""
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and file.name[0] != ".")
-    by_stem: dict[str, Path] = {}
-    for file in files:
-        other = by_stem.setdefault(file.stem, file)
-        if other != file:
-            msg = f"{file} and {other.name} share the mask {file.stem}.png; expected different names"
-            raise ValueError(msg)
-    masks = folder.parent / "masks"
-    alone = [stem for stem in (stems(masks, [".png"]) if masks.is_dir() else ()) if stem not in by_stem]
-    if alone:
-        msg = f"{masks / alone[0]}.png has no image in {folder}, and {len(alone) - 1} more; expected one of its name"
-        raise FileNotFoundError(msg)
-    return tuple(f"{folder.parent.name}/{file.name}" for file in files)
+def _summed(notes: Iterable[Note]) -> list[Note]:
+    """Notes of all classes, those of one kind as one."""
+    found: dict[str, Note] = {}
+    for note in notes:
+        known = found.get(note.what)
+        found[note.what] = note if known is None else Note(note.what, known.count + note.count, known.first)
+    return list(found.values())

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.mask_files import check_pair, stems
+from sansa_lightning.data.class_masks import ClassMasks
+from sansa_lightning.data.mask_files import stems
 from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.data.sources.paired import ClassMasks, Index
+from sansa_lightning.data.sources.paired import Index
 from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.images import resize_mask
+from sansa_lightning.orientation import Exif
 
 _LISTS = ("trn", "val", "test")
 
@@ -31,12 +33,16 @@ class Fss1000(ClassMasks):
         root: folder that holds ``data`` and ``splits``.
         val: which list is this source's val split; published results are on "test".
         check_files: whether :meth:`verify` opens each file.
+        exif: see :class:`PairedFiles`.
     """
 
     name = "fss1000"
+    same_size = False
 
-    def __init__(self, root: Path, val: Literal["val", "test"] = "test", check_files: bool = True) -> None:
-        super().__init__(root, check_files)
+    def __init__(
+        self, root: Path, val: Literal["val", "test"] = "test", check_files: bool = True, exif: Exif = "upright"
+    ) -> None:
+        super().__init__(root, check_files, exif)
         if val not in ("val", "test"):
             msg = f"Fss1000.val: expected 'val' or 'test', but got {val!r}"
             raise ValueError(msg)
@@ -82,10 +88,7 @@ class Fss1000(ClassMasks):
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
         return self.root / "data" / f"{stem}.jpg", self.root / "data" / f"{stem}.png"
 
-    def _check_pair(self, image: Path, mask: Path) -> None:
-        check_pair(image, mask, same_size=False)
-
-    def _fitted(self, mask: NDArray[np.uint8], image: Path, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    def _fitted(self, mask: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
         if mask.shape == size:
             return mask
         return np.asarray(resize_mask(mask, (size[0], size[1])).numpy(), np.uint8)

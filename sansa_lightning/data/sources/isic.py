@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.class_masks import EvaluationOnly
 from sansa_lightning.data.mask_files import stems
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.data.sources.paired import EvaluationOnly, Index
+from sansa_lightning.data.sources.paired import Index
 
 NAMES = ("nevus", "melanoma", "seborrheic keratosis")
 """Of the folders 1 to 3, by their published numbers of images: 1867, 519 and 208."""
@@ -26,6 +27,7 @@ class Isic(EvaluationOnly):
     Args:
         root: folder that holds both.
         check_files: whether :meth:`verify` opens each file.
+        exif: see :class:`PairedFiles`.
     """
 
     name = "isic"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.class_masks import EvaluationOnly
 from sansa_lightning.data.mask_files import stems
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.data.sources.paired import EvaluationOnly, Index
+from sansa_lightning.data.sources.paired import Index
 
 _MASK_ENDING = "_mask"
 
@@ -22,6 +23,7 @@ class Lung(EvaluationOnly):
     Args:
         root: folder that holds ``CXR_png`` and ``masks``.
         check_files: whether :meth:`verify` opens each file.
+        exif: see :class:`PairedFiles`.
     """
 
     name = "lung"

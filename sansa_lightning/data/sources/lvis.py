@@ -66,22 +66,22 @@ class LvisReleased(Lvis):
     """
 
     kind = "lvis-released"
+    looks_up_sizes = True
     published: ClassVar[dict[Split, str]] = {"train": "lvis_train.pkl", "val": "lvis_val.pkl"}
 
     def _read_file(self, path: Path, split: Split) -> Regions:
         classes = by_class(str(path), read_pickle(path))
-        sizes = Sizes(self.pictures)
+        sizes = Sizes(self.pictures, self.exif)
         views: dict[str, View] = {}
         drawn: dict[tuple[ClassId, str], list[bytes]] = defaultdict(list)
         for class_id, pictures in classes.items():
             for name, objects in _pictures(f"{path}: class {class_id}", pictures):
                 file = below(f"{path}: class {class_id}", name)
                 where = f"{path}: class {class_id}, {file}"
-                size = sizes.of(file, f"{path}: class {class_id}")
+                segmentations = list(_segmentations(where, objects))
+                size = sizes.of(file, f"{path}: class {class_id}", segmentations)
                 view = views.setdefault(file, View.whole(f"{split}/{file}", file, size))
-                drawn[class_id, file] += [
-                    run_lengths(where, each, *view.size) for each in _segmentations(where, objects)
-                ]
+                drawn[class_id, file] += [run_lengths(where, each, *view.size) for each in segmentations]
         numbers = {file: number for number, file in enumerate(views)}
         by_number = {(class_id, numbers[file]): parts for (class_id, file), parts in drawn.items() if parts}
         return Regions.pack(category_labels(classes), list(views.values()), by_number)

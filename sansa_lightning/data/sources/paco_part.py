@@ -78,6 +78,7 @@ class PacoPartReleased(PacoPart):
     """
 
     kind = "paco-released"
+    looks_up_sizes = True
     published: ClassVar[dict[Split, str]] = {"train": "paco/paco_part_train.pkl", "val": "paco/paco_part_val.pkl"}
 
     def _read_file(self, path: Path, split: Split) -> Regions:
@@ -86,7 +87,7 @@ class PacoPartReleased(PacoPart):
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in keys):
             msg = f"{path}: expected a dictionary with the dictionaries 'cid2img' and 'img2anno'"
             raise ValueError(msg)
-        table, sizes = _Objects(split), Sizes(self.pictures)
+        table, sizes = _Objects(split), Sizes(self.pictures, self.exif)
         classes = by_class(f"{path}: cid2img", content["cid2img"])
         for class_id, images in classes.items():
             for image_id, name in _pickled_images(f"{path}: cid2img, class {class_id}", images):
@@ -94,7 +95,8 @@ class PacoPartReleased(PacoPart):
                 file = below(where, name, parts=2)
                 for part in _pickled_parts(where, content["img2anno"].get(image_id)):
                     if part["category_id"] == class_id:
-                        table.add(where, part, part["obj_bbox"], file, sizes.of(file, where))
+                        size = sizes.of(file, where, [part["segmentation"]])
+                        table.add(where, part, part["obj_bbox"], file, size)
         return table.pack(path, category_labels(classes))
 
 

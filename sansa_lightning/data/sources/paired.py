@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import IGNORE, ClassId, ImageKey
-from sansa_lightning.data.mask_files import FOREGROUND, check_pair, missing_files, read_grey, read_labels
+from sansa_lightning.data.mask_files import Endings, check_pair, missing_files, read_labels
+from sansa_lightning.data.notes import Note
+from sansa_lightning.data.picture_checks import Seen, check_pictures
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
-from sansa_lightning.images import check_size, read_image
+from sansa_lightning.images import read_image
+from sansa_lightning.orientation import Exif, check_exif
 
 LOOKS = 3
 """Masks of each class that are looked at before a run."""
@@ -31,15 +34,26 @@ class PairedFiles(Source):
     Args:
         root: the dataset's folder.
         check_files: whether :meth:`verify` opens each file, about half a millisecond a pair from a warm disk.
+        exif: what to do about EXIF orientations where the size of the mask does not tell; see ``orientation.Exif``.
     """
 
-    def __init__(self, root: Path, check_files: bool = True) -> None:
+    same_size = True
+    """Whether a mask must have the size of its image; it is resized else."""
+
+    def __init__(self, root: Path, check_files: bool = True, exif: Exif = "upright") -> None:
         self.root = Path(root)
         self.check_files = check_files
+        self.exif = check_exif(type(self).__name__, exif)
         self._class_names: tuple[str, ...] | None = None
         self._indices: dict[Split, Index] = {}
         self._keys: dict[tuple[ClassId, Split], tuple[str, ...]] = {}
         self._stems: dict[Split, frozenset[str]] = {}
+        self._picture_notes: dict[Split, tuple[Note, ...]] = {}
+        self._endings = Endings()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the names of all files: workers that are spawned list folders themselves."""
+        return self.__dict__ | {"_endings": Endings()}
 
     def __str__(self) -> str:
         return f"{self.name} in {self.root}"
@@ -54,7 +68,7 @@ class PairedFiles(Source):
 
     @abstractmethod
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
-        """The image and the mask of a stem."""
+        """The image and the mask of a stem; the files' endings may be in another case."""
 
     @abstractmethod
     def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
@@ -78,59 +92,62 @@ class PairedFiles(Source):
     def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """One image, RGB also where it is stored in grey, with the mask of one class."""
         split, stem = self._find(key)
-        image_path, mask_path = self._files(split, stem, self._known(class_id))
-        image = read_image(image_path)
+        image_path, mask_path = self._found(split, stem, self._known(class_id))
         mask = self._read_mask(mask_path, class_id)
-        return image, self._fitted(mask, image_path, image.shape[:2])
+        image = read_image(image_path, (mask.shape[0], mask.shape[1]), self.exif, self.same_size)
+        return image, self._fitted(mask, image.shape[:2])
 
     def picture(self, key: ImageKey) -> str:
         """Path of the image file, which is the same for all classes."""
         split, stem = self._find(key)
-        return str(self._files(split, stem, 0)[0])
+        return str(self._found(split, stem, 0)[0])
 
     def verify(self, split: Split) -> None:
         """Check that all files of a split are there and show their classes; with ``check_files``, that they are whole.
 
         Raises:
             FileNotFoundError: names the first files that are missing and says how many are.
-            ValueError: names a file that is broken, an image of another size than its mask, or masks that are empty.
+            ValueError: names a file that is broken or an image of another size than its mask, and says how many there
+                are; or masks that are empty.
         """
-        pairs = self._pairs(split)
-        files = dict.fromkeys(file for pair in pairs for file in pair)
+        pictures = self.picture_files(split)
+        files = dict.fromkeys(file for each in pictures for file in (each.image, each.mask) if file is not None)
         missing = missing_files(files)
         if missing:
             named = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
             msg = f"{self}: {len(missing)} of the {len(files)} files of the {split} split are not there: {named}"
             raise FileNotFoundError(msg)
         if self.check_files:
-            for image, mask in pairs:
-                self._check_pair(image, mask)
+            self._picture_notes[split] = check_pictures(pictures, self.check_picture)
         self._check_shown(split)
+
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was turned by EXIF; known after :meth:`verify`, and with ``check_files`` only."""
+        return self._picture_notes.get(split, ())
 
     def picture_files(self, split: Split) -> Sequence[PictureFiles]:
         """All images that the index lists, with their masks."""
-        return [PictureFiles(image, mask=mask) for image, mask in self._pairs(split)]
-
-    def check_picture(self, files: PictureFiles) -> None:
-        """Check an image with its mask."""
-        if files.mask is not None:
-            self._check_pair(files.image, files.mask)
-
-    def _pairs(self, split: Split) -> Sequence[tuple[Path, Path]]:
         index = self._index(split)
-        return list(dict.fromkeys(self._files(split, stem, class_id) for class_id in index for stem in index[class_id]))
+        pairs = dict.fromkeys(self._found(split, stem, class_id) for class_id in index for stem in index[class_id])
+        return [PictureFiles(image, mask=mask) for image, mask in pairs]
 
-    def _check_pair(self, image: Path, mask: Path) -> None:
-        check_pair(image, mask)
+    def check_picture(self, files: PictureFiles) -> Seen:
+        """Check an image with its mask."""
+        return Seen() if files.mask is None else check_pair(files.image, files.mask, self.same_size, self.exif)
+
+    def _found(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
+        """The image and the mask of a stem, as the files are called."""
+        image, mask = self._files(split, stem, class_id)
+        return self._endings.file(image), self._endings.file(mask)
 
     def _check_shown(self, split: Split) -> None:
-        """Refuse a class whose first masks are all empty: files of other rules than ours, as 0 and 1 for 0 and 255.
+        """Refuse a class whose first masks are all empty: files of other rules than ours.
 
         A single empty mask is passed: published lists are to be scored as they are.
         """
         for class_id, listed in self._index(split).items():
-            masks = [self._files(split, stem, class_id)[1] for stem in listed[:LOOKS]]
-            if masks and not any((self._read_mask(mask, class_id) == 1).any() for mask in masks):
+            masks = [self._found(split, stem, class_id)[1] for stem in listed[:LOOKS]]
+            if masks and not any((self._look_at(mask, class_id) == 1).any() for mask in masks):
                 name = self.class_name(class_id)
                 msg = (
                     f"{masks[0]}: expected a mask that shows {name!r}, for which the {split} split lists it, "
@@ -138,9 +155,12 @@ class PairedFiles(Source):
                 )
                 raise ValueError(msg)
 
-    def _fitted(self, mask: NDArray[np.uint8], image: Path, size: tuple[int, ...]) -> NDArray[np.uint8]:
-        """The mask, after a look at its size."""
-        check_size(image, size, mask.shape)
+    def _look_at(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
+        """The mask of a class, read more strictly than :meth:`_read_mask` may do: a list is not wrong all along."""
+        return self._read_mask(path, class_id)
+
+    def _fitted(self, mask: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
+        """The mask at the size of its image."""
         return mask
 
     @property
@@ -193,7 +213,7 @@ class LabelMaps(PairedFiles):
         Raises:
             ValueError: it has other values, as one has whose palette was turned to grey; names the file.
         """
-        labels = read_labels(path)
+        labels = read_labels(path, self.exif)
         unknown = labels[(labels > len(self._names)) & (labels != IGNORE)]
         if unknown.size:
             values = f"0 to {len(self._names)} and {IGNORE}"
@@ -211,45 +231,13 @@ class LabelMaps(PairedFiles):
         """Whether the image's label map has a pixel of the class."""
         split, stem = self._find(key)
         wanted = self._known(class_id) + 1
-        return bool((self._read_labels(self._files(split, stem, 0)[1]) == wanted).any())
+        return bool((self._read_labels(self._found(split, stem, 0)[1]) == wanted).any())
 
     def objects(self, key: ImageKey) -> tuple[NDArray[np.integer], tuple[ClassId, ...]]:
         """All of a class in an image is one object here, since label maps do not tell instances apart."""
         split, stem = self._find(key)
-        labels = self._read_labels(self._files(split, stem, 0)[1])
+        labels = self._read_labels(self._found(split, stem, 0)[1])
         classes = tuple(int(value) - 1 for value in np.unique(labels) if 0 < value <= len(self._names))
         numbers = np.zeros(256, np.uint8)
         numbers[[class_id + 1 for class_id in classes]] = np.arange(1, len(classes) + 1)
         return numbers[labels], classes
-
-
-class ClassMasks(PairedFiles):
-    """A dataset with a grey mask file for each image and class; no other class may be asked for."""
-
-    def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """One image, RGB also where it is stored in grey, with its mask of a class that it is annotated for."""
-        split, stem = self._find(key)
-        if stem not in self._index(split).get(self._known(class_id), ()):
-            shown = ", ".join(str(other) for other, stems in self._index(split).items() if stem in stems)
-            msg = f"{self}: {key!r} has no mask of class {class_id}; expected class {shown}"
-            raise KeyError(msg)
-        return super().load(key, class_id)
-
-    def shows(self, key: ImageKey, class_id: ClassId) -> bool:
-        """Whether the image has a mask of the class."""
-        split, stem = self._find(key)
-        return stem in self._index(split).get(self._known(class_id), ())
-
-    def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
-        return (read_grey(path) >= FOREGROUND).astype(np.uint8)
-
-
-class EvaluationOnly(ClassMasks):
-    """A dataset of another domain without a train split, to test what was learnt elsewhere (spec 4.7 to 4.9)."""
-
-    def _read_index(self, split: Split) -> Index:
-        return {} if split == "train" else self._read_test_index()
-
-    @abstractmethod
-    def _read_test_index(self) -> Index:
-        """The classes and images."""

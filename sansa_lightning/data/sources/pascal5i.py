@@ -10,6 +10,7 @@ from sansa_lightning.clip import ClassId
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
 from sansa_lightning.data.text_lists import read_lines
+from sansa_lightning.orientation import Exif
 
 NAMES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle"),
@@ -36,12 +37,13 @@ class Pascal5i(LabelMaps):
         root: folder that holds ``JPEGImages`` and ``SegmentationClassAug``.
         lists: folder that holds ``trn`` and ``val``; ``splits/pascal`` below ``root`` if None.
         check_files: whether :meth:`verify` opens each file.
+        exif: see :class:`PairedFiles`.
     """
 
     name = "pascal5i"
 
-    def __init__(self, root: Path, lists: Path | None = None, check_files: bool = True) -> None:
-        super().__init__(root, check_files)
+    def __init__(self, root: Path, lists: Path | None = None, check_files: bool = True, exif: Exif = "upright") -> None:
+        super().__init__(root, check_files, exif)
         self.lists = self.root / "splits" / "pascal" if lists is None else Path(lists)
 
     def _read_names(self) -> Sequence[str]:

@@ -16,6 +16,7 @@ from sansa_lightning.data.regions import Regions, View
 from sansa_lightning.data.run_lengths import is_size, run_lengths
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.messages import brief
+from sansa_lightning.orientation import Exif
 
 Group = Literal["animals", "indoor", "person", "vehicles"]
 """The four folds of the literature, in their order."""
@@ -46,15 +47,21 @@ class PascalPart(ObjectSource):
         group: whose classes to have; None has all.
         check_files: see :class:`RegionSource`.
         name: of the source.
+        exif: see :class:`RegionSource`.
     """
 
     def __init__(
-        self, root: Path, group: Group | None = None, check_files: bool = True, name: str = "pascal_part"
+        self,
+        root: Path,
+        group: Group | None = None,
+        check_files: bool = True,
+        name: str = "pascal_part",
+        exif: Exif = "upright",
     ) -> None:
         if group not in (*get_args(Group), None):
             msg = f"PascalPart.group: expected one of {', '.join(get_args(Group))} or None, but got {group!r}"
             raise ValueError(msg)
-        super().__init__(root, f"{_VOC}/JPEGImages", check_files, name)
+        super().__init__(root, f"{_VOC}/JPEGImages", check_files, name, exif)
         self.group = group
         self.index = self.root / _VOC / "all_obj_part_to_image.json"
         self.folder = self.root / _VOC / "Annotations_Part_json_merged_part_classes"

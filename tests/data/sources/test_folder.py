@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fakes.folder import NAMES, write_folder
+from sansa_lightning.data.mask_folder import EMPTY, ONLY_IGNORED, TRANSPARENT, TWO_RULES, VOID
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.folder import Folder
 
@@ -42,6 +45,101 @@ def test_what_is_no_image_is_left_alone(root):
     (root / "val" / "raw").mkdir()
     assert Folder(root).images(2, "val") == before
     Folder(root).verify("val")
+
+
+def empty(path):
+    with Image.open(path) as picture:
+        Image.new("L", picture.size).save(path)
+
+
+def notes(source):
+    source.verify("val")
+    return {note.what: note.count for note in source.notes("val")}
+
+
+def test_images_with_an_empty_mask_are_left_out_and_counted(root):
+    before = Folder(root).images(2, "val")
+    for number in (1, 3):
+        empty(root / "val" / "nut" / "masks" / f"{number}.png")
+    source = Folder(root)
+    source.verify("val")
+    assert source.images(2, "val") == (before[0], before[2])
+    (note,) = (note for note in source.notes("val") if note.what == EMPTY)
+    assert (note.count, note.first) == (2, str(root / "val" / "nut" / "masks" / "1.png"))
+    assert Folder(root, check_files=False).images(2, "val") == before
+
+
+def test_masks_of_0_and_1_beside_masks_of_0_and_255_are_told(root):
+    assert notes(Folder(root)) == {TWO_RULES: 4}
+
+
+class TestVoid:
+    """A class whose masks have 0, 1 and 255, as PASCAL VOC's."""
+
+    @pytest.fixture
+    def masks(self, root):
+        folder = root / "val" / "nut" / "masks"
+        for number in range(4):
+            self.write(folder / f"{number}.png", {1: 1, 2: 255})
+        return folder
+
+    def write(self, path, values):
+        with Image.open(path) as picture:
+            mask = np.zeros(picture.size[::-1], np.uint8)
+        mask[5:15, 5:15], mask[3:5, 5:15] = values[1], values[2]
+        Image.fromarray(mask).save(path)
+
+    def test_255_is_ignored(self, root, masks):
+        source = Folder(root)
+        assert notes(source)[VOID] == 4
+        for key in source.images(2, "val"):
+            mask = source.load(key, 2)[1]
+            assert [int((mask == value).sum()) for value in (1, 255)] == [100, 20]
+
+    def test_a_mask_with_void_alone_is_left_out(self, root, masks):
+        self.write(masks / "2.png", {1: 0, 2: 255})
+        source = Folder(root)
+        assert notes(source) == {VOID: 3, ONLY_IGNORED: 1, TWO_RULES: 2}
+        assert [Path(key).stem for key in source.images(2, "val")] == ["0", "1", "3"]
+
+    def test_half_of_them_may_be_another_rule(self, root, masks):
+        for number in (1, 3):
+            self.write(masks / f"{number}.png", {1: 255, 2: 0})
+        message = (
+            r"masks/1.png: expected masks of one kind, but 2 of the folder have 0, 1 and 255 \(first: .*masks/0.png\)"
+        )
+        with pytest.raises(ValueError, match=message):
+            Folder(root).verify("val")
+
+
+def test_masks_of_any_ending_in_any_case(root):
+    before = {key: Folder(root).load(key, 2)[1] for key in Folder(root).images(2, "val")}
+    masks = root / "val" / "nut" / "masks"
+    (masks / "0.png").rename(masks / "0.PNG")
+    for number, ending in ((1, "TIF"), (2, "bmp"), (3, "Webp")):
+        with Image.open(masks / f"{number}.png") as picture:
+            picture.save(masks / f"{number}.{ending}", **({"lossless": True} if ending == "Webp" else {}))
+        (masks / f"{number}.png").unlink()
+    source = Folder(root)
+    source.verify("val")
+    assert list(source.images(2, "val")) == list(before)
+    for key, mask in before.items():
+        np.testing.assert_array_equal(source.load(key, 2)[1], mask)
+    copy = pickle.loads(pickle.dumps(source))  # noqa: S301 - our own object, as spawned workers get it
+    np.testing.assert_array_equal(copy.load(key, 2)[1], mask)
+
+
+def test_masks_in_transparency(root):
+    masks = root / "val" / "nut" / "masks"
+    before = {key: Folder(root).load(key, 2)[1] for key in Folder(root).images(2, "val")}
+    for key, mask in before.items():
+        white = Image.new("RGBA", mask.shape[::-1], "white")
+        white.putalpha(Image.fromarray(mask * np.uint8(255)))
+        white.save(masks / f"{Path(key).stem}.png")
+    source = Folder(root)
+    assert notes(source)[TRANSPARENT] == 4
+    for key, mask in before.items():
+        np.testing.assert_array_equal(source.load(key, 2)[1], mask)
 
 
 class TestMistakes:
@@ -78,12 +176,32 @@ class TestMistakes:
             with pytest.raises(ValueError, match=message):
                 attempt()
 
-    def test_empty_mask(self, root):
-        path = root / "val" / "nut" / "masks" / "0.png"
-        with Image.open(path) as picture:
-            Image.new("L", picture.size).save(path)
-        with pytest.raises(ValueError, match=r"masks/0.png is empty; expected a mask that shows the class"):
+    def test_all_masks_of_a_class_empty(self, root):
+        masks = root / "val" / "nut" / "masks"
+        for path in masks.iterdir():
+            empty(path)
+        message = r"masks/0.png is empty; expected masks that show the class, but all 4 of the folder are empty"
+        with pytest.raises(ValueError, match=message):
             Folder(root).verify("val")
+
+    def test_masks_of_several_classes_are_counted(self, root):
+        for number in (0, 2, 3):
+            path = root / "val" / "nut" / "masks" / f"{number}.png"
+            with Image.open(path) as picture:
+                values = np.zeros(picture.size[::-1], np.uint8)
+            values[:9, :9], values[9:20, :9] = 4, 200
+            Image.fromarray(values).save(path)
+        message = (
+            r"masks/0.png: expected .* map of the values 0, 4, 200; .* \(the first; 3 of 8 pictures cannot be used\)$"
+        )
+        with pytest.raises(ValueError, match=message):
+            Folder(root).verify("val")
+
+    def test_two_masks_of_one_image(self, root):
+        masks = root / "val" / "nut" / "masks"
+        shutil.copy(masks / "1.png", masks / "1.TIF")
+        with pytest.raises(ValueError, match=r"masks/1.png and 1.TIF are masks of one image, 1; expected one of them"):
+            Folder(root).classes("val")
 
     def test_mask_of_another_size(self, root):
         Image.new("L", (9, 9), 255).save(root / "val" / "nut" / "masks" / "0.png")

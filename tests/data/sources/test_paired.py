@@ -23,11 +23,21 @@ def rewrite(path, change):
     Image.fromarray(change(values).astype(np.uint8)).save(path)
 
 
-def test_masks_of_0_and_1_where_255_is_meant(tmp_path):
+def test_masks_of_0_and_1_are_read_as_they_are_elsewhere(tmp_path):
+    fake = write_fss1000(tmp_path / "FSS-1000")
+    for path in (fake.root / "data" / "owl").glob("*.png"):
+        rewrite(path, lambda values: values > 127)
+    source = Fss1000(fake.root)
+    source.verify("val")
+    for key in source.images(8, "val"):
+        np.testing.assert_array_equal(source.load(key, 8)[1], fake.truth[key, 8])
+
+
+def test_masks_that_show_nothing(tmp_path):
     root = write_fss1000(tmp_path / "FSS-1000").root
     masks = sorted((root / "data" / "owl").glob("*.png"))
     for path in masks:
-        rewrite(path, lambda values: values > 127)
+        rewrite(path, np.zeros_like)
     first = root / "data" / "owl" / "1.png"
     message = (
         rf"^{re.escape(str(first))}: expected a mask that shows 'owl', for which the val split lists it, "
@@ -49,9 +59,27 @@ def test_a_single_empty_mask_passes(tmp_path):
 def test_all_masks_of_a_source_of_one_class(tmp_path):
     root = write_lung(tmp_path / "Lung").root
     for path in (root / "masks").iterdir():
-        rewrite(path, lambda values: values > 127)
+        rewrite(path, np.zeros_like)
     with pytest.raises(ValueError, match=r"expected a mask that shows"):
         Lung(root).verify("val")
+
+
+def test_maps_of_several_classes_are_seen_before_a_run(tmp_path):
+    """By the first masks of each class; a single odd mask of a published list is cut as its numbers are."""
+    root = write_lung(tmp_path / "Lung").root
+    masks = sorted((root / "masks").iterdir())
+    grey = np.where(np.arange(40) < 20, 4, 200)[None].repeat(32, 0)
+    rewrite(masks[-1], lambda values: grey)
+    with Image.open(masks[-1]) as picture:
+        Image.new("RGB", picture.size).save(root / "CXR_png" / f"{masks[-1].stem.removesuffix('_mask')}.png")
+    source = Lung(root)
+    source.verify("val")
+    np.testing.assert_array_equal(source.load(f"val/{masks[-1].stem}", 0)[1], grey >= 128)
+    rewrite(masks[0], lambda values: np.where(values > 127, 200, np.arange(values.shape[1]) > 20))
+    with pytest.raises(
+        ValueError, match=rf"^{re.escape(str(masks[0]))}: expected a mask of 0 and 1, .* values 0, 1, 200"
+    ):
+        Lung(root, check_files=False).verify("val")
 
 
 def test_class_maps_that_count_from_another_number(tmp_path):
