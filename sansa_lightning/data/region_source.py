@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.mask_files import missing_files
+from sansa_lightning.data.notes import Note
 from sansa_lightning.data.regions import Regions
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
@@ -114,6 +115,10 @@ class RegionSource(Source):
         numbers, classes = table.objects(view)
         x0, y0, x1, y1 = table.windows[view].tolist()
         return numbers[y0:y1, x0:x1], classes
+
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was left out or merged when the annotations were read."""
+        return self._table(split).notes
 
     def verify(self, split: Split) -> None:
         """Check that all pictures of a split are on disk, and with ``check_files`` that they are whole.

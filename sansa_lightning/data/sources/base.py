@@ -52,6 +52,10 @@ class Source(ABC):
     def class_name(self, class_id: ClassId) -> str:
         """A person's word for the class."""
 
+    def class_label(self, class_id: ClassId) -> str:
+        """Name and number of a class, for messages."""
+        return f"{self.class_name(class_id)!r}, class {class_id}"
+
     @abstractmethod
     def images(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
         """Keys of the images that show the class, in a fixed order, without repetition."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sansa_lightning.data.instances import Crowds
 from sansa_lightning.data.sources.coco import Coco
 
 
@@ -19,10 +20,17 @@ class CocoFile(Coco):
         min_area: see ``Coco``.
         check_files: see ``Coco``.
         name: of the source.
+        crowds: see ``Coco``.
     """
 
     def __init__(
-        self, root: Path, annotations: Path, min_area: float = 0.0, check_files: bool = True, name: str = "coco_file"
+        self,
+        root: Path,
+        annotations: Path,
+        min_area: float = 0.0,
+        check_files: bool = True,
+        name: str = "coco_file",
+        crowds: Crowds = "ignore",
     ) -> None:
         file = Path(annotations).absolute()
-        super().__init__(Path(root), ".", ".", file, file, min_area, check_files, name)
+        super().__init__(Path(root), ".", ".", file, file, min_area, check_files, name, crowds)
