@@ -52,19 +52,19 @@ def of_array(mask: NDArray[Any], height: int, width: int) -> bytes:
     return bytes(coco_mask.encode(np.asfortranarray(mask != 0, np.uint8))["counts"])
 
 
-def polygon(part: Any) -> NDArray[np.float64] | None:
-    """The numbers x, y, x, y, ... of an outline, of three points or more; None if it is none.
+def polygon(part: Any) -> tuple[NDArray[np.float64], float] | None:
+    """The numbers x, y, x, y, ... of an outline of three points or more, and the largest of them without its sign.
 
-    Numbers that are written as text count, as they do for pycocotools.
+    Numbers that are written as text count, as they do for pycocotools. None if it is no outline.
     """
     try:
-        values = np.asarray(part)
-        points = values.astype(np.float64) if values.dtype.kind == "U" else values
-    except (TypeError, ValueError):
+        points = np.asarray(part, np.float64)
+    except (TypeError, ValueError, OverflowError):
         return None
-    if points.dtype.kind not in "iuf" or points.ndim != 1 or len(points) < _LEAST_NUMBERS or len(points) % 2:
+    if points.ndim != 1 or len(points) < _LEAST_NUMBERS or len(points) % 2:
         return None
-    return points if points.min() >= -LARGEST_SIDE and points.max() <= LARGEST_SIDE else None
+    furthest = float(np.abs(points).max())
+    return (points, furthest) if furthest <= LARGEST_SIDE else None
 
 
 def of_polygon(points: NDArray[np.float64], height: int, width: int) -> bytes:
@@ -108,10 +108,10 @@ def covers(runs: bytes, height: int, width: int) -> bool:
 
 def union(parts: Sequence[bytes], height: int, width: int) -> bytes:
     """Run lengths of what at least one of the ``parts`` covers."""
-    from pycocotools import mask as coco_mask
-
     if len(parts) == 1:
         return parts[0]
+    from pycocotools import mask as coco_mask
+
     return bytes(coco_mask.merge([{"size": [height, width], "counts": part} for part in parts])["counts"])
 
 

@@ -147,19 +147,16 @@ class Segmentations:
 
 def _is_empty(segmentation: Any) -> bool:
     """Nothing, or nothing but nothing, as ``[]`` and ``[[]]``."""
-    if segmentation is None:
-        return True
-    empty = isinstance(segmentation, Sequence | dict) and len(segmentation) == 0
-    nested = type(segmentation) is list and all(type(part) is list and not part for part in segmentation)
-    return empty or nested
+    if isinstance(segmentation, list) and segmentation:
+        return all(isinstance(part, list) and not part for part in segmentation)
+    return segmentation is None or (isinstance(segmentation, Sequence | dict) and not segmentation)
 
 
 def _parts(segmentation: Any) -> Sequence[Any]:
-    """What a segmentation is the union of."""
-    if not isinstance(segmentation, list | tuple):
+    """What a segmentation is the union of; a list of numbers is one polygon."""
+    if not isinstance(segmentation, list | tuple) or isinstance(segmentation[0], int | float):
         return [segmentation]
-    flat = all(isinstance(each, int | float) for each in segmentation)
-    return [segmentation] if flat else segmentation
+    return segmentation
 
 
 def _drawn(part: Any, height: int, width: int) -> _Part:
@@ -176,10 +173,10 @@ def _drawn(part: Any, height: int, width: int) -> _Part:
 
 
 def _outlined(part: Any, height: int, width: int) -> _Part:
-    points = polygon(part)
-    if points is None:
+    found = polygon(part)
+    if found is None:
         msg = f"expected a polygon of at least three points x, y, run lengths or an array, but got {brief(part)}"
         return _Part(None, msg, 0.0)
-    furthest = float(max(-points.min(), points.max(), 0))
+    points, furthest = found
     runs = of_polygon(points, height, width)
     return _Part(runs, "", furthest) if covers(runs, height, width) else _Part(None, _UNSEEN, furthest)
