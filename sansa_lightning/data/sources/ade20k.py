@@ -36,6 +36,7 @@ class Ade20k(LabelMaps):
     """
 
     name = "ade20k"
+    equal_classes = True
 
     def _read_names(self) -> Sequence[str]:
         for file in _NAME_FILES:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,9 @@ class Source(ABC):
     A constructor only stores and checks its own arguments; annotation files are read at the first use,
     once, so that objects are cheap to build and to send to workers.
     """
+
+    equal_classes: ClassVar[bool] = False
+    """Whether both splits have the same classes, so that one need not be read to know those of the other."""
 
     name: str
     """Short, lower case; written into episodes and manifests."""

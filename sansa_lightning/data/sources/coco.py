@@ -40,6 +40,8 @@ class Coco(Source):
             object so that is painted with a brush, for which there is "objects".
     """
 
+    equal_classes = True
+
     def __init__(
         self,
         root: Path,

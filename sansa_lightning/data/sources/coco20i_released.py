@@ -46,6 +46,8 @@ class Coco20iReleased(LabelMaps):
         name: of the source.
     """
 
+    equal_classes = True
+
     def __init__(
         self, root: Path, fold: int | None = None, check_files: bool = True, name: str = "coco20i_released"
     ) -> None:
