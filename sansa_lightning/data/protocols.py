@@ -73,7 +73,7 @@ class Pool:
         if not kept:
             few = f"none of its {len(wanted)} classes has {min_images} images" if wanted else "there are none"
             told = "".join(f"; {note}" for note in source.notes(split))
-            msg = f"{what}: {few} in the {split} split of {source}; expected at least one that has{told}"
+            msg = f"{what}: {few} in the {split} split of {source}; expected one with {min_images} at least{told}"
             raise ValueError(msg)
         return cls(source, split, kept, weight, tuple(c for c in sorted(wanted) if c not in kept))
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fakes.shapes import boxes_in, painted
-from sansa_lightning.data.picture_files import below, picture_size
 from sansa_lightning.data.regions import Regions, View
 from sansa_lightning.data.run_lengths import of_array
 
@@ -88,37 +87,3 @@ def test_nothing_at_all():
     empty = Regions.pack({1: "x"}, [], {})
     assert empty.views(1) == []
     assert empty.windows.shape == (0, 4)
-
-
-class TestPictureFiles:
-    @pytest.mark.parametrize(
-        ("name", "parts", "expected"),
-        [
-            ("a/b.jpg", None, "a/b.jpg"),
-            ("http://x.org/train2017/1.jpg", 2, "train2017/1.jpg"),
-            ("/abs/val2017/1.jpg", 2, "val2017/1.jpg"),
-        ],
-    )
-    def test_names(self, name, parts, expected):
-        assert below("here", name, parts) == expected
-
-    @pytest.mark.parametrize(
-        ("name", "parts"),
-        [("/a", None), ("a/../b", None), ("", None), (None, None), ("b.jpg", 2), ("../b.jpg", 2), (3, 1)]
-        + [(name, None) for name in ("a\nb", "a\x00b", "a\ud800", "a/" + "b" * 256)],
-    )
-    def test_names_that_lead_elsewhere(self, name, parts):
-        with pytest.raises(ValueError, match=r"here: expected the name of a picture in .* parts, but got"):
-            below("here", name, parts)
-
-    def test_sizes(self, tmp_path):
-        from PIL import Image
-
-        path = tmp_path / "a.png"
-        Image.new("L", (7, 9)).save(path)
-        assert picture_size(path) == (9, 7)
-        with pytest.raises(FileNotFoundError, match=r"b.png is not there"):
-            picture_size(tmp_path / "b.png")
-        path.write_bytes(b"x")
-        with pytest.raises(ValueError, match=r"a.png cannot be decoded as an image"):
-            picture_size(path)

@@ -28,7 +28,7 @@ def read(segmentation):
     "segmentation",
     [
         [*polygon(ONE), *polygon(TWO)],
-        tuple([*polygon(ONE), *polygon(TWO)]),
+        (*polygon(ONE), *polygon(TWO)),
         [np.array(polygon(ONE)[0]), np.array(polygon(TWO)[0])],
         plain_runs(BOTH),
         packed_runs(BOTH),
@@ -114,7 +114,9 @@ def check(*segmentations, side=40):
     return masks
 
 
-RELATIVE_FILE = r"^a.json: {} annotations with polygons have no coordinate beyond 1 \(first: annotation {}\); are they rel"
+RELATIVE_FILE = (
+    r"^a.json: {} annotations with polygons have no coordinate beyond 1 \(first: annotation {}\); are they rel"
+)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,9 @@ def test_in_pictures_of_a_few_pixels_they_are_pixels():
 
 
 def test_none_that_can_be_used():
-    message = r"^a.json: none of its 3 annotations can be used: 2 annotations left out, without a segmentation \(first: "
+    message = (
+        r"^a.json: none of its 3 annotations can be used: 2 annotations left out, without a segmentation \(first: "
+    )
     with pytest.raises(ValueError, match=rf"{message}annotation 0\); 1 annotations left out, with a segmentation that"):
         check([], [[1, 2, 3, 4]], None)
     assert check().used == 0
