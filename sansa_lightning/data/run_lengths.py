@@ -88,7 +88,7 @@ def of_counts(segmentation: dict[Any, Any], height: int, width: int) -> bytes:
         raise ValueError(msg)
     counts = segmentation.get("counts")
     if isinstance(counts, str):
-        counts = counts.encode("ascii", "replace")
+        counts = counts.encode("utf-8", "replace")  # beyond ASCII it is refused
     plain: Any = _unpack(counts) if isinstance(counts, bytes) else _whole_numbers(counts)
     # Decoding run lengths that end early would give whatever was in memory, without a word.
     if plain is None or sum(plain) != height * width:

@@ -112,7 +112,7 @@ def test_every_change_of_compressed_counts_is_refused_or_drawn_in_bounds():
         ({"size": [17, 25], "counts": "0"}, r"expected run lengths of size \[25, 17\], but got \{'size'"),
         ({"size": [25, 17]}, r"expected run lengths that add up to 425 pixels, but got None"),
         ({"size": [25, 17], "counts": "d0"}, r"expected run lengths that add up to 425 pixels, but got 20"),
-        ({"size": [25, 17], "counts": "\u00e9"}, r"expected run lengths that add up to 425 pixels, but got \d+"),
+        ({"size": [25, 17], "counts": "\u00e9"}, r"expected run lengths that add up to 425 pixels, but got b'"),
         ({"size": [25, 17], "counts": "~~"}, r"expected run lengths that add up to 425 pixels, but got b'~~'"),
         ({"size": [25, 17], "counts": [400, 24]}, r"expected run lengths that add up to 425 pixels, but got 424"),
         ({"size": [25, 17], "counts": [424.5, 0.5]}, r"expected run lengths that add up to 425 pixels, but got \[424"),

@@ -115,7 +115,10 @@ def _runs(part: dict[str, Any], height: int, width: int) -> np.ndarray:
     need(isinstance(part["size"], list | tuple), part)
     need([whole(side) for side in part["size"]] == [height, width], part["size"])
     if isinstance(counts, str | bytes):
-        code = {"size": [height, width], "counts": counts.encode() if isinstance(counts, str) else counts}
+        counts = counts.encode() if isinstance(counts, str) else counts
+        plain = _unpacked(counts)
+        need(min(plain, default=-1) >= 0 and sum(plain) == height * width, counts)
+        code = {"size": [height, width], "counts": counts}
     else:
         need(isinstance(counts, list), counts)
         plain = [-1 if whole(count) is None else whole(count) for count in counts]
@@ -124,6 +127,23 @@ def _runs(part: dict[str, Any], height: int, width: int) -> np.ndarray:
     mask = coco_mask.decode(code)
     need(coco_mask.area(code) == mask.sum(), code)
     return np.asarray(mask != 0)
+
+
+def _unpacked(counts: bytes) -> list[int]:
+    """As in rleFrString of maskApi.c, in Python's own numbers."""
+    plain: list[int] = []
+    at = 0
+    while at < len(counts):
+        bits, more = [], True
+        while more:
+            code = counts[at] - 48
+            need(0 <= code < 64 and len(bits) < 8, counts)
+            bits.append(code & 31)
+            more, at = bool(code & 32), at + 1
+            need(at < len(counts) or not more, counts)
+        value = sum(bit << 5 * place for place, bit in enumerate(bits)) - (bits[-1] >> 4 << 5 * len(bits))
+        plain.append(value + (plain[-2] if len(plain) > 2 else 0))
+    return plain
 
 
 def ident(value: Any) -> int | str | None:

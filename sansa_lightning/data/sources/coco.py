@@ -17,6 +17,7 @@ from sansa_lightning.data.mask_files import missing_files
 from sansa_lightning.data.notes import Note
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
+from sansa_lightning.messages import brief
 
 
 class Coco(Source):
@@ -186,7 +187,7 @@ class Coco(Source):
     def _check_categories(self, table: Instances, split: Split) -> None:
         for other, known in self._tables.items():
             if known.categories != table.categories:
-                different = sorted(map(str, set(known.categories) ^ set(table.categories)))
+                different = sorted(brief(each) for each in set(known.categories) ^ set(table.categories))
                 msg = (
                     f"expected equal categories in {self.annotations[other]} and {self.annotations[split]}, "
                     f"but {len(different)} are not in both: {', '.join(different[:3])}"

@@ -70,8 +70,8 @@ class LvisReleased(Lvis):
         drawn: dict[tuple[ClassId, str], list[bytes]] = defaultdict(list)
         for class_id, pictures in classes.items():
             for name, objects in _pictures(f"{path}: class {class_id}", pictures):
-                where = f"class {class_id}, {brief(name)}"
                 file = listed(f"{path}: class {class_id}", name)
+                where = f"class {class_id}, {file}"
                 size = sizes.of(file, f"{path}: class {class_id}")
                 view = views.setdefault(file, View.whole(f"{split}/{file}", file, size))
                 for segmentation in _segmentations(f"{path}: {where}", objects):
