@@ -16,7 +16,6 @@ from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.clip import ClipBatch, Episode
-from sansa_lightning.data.annotation_json import AnnotationFile, category_names
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.files import replacing, write_text
 from sansa_lightning.overlays import episode_picture
@@ -117,22 +116,11 @@ def with_coco_ids(entries: Sequence[dict[str, Any]], source: Coco) -> list[dict[
     Args:
         entries: as :func:`entries_of` makes them, of images of ``source``.
         source: what keys and class ids are of.
-
-    Raises:
-        ValueError: its annotation file is not what it was.
-        FileNotFoundError: it is not there any more.
     """
-    ids: dict[str, int] = {}
-    categories: list[int] = []
-    for split, path in source.annotations.items():
-        if any(entry["image"].startswith(f"{split}/") for entry in entries):
-            content = AnnotationFile(path, "an instances annotation file in COCO format")
-            images = content.entries("images", ("id", "file_name"))
-            ids |= {f"{split}/{image['file_name']}": image["id"] for image in images}
-            categories = sorted(category_names(content))
+    ids = [source.ids_in_file(entry["image"], entry["class_id"]) for entry in entries]
     return [
-        {**entry, "image_id": ids[entry["image"]], "category_id": categories[entry["class_id"]], "score": 1.0}
-        for entry in entries
+        {**entry, "image_id": image, "category_id": category, "score": 1.0}
+        for entry, (image, category) in zip(entries, ids, strict=True)
     ]
 
 

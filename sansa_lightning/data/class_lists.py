@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sansa_lightning.data.protocols import Pool, Protocol, Stage
+from sansa_lightning.data.same_names import check_apart, has_images
 from sansa_lightning.data.sources.base import Source, Split
 
 
@@ -47,11 +48,16 @@ class ClassSplits(AllClasses):
         """One pool, of all classes of the stage's split.
 
         Raises:
-            ValueError: the splits share classes, or there is nothing to draw.
+            ValueError: the splits share classes or names of classes, or there is nothing to draw.
         """
         shared = sorted(set(source.classes("train")) & set(source.classes("val")))
         if shared:
             names = ", ".join(source.class_name(class_id) for class_id in shared[:3])
             msg = f"ClassSplits: {source} has {len(shared)} classes in both splits ({names}); expected none"
             raise ValueError(msg)
+        trained, tested = (
+            [class_id for class_id in source.classes(split) if has_images(source, class_id, split, self.min_images)]
+            for split in ("train", "val")
+        )
+        check_apart("ClassSplits", source, trained, tested)
         return super().pools(source, stage)

@@ -158,7 +158,7 @@ class EpisodeDataModule(LoadingDataModule):
             for pool in pools:
                 pool.source.verify(pool.split)
                 rank_zero_info(_describe(pool, stage))
-                for note in pool.source.notes(pool.split):
+                for note in pool.notes:
                     rank_zero_info(f"{stage}: {pool.source}, {pool.split} split: {note}")
             self._pools[stage] = pools
         return self._pools[stage]
@@ -169,7 +169,7 @@ class EpisodeDataModule(LoadingDataModule):
         found: dict[str, dict[str, int]] = {}
         for pool in (pool for pools in self._pools.values() for pool in pools):
             few = [Note("classes left out, with too few images", len(pool.dropped), "")] if pool.dropped else []
-            counts = as_counts([*pool.source.notes(pool.split), *few])
+            counts = as_counts([*pool.notes, *few])
             if counts:
                 found[f"{pool.source.name}/{pool.split}"] = counts
         return found

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import IGNORE
-from sansa_lightning.data.annotation_json import (
-    ANNOTATIONS,
-    AnnotationFile,
-    Entry,
-    category_names,
-    check_once,
-    image_size,
-    look_up,
-    places,
-)
+from sansa_lightning.data.annotation_json import AnnotationFile
+from sansa_lightning.data.annotation_lists import of_file, read_categories, read_pictures
+from sansa_lightning.data.annotation_reader import CROWDS_TAKEN, Annotation, keep_once, usable
+from sansa_lightning.data.entry_ids import Id
 from sansa_lightning.data.index_cache import Arrays, of_bytes, reopened, to_bytes
-from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.run_lengths import area, decode, overlaid, run_lengths, union
-from sansa_lightning.messages import brief
+from sansa_lightning.data.notes import Note, NoteBook
+from sansa_lightning.data.picture_files import located
+from sansa_lightning.data.run_lengths import area, decode, overlaid, union
 
-_NEEDED = {
-    "images": {"id", "file_name", "height", "width"},
-    "annotations": {"id", "image_id", "category_id", "segmentation"},
-}
+Crowds = Literal["ignore", "objects"]
+"""What regions marked ``iscrowd`` are: left out of loss and score, as in COCO, or objects like others."""
 
+CROWDS_IGNORED = "crowd regions (iscrowd), which are ignored; crowds: objects would take them for objects"
 
 _ARRAYS = ("sizes", "pairs", "areas", "runs", "offsets", "firsts")
 
@@ -45,44 +38,76 @@ class Instances:
     a file; spawned workers are then sent its name.
 
     Attributes:
-        files: file names, in the order of the annotation file.
+        files: file names, in the order of the annotation file; as written there, before :meth:`located`.
+        ids: of the images, as written in the file.
         sizes: int32 [images, 2], (H, W) in pixels.
         categories: (id, name) in ascending order of id; the position is the class id.
+        category_ids: the ids as written in the file.
+        notes: what was left out or merged.
         pairs: int64 [pairs], ascending, row * number of classes + class id.
         areas: int64 [pairs], pixels of the union of the class's objects, crowds not counted.
         runs: uint8, run lengths, for each pair those of the crowds' union, then those of each of its objects.
         offsets: int64 [entries + 1], where they begin.
         firsts: int64 [pairs + 1], number of each pair's first entry.
         kept: the file that the arrays are mapped from, if any.
+        folder: of the pictures, once they are located.
     """
 
-    files: tuple[str, ...]
+    files: Sequence[str]
+    ids: Sequence[Any]
     sizes: NDArray[np.int32]
-    categories: tuple[tuple[int, str], ...]
+    categories: tuple[tuple[Id, str], ...]
+    category_ids: Sequence[Any]
+    notes: tuple[Note, ...]
     pairs: NDArray[np.int64]
     areas: NDArray[np.int64]
     runs: NDArray[np.uint8]
     offsets: NDArray[np.int64]
     firsts: NDArray[np.int64]
     kept: Path | None = None
+    folder: Path | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it as arrays."""
-        texts = {"files": to_bytes(self.files), "categories": to_bytes(self.categories)}
-        return texts | {name: getattr(self, name) for name in _ARRAYS}
+        """All of it as arrays, but for the folder, which may be another one the next time."""
+        texts = {name: to_bytes(getattr(self, name)) for name in ("files", "ids", "categories", "category_ids")}
+        notes = {"notes": to_bytes([astuple(note) for note in self.notes])}
+        return texts | notes | {name: getattr(self, name) for name in _ARRAYS}
 
     @classmethod
     def of_arrays(cls, arrays: Arrays, kept: Path | None) -> Self:
         """What :meth:`arrays` is of."""
         categories = tuple((number, name) for number, name in of_bytes(arrays["categories"]))
-        flat = {name: arrays[name] for name in _ARRAYS}
-        return cls(files=tuple(of_bytes(arrays["files"])), categories=categories, **flat, kept=kept)
+        flat: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+        return cls(
+            files=of_bytes(arrays["files"]),
+            ids=of_bytes(arrays["ids"]),
+            categories=categories,
+            category_ids=of_bytes(arrays["category_ids"]),
+            notes=tuple(Note(*note) for note in of_bytes(arrays["notes"])),
+            **flat,
+            kept=kept,
+        )
+
+    def located(self, where: Path, folder: Path) -> Instances:
+        """The same with file names below the folder of the pictures.
+
+        Args:
+            where: the annotation file, for the error.
+            folder: of the pictures.
+
+        Raises:
+            ValueError: see ``picture_files.located``.
+        """
+        files = located(str(where), self.files, folder)
+        return self if files is self.files else replace(self, files=files, folder=folder)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As the name of its file, if it has one."""
-        if self.kept is not None:
+        if self.kept is None:
+            return type(self).of_arrays, (self.arrays(), None)
+        if self.folder is None:
             return reopened, (type(self), self.kept)
-        return type(self).of_arrays, (self.arrays(), None)
+        return _reopened_in, (self.kept, self.folder)
 
     def rows(self, class_id: int, min_area: float) -> NDArray[np.int64]:
         """Rows, ascending, in which the class's objects cover at least ``min_area`` pixels, and one at least."""
@@ -130,52 +155,45 @@ class Instances:
         return int((np.diff(self.firsts)[chosen] - 1).sum())
 
 
-def read_instances(path: Path) -> Instances:
-    """The annotations in a COCO-style JSON file (polygons and run lengths; ``iscrowd`` is 0 where absent).
+def read_instances(path: Path, crowds: Crowds = "ignore") -> Instances:
+    """The annotations in a COCO-style JSON file, those that can be used; the others are counted.
+
+    Args:
+        path: of the file.
+        crowds: what regions marked as crowds are.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not JSON, a key is missing, or an entry refers to something that is not there; names the
-            file and the entry.
+        ValueError: not JSON, a list is missing, entries contradict each other, or none can be used; names the file
+            and the first entry, and says how many there are.
     """
     content = AnnotationFile(path, "an instances annotation file in COCO format")
-    images = content.entries("images", _NEEDED["images"])
-    rows = places(path, "images", images)
-    files = _files(path, images)
-    categories = sorted(category_names(content).items())
-    classes = {number: class_id for class_id, (number, _) in enumerate(categories)}
-    sizes = np.array([image_size(path, image) for image in images], np.int32).reshape(-1, 2)
-    groups = _group(path, content.annotations(_NEEDED[ANNOTATIONS]), rows, classes, sizes)
-    return Instances(files, sizes, tuple(categories), *_pack(groups, sizes, len(classes)))
+    book = NoteBook()
+    pictures = read_pictures(content, of_file, book)
+    categories = read_categories(content, book)
+    classes = {number: class_id for class_id, number in enumerate(categories.names)}
+    groups = _group(usable(content, pictures, categories, book), classes, crowds, book)
+    sizes = np.array(pictures.sizes, np.int32).reshape(-1, 2)
+    named = tuple(categories.names.items())
+    lists = pictures.files, pictures.ids, sizes, named, categories.ids, book.notes()
+    return Instances(*lists, *_pack(groups, sizes, len(classes)))
 
 
-def _files(path: Path, images: Sequence[Entry]) -> tuple[str, ...]:
-    files = tuple(below(f"{path}: image {image['id']}, file_name", image["file_name"]) for image in images)
-    check_once(path, "file_name", files)
-    return files
+def _reopened_in(kept: Path, folder: Path) -> Instances:
+    return reopened(Instances, kept).located(kept, folder)
 
 
 def _group(
-    path: Path,
-    annotations: Iterable[Entry],
-    rows: dict[int, int],
-    classes: dict[int, int],
-    sizes: NDArray[np.int32],
+    annotations: Iterable[Annotation], classes: Mapping[Id, int], crowds: Crowds, book: NoteBook
 ) -> dict[int, tuple[list[bytes], list[bytes]]]:
     """Pair -> compressed run lengths of its objects and of its crowds."""
     groups: dict[int, tuple[list[bytes], list[bytes]]] = {}
-    shapes = sizes.tolist()
     for annotation in annotations:
-        where = f"{path}: annotation {annotation['id']}"
-        row = look_up(where, annotation, "image_id", rows, "images")
-        class_id = look_up(where, annotation, "category_id", classes, "categories")
-        crowd = annotation.get("iscrowd", 0)
-        if crowd not in (0, 1):
-            msg = f"{where}: expected iscrowd to be 0 or 1, but got {brief(crowd)}"
-            raise ValueError(msg)
-        counts = run_lengths(where, annotation["segmentation"], *shapes[row])
-        pair = groups.setdefault(row * len(classes) + class_id, ([], []))
-        pair[bool(crowd)].append(counts)
+        ignored = annotation.crowd and crowds == "ignore"
+        if annotation.crowd:
+            book.add(CROWDS_IGNORED if ignored else CROWDS_TAKEN, annotation.where)
+        pair = groups.setdefault(annotation.row * len(classes) + classes[annotation.category], ([], []))
+        keep_once(pair[ignored], annotation.runs, annotation.where, book)
     return groups
 
 

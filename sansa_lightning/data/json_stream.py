@@ -17,11 +17,17 @@ _LONGEST_SCALAR = 8192
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
+def encoding_of(path: Path) -> str:
+    """How a JSON file's text is written: in UTF-8, or what its byte order mark says, or as UTF-16 and 32 look."""
+    with path.open("rb") as file:
+        return json.detect_encoding(file.read(4))
+
+
 def json_members(path: Path, streamed: str) -> Iterator[tuple[str, Any]]:
     """The members of the JSON object in a file, in the order of the file.
 
     Args:
-        path: of the file, UTF-8.
+        path: of the file; see :func:`encoding_of`.
         streamed: a key whose list is given as an iterator over its entries, to be used before the next member is
             asked for. If it holds something else than a list, that is given like any other value.
 
@@ -31,7 +37,7 @@ def json_members(path: Path, streamed: str) -> Iterator[tuple[str, Any]]:
     Raises:
         ValueError: it is not JSON; where it stops to be, or that it is nested too deeply.
     """
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding=encoding_of(path)) as file:
         text = _Text(file)
         if text.peek() != "{":
             text.value()

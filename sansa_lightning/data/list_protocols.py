@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.protocols import Pool, Protocol, Stage
+from sansa_lightning.data.same_names import check_apart
 from sansa_lightning.data.sources.base import Source, Split
 
 
@@ -63,7 +64,11 @@ class ListFolds(Protocol):
                 raise ValueError(msg)
 
     def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """One pool: base classes to train, unseen classes to test."""
+        """One pool: base classes to train, unseen classes to test.
+
+        Raises:
+            ValueError: there are none, or a base and an unseen class share a name.
+        """
         tested = self._unseen(source, self._least(self.shots))
         held_out = self._unseen(source, self._least(self.targets))
         wanted = [c for c in self._base(source, self._least(self.targets)) if c not in held_out]
@@ -73,6 +78,8 @@ class ListFolds(Protocol):
                 f"{type(self).__name__}.released_lists: {leaking} of the {len(tested)} classes tested are among those "
                 f"trained on; lists are in the order of {source}"
             )
+        trained = [class_id for class_id in wanted if source.image_count(class_id, "train") >= 2]
+        check_apart(f"{type(self).__name__} fold {self.fold}", source, trained, tested)
         if stage == "train":
             return (self._pool(source, "train", wanted, "base"),)
         return (self._pool(source, "val", tested, "unseen"),)

@@ -39,6 +39,10 @@ class NoteBook:
         """A note for each kind, in the order of their first cases."""
         return tuple(self._notes.values())
 
+    def __str__(self) -> str:
+        """All of them, for an error."""
+        return "; ".join(map(str, self._notes.values()))
+
 
 def as_counts(notes: Iterable[Note]) -> dict[str, int]:
     """The numbers alone, as ``result.json`` keeps them."""

@@ -15,7 +15,7 @@ from sansa_lightning.data.sources.base import Split
 from sansa_lightning.messages import brief
 
 
-def object_key(split: Split, file: str, number: int) -> str:
+def object_key(split: Split, file: str, number: int | str) -> str:
     """``<split>/<file>#<object>``."""
     return f"{split}/{file}#{number}"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sansa_lightning.images import layout_of
 from sansa_lightning.messages import brief
 
+_ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|[^/]{256}")
 """What no name of a file has, or none that can be shown in a message of one line."""
 
@@ -31,6 +34,90 @@ def below(where: str, name: Any, parts: int | None = None) -> str:
         msg = f"{where}: expected the name of a picture in {parts or 'any number of'} parts, but got {brief(name)}"
         raise ValueError(msg)
     return str(path)
+
+
+def ending(where: str, name: Any, parts: int = 2) -> str | None:
+    """The last parts of a name or address, in which backslashes are separators too; None if it is no name.
+
+    Raises:
+        ValueError: it has fewer parts, or one that leads upwards.
+    """
+    return below(where, name.replace("\\", "/"), parts) if _is_name(name) else None
+
+
+def listed(where: str, name: Any, parts: int = 2) -> str:
+    """A name in a published list, in which backslashes are separators too; of an absolute one the last parts.
+
+    Raises:
+        ValueError: it is no name, or leads upwards.
+    """
+    if isinstance(name, str):
+        name = name.replace("\\", "/")
+        return below(where, name, parts if _ABSOLUTE.match(name) else None)
+    return below(where, name)
+
+
+def as_written(where: str, name: Any) -> str | None:
+    """A name that may be absolute or have backslashes, for :func:`located`; None if it is no name.
+
+    Raises:
+        ValueError: a part of it leads upwards.
+    """
+    if not _is_name(name):
+        return None
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or ".." in parts:
+        msg = f"{where}: expected the name of a picture below a folder, but got {brief(name)}"
+        raise ValueError(msg)
+    return name if "\\" in name else str(PurePosixPath(name))
+
+
+def located(where: str, names: Sequence[str], folder: Path) -> Sequence[str]:
+    """Names of :func:`as_written` as they are below a folder: the same ones, if all of them are.
+
+    A backslash is a separator, unless a file has the very name. Absolute names must lead into the folder.
+
+    Args:
+        where: the file that they are in, for the error.
+        names: of pictures, each once.
+        folder: of the pictures.
+
+    Raises:
+        ValueError: names lead elsewhere, or two mean the same file; names the first and says how many there are.
+    """
+    if not any("\\" in name or _ABSOLUTE.match(name) for name in names):
+        return names
+    found = [_inside(name, folder) for name in names]
+    astray = [name for name, file in zip(names, found, strict=True) if file is None]
+    if astray:
+        msg = (
+            f"{where}: expected names of pictures below {folder}, but {len(astray)} of {len(names)} are absolute and "
+            f"lead elsewhere: {brief(astray[0])}"
+        )
+        raise ValueError(msg)
+    files = [file for file in found if file is not None]
+    twice = [file for file, number in Counter(files).items() if number > 1]
+    if twice:
+        msg = f"{where}: expected each picture once, but {len(twice)} have several names: {brief(twice[0])}"
+        raise ValueError(msg)
+    return files
+
+
+def _inside(name: str, folder: Path) -> str | None:
+    if "\\" in name and not (folder / name).is_file():
+        name = name.replace("\\", "/")
+    if not _ABSOLUTE.match(name):
+        return str(PurePosixPath(name))
+    path = Path(name)
+    # The folder as it is called, and where it really is; the file itself may well be a link to elsewhere.
+    for file, inside in ((path, folder.absolute()), (path.parent.resolve() / path.name, folder.resolve())):
+        if file.is_relative_to(inside):
+            return file.relative_to(inside).as_posix()
+    return None
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and bool(name) and not _NO_NAME.search(name)
 
 
 def picture_size(path: Path) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.notes import Note
+from sansa_lightning.data.same_names import check_apart, has_images, has_split, known_classes, same_names, shared_names
 from sansa_lightning.data.sources.base import Source, Split
 
 Stage = Literal["train", "test"]
@@ -41,6 +43,11 @@ class Pool:
             )
             raise ValueError(msg)
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the source turned, left out or merged, and which of the classes share a name."""
+        return (*self.source.notes(self.split), *shared_names(self.source, self.classes))
+
     @classmethod
     def filtered(
         cls, source: Source, split: Split, wanted: Collection[ClassId], min_images: int, what: str, weight: float = 1.0
@@ -64,10 +71,9 @@ class Pool:
         there = set(source.classes(split))
         kept = tuple(c for c in sorted(wanted) if c in there and source.image_count(c, split) >= min_images)
         if not kept:
-            msg = (
-                f"{what}: none of its {len(wanted)} classes has {min_images} images in the {split} split of {source}; "
-                f"expected at least one that has"
-            )
+            few = f"none of its {len(wanted)} classes has {min_images} images" if wanted else "there are none"
+            told = "".join(f"; {note}" for note in source.notes(split))
+            msg = f"{what}: {few} in the {split} split of {source}; expected one with {min_images} at least{told}"
             raise ValueError(msg)
         return cls(source, split, kept, weight, tuple(c for c in sorted(wanted) if c not in kept))
 
@@ -114,10 +120,11 @@ class Strict(Protocol):
     """
 
     def __init__(self, fold: int, folds: int = 4, layout: Layout = "interleaved", min_images: int = 2) -> None:
-        if folds < 2 or not 0 <= fold < folds:
-            msg = (
-                f"{type(self).__name__}.fold: expected 0 to {folds - 1} of at least 2 folds, but got {fold} of {folds}"
-            )
+        if folds < 2:
+            msg = f"{type(self).__name__}.folds: expected at least 2, one to test and others to train, but got {folds}"
+            raise ValueError(msg)
+        if not 0 <= fold < folds:
+            msg = f"{type(self).__name__}.fold: expected 0 to {folds - 1}, since folds is {folds}, but got {fold}"
             raise ValueError(msg)
         if layout not in ("interleaved", "contiguous"):
             msg = f"{type(self).__name__}.layout: expected 'interleaved' or 'contiguous', but got {layout!r}"
@@ -131,22 +138,57 @@ class Strict(Protocol):
         self.min_images = min_images
 
     def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """One pool: base classes to train, unseen classes to test."""
+        """One pool: base classes to train, unseen classes to test.
+
+        Raises:
+            ValueError: there are none, or a base and an unseen class share a name.
+        """
+        self._check_names(source, "train" if stage == "train" else "val")
         if stage == "train":
             return (self._pool(source, "train", unseen=False),)
         return (self._pool(source, "val", unseen=True),)
 
     def is_unseen(self, class_id: ClassId, classes: int) -> bool:
         """Whether a class belongs to the fold, of a source with ids 0 .. classes - 1."""
-        if self.layout == "interleaved":
-            return class_id % self.folds == self.fold
-        return class_id * self.folds // classes == self.fold
+        return self._fold_of(class_id, classes) == self.fold
+
+    def _fold_of(self, class_id: ClassId, classes: int) -> int:
+        return class_id % self.folds if self.layout == "interleaved" else class_id * self.folds // classes
 
     def _pool(self, source: Source, split: Split, *, unseen: bool) -> Pool:
         ids = source.classes(split)
         wanted = [c for c in ids if self.is_unseen(c, max(ids) + 1) == unseen]
-        what = f"{type(self).__name__} fold {self.fold}, {'unseen' if unseen else 'base'} classes"
-        return Pool.filtered(source, split, wanted, self.min_images, what)
+        what = f"{type(self).__name__} fold {self.fold}"
+        if not wanted and ids:
+            raise ValueError(self._nothing(source, split, ids))
+        return Pool.filtered(
+            source, split, wanted, self.min_images, f"{what}, {'unseen' if unseen else 'base'} classes"
+        )
+
+    def _nothing(self, source: Source, split: Split, ids: Sequence[ClassId]) -> str:
+        """Why there is no class to train or to test."""
+        name = type(self).__name__
+        if len(ids) == 1:
+            return (
+                f"{name} needs two classes at least, to train on one and to test another, but the {split} split of "
+                f"{source} has one, {source.class_name(ids[0])!r}; AllClasses trains and tests the same ones"
+            )
+        fitting = sorted({fold for fold in range(self.folds) for c in ids if self._fold_of(c, max(ids) + 1) == fold})
+        return (
+            f"{name}.fold: fold {self.fold} of {self.folds} has none of the {len(ids)} classes in the {split} split of "
+            f"{source}; expected one of {', '.join(map(str, fitting))}, or fewer folds"
+        )
+
+    def _check_names(self, source: Source, split: Split) -> None:
+        known = known_classes(source, split)
+        shared = [class_id for group in same_names(source, known) for class_id in group]
+        if not shared:
+            return
+        trained_in: Split = "train" if has_split(source, "train") else "val"
+        unseen = {c for c in shared if self.is_unseen(c, max(known) + 1)}
+        trained = [c for c in shared if c not in unseen and has_images(source, c, trained_in, self.min_images)]
+        tested = [c for c in unseen if has_images(source, c, "val", self.min_images)]
+        check_apart(f"{type(self).__name__} fold {self.fold}", source, trained, tested)
 
 
 class InDomain(Strict):

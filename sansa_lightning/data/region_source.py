@@ -121,6 +121,10 @@ class RegionSource(Source):
         x0, y0, x1, y1 = table.windows[view].tolist()
         return numbers[y0:y1, x0:x1], classes
 
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was left out or merged when the annotations were read, and what EXIF turned."""
+        return (*self._table(split).notes, *self._picture_notes.get(split, ()))
+
     def verify(self, split: Split) -> None:
         """Check that all pictures of a split are on disk, and with ``check_files`` that they are whole.
 
@@ -137,10 +141,6 @@ class RegionSource(Source):
             raise FileNotFoundError(msg)
         if self.check_files:
             self._picture_notes[split] = check_pictures(self.picture_files(split), self.check_picture)
-
-    def notes(self, split: Split) -> Sequence[Note]:
-        """What was turned by EXIF; known after :meth:`verify`, and with ``check_files`` only."""
-        return self._picture_notes.get(split, ())
 
     def picture_files(self, split: Split) -> Sequence[PictureFiles]:
         """All pictures that the annotation file lists, each once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.index_cache import Arrays, of_bytes, reopened, to_bytes
+from sansa_lightning.data.notes import Note
 from sansa_lightning.data.run_lengths import decode, overlaid, union
 
 
@@ -60,6 +61,7 @@ class Regions:
         offsets: int64 [parts + 1], where they begin.
         firsts: int64 [pairs + 1], number of each pair's first part.
         kept: the file that the arrays are mapped from, if any.
+        notes: what was left out or merged.
     """
 
     names: Mapping[ClassId, str]
@@ -73,6 +75,7 @@ class Regions:
     offsets: NDArray[np.int64]
     firsts: NDArray[np.int64]
     kept: Path | None = None
+    notes: tuple[Note, ...] = ()
 
     @classmethod
     def pack(
@@ -80,6 +83,7 @@ class Regions:
         names: Mapping[ClassId, str],
         views: Sequence[View],
         drawn: Mapping[tuple[ClassId, int], Sequence[bytes]],
+        notes: Sequence[Note] = (),
     ) -> Regions:
         """The regions of all classes.
 
@@ -88,6 +92,7 @@ class Regions:
             views: in the order in which images are to be listed.
             drawn: (class id, place of the view) -> run lengths of its objects, whose union is the class's mask
                 there. Pairs of which nothing is in the window are left out.
+            notes: see the attributes.
         """
         sizes = np.array([view.size for view in views], np.int32).reshape(-1, 2)
         windows = np.array([view.window for view in views], np.int64).reshape(-1, 4)
@@ -112,6 +117,7 @@ class Regions:
             runs=np.frombuffer(b"".join(runs), np.uint8),
             offsets=np.cumsum([0, *map(len, runs)], dtype=np.int64),
             firsts=np.cumsum([0, *(len(kept[pair]) for pair in pairs)], dtype=np.int64),
+            notes=tuple(notes),
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -120,6 +126,7 @@ class Regions:
             "names": to_bytes(list(self.names.items())),
             "keys": to_bytes(self.keys),
             "files": to_bytes(self.files),
+            "notes": to_bytes([astuple(note) for note in self.notes]),
         }
         return texts | {name: getattr(self, name) for name in _ARRAYS}
 
@@ -129,7 +136,8 @@ class Regions:
         names = {int(number): str(name) for number, name in of_bytes(arrays["names"])}
         keys, files = (tuple(of_bytes(arrays[name])) for name in ("keys", "files"))
         flat: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
-        return cls(names, tuple(sorted(names)), keys, files, **flat, kept=kept)
+        notes = tuple(Note(*note) for note in of_bytes(arrays["notes"]))
+        return cls(names, tuple(sorted(names)), keys, files, **flat, kept=kept, notes=notes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As the name of its file, if it has one."""

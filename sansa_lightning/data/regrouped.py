@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.protocols import Pool, Protocol, Stage
+from sansa_lightning.data.same_names import check_apart
 from sansa_lightning.data.sources.base import Source
 
 FOLDS = 4
@@ -49,14 +50,19 @@ class CocoToPascal(Protocol):
         """One pool: COCO's base classes to train, PASCAL's regrouped ones to test.
 
         Raises:
-            ValueError: the train source has not COCO's 80 classes, or a class to test has no namesake among them.
+            ValueError: the train source has not COCO's 80 classes, two of them on either side share a name, or a class
+                to test has no namesake among them.
         """
         ids = _by_name(self.train_source)
         what = f"CocoToPascal fold {self.fold}"
+        base = [class_id for class_id in self.train_source.classes("train") if not self.holds_out(class_id)]
         if stage == "train":
-            base = [class_id for class_id in ids.values() if not self.holds_out(class_id)]
+            held_out = [class_id for class_id in ids.values() if self.holds_out(class_id)]
+            check_apart(what, self.train_source, base, held_out)
             return (Pool.filtered(self.train_source, "train", base, self.min_images, f"{what}, base classes"),)
-        tested = [class_id for class_id in source.classes("val") if self.holds_out(_namesake(source, class_id, ids))]
+        namesakes = {class_id: _namesake(source, class_id, ids) for class_id in source.classes("val")}
+        tested = [class_id for class_id, coco_id in namesakes.items() if self.holds_out(coco_id)]
+        check_apart(what, self.train_source, base, [namesakes[class_id] for class_id in tested])
         return (Pool.filtered(source, "val", tested, self.min_images, f"{what}, unseen classes"),)
 
     def holds_out(self, coco_id: ClassId) -> bool:

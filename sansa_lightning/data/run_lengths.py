@@ -1,4 +1,4 @@
-"""Masks as COCO's compressed run lengths: from whatever an annotation file holds, checked, and back."""
+"""Masks as COCO's compressed run lengths: from each form in which annotation files hold them, checked, and back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sansa_lightning.data.entry_ids import whole
 from sansa_lightning.messages import brief
 
 LARGEST_SIDE = 65_535
@@ -17,53 +18,100 @@ LARGEST_AREA = 1 << 28
 """Pixels of a mask, which take a byte each; Pillow decodes no picture that is much larger than half of it."""
 
 
+_LEAST_NUMBERS = 6
+"""Of an outline: three points."""
+
 _LONGEST_SHIFT = 35
 """Bits before the last character of a number, in compressed run lengths that hold no more than 32."""
 
-
-def is_size(height: Any, width: Any) -> bool:
-    """Whether these are the sides of a picture, integers within the limits."""
-    sides = type(height) is int and type(width) is int and 0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE
-    return sides and height * width <= LARGEST_AREA
+_LONGEST_EMPTY = 7
+"""Characters that the largest number can take."""
 
 
-def run_lengths(where: str, segmentation: Any, height: int, width: int) -> bytes:
-    """Compressed run lengths of one annotation.
+def is_size(height: int | None, width: int | None) -> bool:
+    """Whether these are the sides of a picture, within the limits."""
+    if height is None or width is None:
+        return False
+    return 0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE and height * width <= LARGEST_AREA
 
-    Args:
-        where: file and annotation, for the error.
-        segmentation: polygons (lists of x, y, x, y, ...), run lengths as COCO writes them (a dict with the ``size``
-            and compressed or plain ``counts``), or an array [H, W], non-zero on the object.
-        height: of the image, pixels.
-        width: of the image, pixels.
+
+def of_array(mask: NDArray[Any], height: int, width: int) -> bytes:
+    """Compressed run lengths of an array [H, W], non-zero on the object.
 
     Raises:
-        ValueError: none of these, or for an image of another size.
+        ValueError: it is of another size, or not of numbers.
     """
-    if isinstance(segmentation, np.ndarray) and segmentation.ndim == 2:
-        return _of_array(where, segmentation, height, width)
-    if isinstance(segmentation, Sequence) and not isinstance(segmentation, str | bytes):
-        return _of_polygons(where, segmentation, height, width)
-    size = segmentation.get("size") if isinstance(segmentation, dict) else None
-    if not isinstance(size, list | tuple) or not _are_numbers(size) or tuple(size) != (height, width):
-        msg = (
-            f"{where}: expected polygons, or run lengths or an array of size [{height}, {width}], "
-            f"but got {brief(segmentation)}"
-        )
+    from pycocotools import mask as coco_mask
+
+    if mask.shape != (height, width):
+        msg = f"expected an array of size [{height}, {width}], but got {list(mask.shape)}"
         raise ValueError(msg)
-    return _of_counts(where, segmentation, height, width)
+    if mask.dtype.kind not in "buif" or not np.isfinite(mask).all():
+        msg = f"expected an array of numbers or truth values, but got {brief(mask)}"
+        raise ValueError(msg)
+    return bytes(coco_mask.encode(np.asfortranarray(mask != 0, np.uint8))["counts"])
 
 
-def _are_numbers(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, int | float | np.number) for value in values)
+def polygon(part: Any) -> tuple[NDArray[np.float64], float] | None:
+    """The numbers x, y, x, y, ... of an outline of three points or more, and the largest of them without its sign.
+
+    Numbers that are written as text count, as they do for pycocotools. None if it is no outline.
+    """
+    try:
+        points = np.asarray(part, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if points.ndim != 1 or len(points) < _LEAST_NUMBERS or len(points) % 2:
+        return None
+    furthest = float(np.abs(points).max())
+    return (points, furthest) if furthest <= LARGEST_SIDE else None
+
+
+def of_polygon(points: NDArray[np.float64], height: int, width: int) -> bytes:
+    """Compressed run lengths of an outline, see :func:`polygon`."""
+    from pycocotools import mask as coco_mask
+
+    return bytes(coco_mask.frPyObjects([points.tolist()], height, width)[0]["counts"])
+
+
+def of_counts(segmentation: dict[Any, Any], height: int, width: int) -> bytes:
+    """Compressed run lengths from those of COCO, a dict with the ``size`` and compressed or plain ``counts``.
+
+    Raises:
+        ValueError: they are for an image of another size, or damaged.
+    """
+    from pycocotools import mask as coco_mask
+
+    size = segmentation.get("size")
+    if not isinstance(size, list | tuple) or [whole(side) for side in size] != [height, width]:
+        msg = f"expected run lengths of size [{height}, {width}], but got {brief(segmentation)}"
+        raise ValueError(msg)
+    counts = segmentation.get("counts")
+    if isinstance(counts, str):
+        counts = counts.encode("utf-8", "replace")  # beyond ASCII it is refused
+    plain: Any = _unpack(counts) if isinstance(counts, bytes) else _whole_numbers(counts)
+    # Decoding run lengths that end early would give whatever was in memory, without a word.
+    if plain is None or sum(plain) != height * width:
+        got = brief(counts if plain is None else sum(plain))
+        msg = f"expected run lengths that add up to {height * width} pixels, but got {got}"
+        raise ValueError(msg)
+    if isinstance(counts, bytes):
+        return counts
+    return bytes(coco_mask.frPyObjects({"size": [height, width], "counts": plain}, height, width)["counts"])
+
+
+def covers(runs: bytes, height: int, width: int) -> bool:
+    """Whether an outline that :func:`of_polygon` drew has a pixel inside; quicker than its area."""
+    # All background is a single run, which takes few characters.
+    return len(runs) > _LONGEST_EMPTY or area(runs, height, width) > 0
 
 
 def union(parts: Sequence[bytes], height: int, width: int) -> bytes:
     """Run lengths of what at least one of the ``parts`` covers."""
-    from pycocotools import mask as coco_mask
-
     if len(parts) == 1:
         return parts[0]
+    from pycocotools import mask as coco_mask
+
     return bytes(coco_mask.merge([{"size": [height, width], "counts": part} for part in parts])["counts"])
 
 
@@ -89,53 +137,11 @@ def overlaid(parts: Sequence[bytes], height: int, width: int) -> NDArray[np.int1
     return numbers
 
 
-def _of_array(where: str, mask: NDArray[Any], height: int, width: int) -> bytes:
-    from pycocotools import mask as coco_mask
-
-    if mask.shape != (height, width):
-        msg = f"{where}: expected an array of size [{height}, {width}], but got {list(mask.shape)}"
-        raise ValueError(msg)
-    if mask.dtype.kind not in "buif" or not np.isfinite(mask).all():
-        msg = f"{where}: expected an array of numbers or truth values, but got {brief(mask)}"
-        raise ValueError(msg)
-    return bytes(coco_mask.encode(np.asfortranarray(mask != 0, np.uint8))["counts"])
-
-
-def _of_polygons(where: str, segmentation: Sequence[Any], height: int, width: int) -> bytes:
-    from pycocotools import mask as coco_mask
-
-    try:
-        polygons = [np.asarray(polygon) for polygon in segmentation]
-    except (TypeError, ValueError):
-        polygons = []
-    if not polygons or not all(map(_is_polygon, polygons)):
-        msg = f"{where}: expected polygons of at least three points x, y, but got {brief(segmentation)}"
-        raise ValueError(msg)
-    drawn = coco_mask.frPyObjects([polygon.tolist() for polygon in polygons], height, width)
-    return union([part["counts"] for part in drawn], height, width)
-
-
-def _is_polygon(values: NDArray[Any]) -> bool:
-    points = values.ndim == 1 and len(values) >= 6 and len(values) % 2 == 0 and values.dtype.kind in "iuf"
-    return points and bool((abs(values) <= LARGEST_SIDE).all())
-
-
-def _of_counts(where: str, segmentation: dict[str, Any], height: int, width: int) -> bytes:
-    from pycocotools import mask as coco_mask
-
-    counts = segmentation.get("counts")
-    if isinstance(counts, str):
-        counts = counts.encode("ascii", "replace")
-    plain: Any = _unpack(counts) if isinstance(counts, bytes) else counts
-    whole = isinstance(plain, list) and all(type(count) is int and count >= 0 for count in plain)
-    # Decoding run lengths that end early would give whatever was in memory, without a word.
-    if not whole or sum(plain) != height * width:
-        got = brief(sum(plain) if whole else counts)
-        msg = f"{where}: expected run lengths that add up to {height * width} pixels, but got {got}"
-        raise ValueError(msg)
-    if isinstance(counts, bytes):
-        return counts
-    return bytes(coco_mask.frPyObjects({"size": [height, width], "counts": plain}, height, width)["counts"])
+def _whole_numbers(counts: Any) -> list[int] | None:
+    """Plain run lengths; None if there is something else among them."""
+    numbers = [whole(count) for count in counts] if isinstance(counts, list) else [None]
+    found = [number for number in numbers if number is not None and number >= 0]
+    return found if len(found) == len(numbers) else None
 
 
 def _unpack(counts: bytes) -> list[int] | None:
@@ -152,4 +158,4 @@ def _unpack(counts: bytes) -> list[int] | None:
             value -= (code & 16) << (shift - 4)
             plain.append(value + plain[-2] if len(plain) > 2 else value)
             value = shift = 0
-    return None if shift else plain
+    return None if shift or min(plain, default=0) < 0 else plain

@@ -148,5 +148,5 @@ def _pool(pool: Pool, share: float, episodes: Sequence[Episode]) -> PoolSummary:
         dropped=tuple(source.class_name(class_id) for class_id in pool.dropped),
         share=share,
         drawn=drawn.total() / max(len(episodes), 1),
-        notes=tuple(source.notes(pool.split)),
+        notes=pool.notes,
     )

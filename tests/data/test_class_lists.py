@@ -32,6 +32,19 @@ def test_shared_classes_are_refused(tmp_path):
             ClassSplits().pools(source, stage)
 
 
+def test_class_splits_share_no_name_either(tmp_path):
+    root = write_folder(tmp_path / "mine").root
+    (root / "val" / "nut").rename(root / "val" / "Bolt")
+    source = Folder(root)
+    names = {source.class_name(c): c for split in ("train", "val") for c in source.classes(split)}
+    message = (
+        rf"^ClassSplits: 'bolt', class {names['bolt']} would be trained and 'Bolt', class {names['Bolt']} tested as"
+    )
+    for stage in ("train", "test"):
+        with pytest.raises(ValueError, match=message):
+            ClassSplits().pools(source, stage)
+
+
 @pytest.mark.parametrize("protocol", [AllClasses, ClassSplits])
 def test_a_source_that_is_only_tested(tmp_path, protocol):
     source = DeepGlobe(write_deepglobe(tmp_path / "globe").root)

@@ -186,6 +186,18 @@ def test_no_warning_without_released_lists(paco):
         classes(StrictByTrainPosition(0), PacoPart(paco))
 
 
+def test_a_class_to_train_of_the_name_of_one_to_test(tmp_path):
+    root = write_lvis_lists(tmp_path, {split: dict.fromkeys(range(1, 13), 2) for split in ("train", "val")})
+    for split in ("train", "val"):
+        path = root / f"lvis_v1_{split}.json"
+        path.write_text(path.read_text().replace('"class 5"', '"Class1"'))
+    message = r"^StrictByPosition fold 0: 'Class1', class 5 would be trained and 'class 1', class 1 tested as unseen"
+    for stage in ("train", "test"):
+        with pytest.raises(ValueError, match=message):
+            StrictByPosition(0).pools(Lvis(root), stage)
+        assert StrictByPosition(2).pools(Lvis(root), stage)
+
+
 class TestMistakes:
     @pytest.mark.parametrize(("protocol", "folds"), [(StrictByPosition, 10), (StrictByTrainPosition, 4)])
     def test_fold(self, protocol, folds):
@@ -199,5 +211,7 @@ class TestMistakes:
 
     def test_nothing_to_test(self, tmp_path):
         root = write_lvis_lists(tmp_path, {"train": {1: 2, 2: 2}, "val": {1: 1, 2: 2}})
-        with pytest.raises(ValueError, match=r"StrictByPosition fold 0, unseen classes: none of its 0 classes has 2"):
+        with pytest.raises(
+            ValueError, match=r"StrictByPosition fold 0, unseen classes: there are none in the val split of lvis"
+        ):
             StrictByPosition(0).pools(Lvis(root), "test")

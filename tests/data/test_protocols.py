@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from sansa_lightning.data.notes import Note
 from sansa_lightning.data.protocols import Chosen, InDomain, Pool, Strict
+from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco import Coco
 
 
 class Listed(Coco):
     """A source of any number of classes with any number of images, without files."""
 
-    def __init__(self, counts: list[int]) -> None:
+    def __init__(self, counts: list[int], names: dict[int, str] | None = None) -> None:
         super().__init__(Path("none"))
         self.counts = counts
+        self.names = names or {}
 
     def classes(self, split):
         return tuple(range(len(self.counts)))
 
+    def class_name(self, class_id):
+        return self.names.get(class_id, f"thing {class_id}")
+
+    def class_label(self, class_id):
+        return Source.class_label(self, class_id)
+
     def images(self, class_id, split):
         return tuple(f"{split}/{class_id}-{i}" for i in range(self.counts[class_id]))
+
+    def notes(self, split):
+        return ()
 
 
 @pytest.mark.parametrize("fold", range(4))
@@ -80,13 +93,90 @@ def test_real_photographs(shared, fold):
     assert sorted(test.classes + test.dropped) == list(range(fold, 80, 4))
 
 
+class TestNames:
+    """Classes 1 (base) and 4 (unseen in fold 0) of eight."""
+
+    COUNTS = [9] * 8
+
+    @pytest.mark.parametrize(
+        ("one", "other"), [("leaf", "leaf"), ("Leaf", "leaf "), ("traffic light", "Traffic\u00a0Light"), ("a b", "AB")]
+    )
+    @pytest.mark.parametrize("stage", ["train", "test"])
+    def test_a_base_and_an_unseen_class_of_one_name_are_refused(self, stage, one, other):
+        source = Listed(self.COUNTS, {1: one, 4: other})
+        message = re.escape(f"Strict fold 0: {one!r}, class 1 would be trained and {other!r}, class 4 tested as unseen")
+        with pytest.raises(
+            ValueError, match=rf"^{message}, but .* 1 of the 1 classes to test .*: merge or rename them$"
+        ):
+            Strict(0).pools(source, stage)
+        with pytest.raises(ValueError, match=r"^Strict fold 1: .*, class 4 would be trained and .*, class 1 tested"):
+            Strict(1).pools(source, stage)
+
+    def test_on_one_side_they_are_told(self):
+        source = Listed(self.COUNTS, {1: "leaf", 4: " Leaf"})
+        (train,) = Strict(2).pools(source, "train")
+        (note,) = train.notes
+        assert (note.count, note.first) == (2, "'leaf', class 1 and ' Leaf', class 4")
+        assert "share a name" in note.what
+        assert Strict(2).pools(source, "test")[0].notes == ()
+        assert InDomain(0).pools(source, "train")[0].classes == (1, 2, 3, 5, 6, 7)
+
+    @pytest.mark.parametrize("empty", [1, 4])
+    def test_a_class_without_images_is_neither(self, empty):
+        """As exporters write their group of classes among the classes, sometimes under the name of one."""
+        counts = [0 if class_id == empty else 9 for class_id in range(8)]
+        source = Listed(counts, {1: "leaf", 4: "leaf"})
+        for stage in ("train", "test"):
+            assert Strict(0).pools(source, stage) if empty == 1 else Strict(1).pools(source, stage)
+
+    def test_several(self):
+        source = Listed(self.COUNTS, {1: "a", 4: "A", 0: "b", 2: "B"})
+        with pytest.raises(ValueError, match=r"so have 2 of the 2 classes to test in coco in none"):
+            Strict(0).pools(source, "train")
+
+
 class TestMistakes:
-    @pytest.mark.parametrize(("fold", "folds"), [(4, 4), (-1, 4), (0, 1), (0, 0)])
+    @pytest.mark.parametrize(("fold", "folds"), [(4, 4), (-1, 4), (2, 2)])
     @pytest.mark.parametrize("protocol", [Strict, InDomain])
     def test_fold(self, protocol, fold, folds):
-        message = rf"{protocol.__name__}.fold: expected 0 to {folds - 1} of at least 2 folds, but got {fold} of {folds}"
+        message = rf"^{protocol.__name__}.fold: expected 0 to {folds - 1}, since folds is {folds}, but got {fold}$"
         with pytest.raises(ValueError, match=message):
             protocol(fold, folds)
+
+    @pytest.mark.parametrize("folds", [1, 0, -3])
+    def test_folds(self, folds):
+        message = rf"^Strict.folds: expected at least 2, one to test and others to train, but got {folds}$"
+        with pytest.raises(ValueError, match=message):
+            Strict(0, folds)
+
+    @pytest.mark.parametrize(("fold", "stage", "split"), [(0, "train", "train"), (1, "test", "val")])
+    def test_one_class(self, fold, stage, split):
+        message = (
+            rf"^Strict needs two classes at least, to train on one and to test another, but the {split} split of coco "
+            r"in none has one, 'thing 0'; AllClasses trains and tests the same ones$"
+        )
+        with pytest.raises(ValueError, match=message):
+            Strict(fold).pools(Listed([9]), stage)
+
+    @pytest.mark.parametrize(("layout", "fitting"), [("interleaved", "0, 1"), ("contiguous", "0, 2")])
+    def test_fewer_classes_than_folds(self, layout, fitting):
+        message = (
+            r"^Strict.fold: fold 3 of 4 has none of the 2 classes in the val split of coco in none; expected one of "
+            rf"{fitting}, or fewer folds$"
+        )
+        with pytest.raises(ValueError, match=message):
+            Strict(3, 4, layout).pools(Listed([9, 9]), "test")
+
+    def test_what_was_left_out_is_told_where_nothing_is_left(self):
+        class Noted(Listed):
+            def notes(self, split):
+                return (Note("crowd regions, which are ignored", 24, "annotation 4"),)
+
+        message = (
+            r"none of its 2 classes has 2 images .*; expected one with 2 at least; 24 cr.* \(first: annotation 4\)$"
+        )
+        with pytest.raises(ValueError, match=message):
+            Strict(1).pools(Noted([9, 1, 9, 9, 9, 0, 9, 9]), "test")
 
     def test_layout(self):
         with pytest.raises(ValueError, match=r"Strict.layout: expected 'interleaved' or 'contiguous', but got 'x'"):

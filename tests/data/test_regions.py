@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from fakes.shapes import boxes_in, painted
-from sansa_lightning.data.picture_files import below, picture_size
 from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.run_lengths import run_lengths
+from sansa_lightning.data.run_lengths import of_array
 
 NAMES = {30: "owl", 4: "ant", 7: "bee", 9: "nobody"}
 SIZES = [(20, 31), (33, 18), (25, 25)]
@@ -31,7 +30,7 @@ def regions() -> Regions:
     views = [
         View(f"v{i}", f"{i}.jpg", size, window) for i, (size, window) in enumerate(zip(SIZES, WINDOWS, strict=True))
     ]
-    drawn = {pair: [run_lengths("", m, *m.shape) for m in masks] for pair, masks in drawn_masks().items()}
+    drawn = {pair: [of_array(m, *m.shape) for m in masks] for pair, masks in drawn_masks().items()}
     return Regions.pack(NAMES, views, drawn)
 
 
@@ -72,7 +71,7 @@ def test_windows_end_at_the_picture(regions):
 def test_what_is_outside_of_the_window_is_not_shown(window):
     mask = painted([(5, 5, 9, 9)], 20, 20)
     view = View("a", "a.jpg", (20, 20), window)
-    drawn = {(1, 0): [run_lengths("", mask, 20, 20)]}
+    drawn = {(1, 0): [of_array(mask, 20, 20)]}
     assert Regions.pack({1: "x"}, [view], drawn).views(1) == []
     assert Regions.pack({1: "x"}, [View.whole("a", "a.jpg", (20, 20))], drawn).views(1) == [0]
 
@@ -81,44 +80,10 @@ def test_a_mask_that_only_its_box_brings_into_the_window_is_not_shown():
     """The box of two far corners covers the window, no pixel does."""
     mask = painted([(0, 0, 3, 3), (15, 15, 19, 19)], 20, 20)
     view = View("a", "a.jpg", (20, 20), (6, 6, 12, 12))
-    assert Regions.pack({1: "x"}, [view], {(1, 0): [run_lengths("", mask, 20, 20)]}).views(1) == []
+    assert Regions.pack({1: "x"}, [view], {(1, 0): [of_array(mask, 20, 20)]}).views(1) == []
 
 
 def test_nothing_at_all():
     empty = Regions.pack({1: "x"}, [], {})
     assert empty.views(1) == []
     assert empty.windows.shape == (0, 4)
-
-
-class TestPictureFiles:
-    @pytest.mark.parametrize(
-        ("name", "parts", "expected"),
-        [
-            ("a/b.jpg", None, "a/b.jpg"),
-            ("http://x.org/train2017/1.jpg", 2, "train2017/1.jpg"),
-            ("/abs/val2017/1.jpg", 2, "val2017/1.jpg"),
-        ],
-    )
-    def test_names(self, name, parts, expected):
-        assert below("here", name, parts) == expected
-
-    @pytest.mark.parametrize(
-        ("name", "parts"),
-        [("/a", None), ("a/../b", None), ("", None), (None, None), ("b.jpg", 2), ("../b.jpg", 2), (3, 1)]
-        + [(name, None) for name in ("a\nb", "a\x00b", "a\ud800", "a/" + "b" * 256)],
-    )
-    def test_names_that_lead_elsewhere(self, name, parts):
-        with pytest.raises(ValueError, match=r"here: expected the name of a picture in .* parts, but got"):
-            below("here", name, parts)
-
-    def test_sizes(self, tmp_path):
-        from PIL import Image
-
-        path = tmp_path / "a.png"
-        Image.new("L", (7, 9)).save(path)
-        assert picture_size(path) == (9, 7)
-        with pytest.raises(FileNotFoundError, match=r"b.png is not there"):
-            picture_size(tmp_path / "b.png")
-        path.write_bytes(b"x")
-        with pytest.raises(ValueError, match=r"a.png cannot be decoded as an image"):
-            picture_size(path)

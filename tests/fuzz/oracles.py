@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,48 +60,194 @@ def grey(path: Path) -> np.ndarray:
         return np.asarray(picture.convert("L"))
 
 
-def drawn(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """bool [H, W] of what an annotation file says."""
-    if isinstance(segmentation, np.ndarray) and segmentation.ndim == 2:
-        need(segmentation.shape == (height, width) and segmentation.dtype.kind in "buif", segmentation.dtype)
-        need(bool(np.isfinite(segmentation).all()), segmentation)
-        return segmentation != 0
-    if isinstance(segmentation, dict):
-        counts = segmentation["counts"]
-        need(list(segmentation["size"]) == [height, width], segmentation["size"])
-        if isinstance(counts, str | bytes):
-            code = {"size": [height, width], "counts": counts.encode() if isinstance(counts, str) else counts}
-        else:
-            need(all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width, counts)
-            code = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-        mask = coco_mask.decode(code)
-        need(coco_mask.area(code) == mask.sum(), code)
-        return mask != 0
-    need(isinstance(segmentation, list | tuple) and len(segmentation) > 0, segmentation)
-    polygons = [numbers(polygon) for polygon in segmentation]
-    need(all(len(polygon) >= 6 and len(polygon) % 2 == 0 for polygon in polygons), polygons)
-    return np.any([coco_mask.decode(code) for code in coco_mask.frPyObjects(polygons, height, width)], axis=0)
+@dataclass
+class Masks:
+    """Masks of annotations; what cannot be drawn is left out, unless nothing is left or most are relative."""
+
+    used: int = 0
+    left_out: int = 0
+    outlines: int = 0
+    relative: int = 0
+
+    def drawn(self, segmentation: Any, height: int, width: int) -> np.ndarray | None:
+        """bool [H, W] of what an annotation file says, if it says something that has a pixel."""
+        if isinstance(segmentation, list | tuple) and segmentation and isinstance(segmentation[0], int | float):
+            segmentation = [segmentation]
+        parts = segmentation if isinstance(segmentation, list | tuple) else [segmentation]
+        found = [_part(part, height, width) for part in parts]
+        reach = max((furthest for _, furthest in found), default=0.0)
+        masks = [mask for mask, _ in found if mask is not None and mask.any()]
+        if 0 < reach < np.inf:
+            self.outlines += 1
+            if reach <= 1.5 and min(height, width) >= 8:
+                self.relative += 1
+                masks = []
+        self.used += bool(masks)
+        self.left_out += not masks
+        return np.any(masks, axis=0) if masks else None
+
+    def check(self) -> None:
+        need(self.used > 0 or self.left_out == 0, "nothing is left")
+        need(self.relative == 0 or 2 * self.relative < self.outlines, "relative")
+
+
+def _part(part: Any, height: int, width: int) -> tuple[np.ndarray | None, float]:
+    """A part's mask, None if it has none, and the furthest coordinate of an outline."""
+    try:
+        if isinstance(part, dict):
+            return _runs(part, height, width), np.inf
+        if isinstance(part, np.ndarray) and part.ndim == 2:
+            need(part.shape == (height, width) and part.dtype.kind in "buif", part.dtype)
+            need(bool(np.isfinite(part).all()), part)
+            return part != 0, np.inf
+    except (AssertionError, KeyError, TypeError, ValueError, OverflowError):
+        return None, np.inf
+    try:
+        outline = [float(value) for value in part] if isinstance(part, list | tuple | np.ndarray) else []
+        need(len(outline) >= 6 and len(outline) % 2 == 0 and all(abs(value) <= 65_535 for value in outline), part)
+    except (AssertionError, TypeError, ValueError, OverflowError):
+        return None, 0.0
+    return coco_mask.decode(coco_mask.frPyObjects([outline], height, width)[0]) != 0, max(map(abs, outline))
+
+
+def _runs(part: dict[str, Any], height: int, width: int) -> np.ndarray:
+    counts = part["counts"]
+    need(isinstance(part["size"], list | tuple), part)
+    need([whole(side) for side in part["size"]] == [height, width], part["size"])
+    if isinstance(counts, str | bytes):
+        counts = counts.encode() if isinstance(counts, str) else counts
+        plain = _unpacked(counts)
+        need(min(plain, default=-1) >= 0 and sum(plain) == height * width, counts)
+        code = {"size": [height, width], "counts": counts}
+    else:
+        need(isinstance(counts, list), counts)
+        plain = [-1 if whole(count) is None else whole(count) for count in counts]
+        need(min(plain, default=-1) >= 0 and sum(plain) == height * width, counts)
+        code = coco_mask.frPyObjects({"size": [height, width], "counts": plain}, height, width)
+    mask = coco_mask.decode(code)
+    need(coco_mask.area(code) == mask.sum(), code)
+    return np.asarray(mask != 0)
+
+
+def _unpacked(counts: bytes) -> list[int]:
+    """As in rleFrString of maskApi.c, in Python's own numbers."""
+    plain: list[int] = []
+    at = 0
+    while at < len(counts):
+        bits, more = [], True
+        while more:
+            code = counts[at] - 48
+            need(0 <= code < 64 and len(bits) < 8, counts)
+            bits.append(code & 31)
+            more, at = bool(code & 32), at + 1
+            need(at < len(counts) or not more, counts)
+        value = sum(bit << 5 * place for place, bit in enumerate(bits)) - (bits[-1] >> 4 << 5 * len(bits))
+        plain.append(value + (plain[-2] if len(plain) > 2 else 0))
+    return plain
+
+
+def ident(value: Any) -> int | str | None:
+    """An id: a whole number however it is written, or other text."""
+    if isinstance(value, str) and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})(\.0+)?", value.strip()):
+        return int(float(value)) if abs(float(value)) < 2**53 else int(value.split(".")[0])
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+        return None
+    return int(value) if np.isfinite(float(min(max(value, -1e300), 1e300))) and value == value // 1 else None
+
+
+def whole(value: Any) -> int | None:
+    number = ident(value)
+    return None if isinstance(number, str) else number
+
+
+@dataclass
+class Annotated:
+    """A file in COCO's format: file and size of each image and name of each category, by their ids."""
+
+    images: dict[Any, tuple[str, tuple[int, int]]]
+    categories: dict[Any, str]
+    entries: list[Any]
+    masks: Masks = field(default_factory=Masks)
+
+    @classmethod
+    def read(cls, path: Path, name: Callable[[dict[str, Any]], str | None]) -> Annotated:
+        content = json.loads(path.read_bytes())
+        images: dict[Any, tuple[str, tuple[int, int]]] = {}
+        for image in content["images"]:
+            if isinstance(image, dict) and ident(image.get("id")) is not None and (size := _size(image)) is not None:
+                file = name(image)
+                if file is not None:
+                    need(images.setdefault(ident(image["id"]), (file, size)) == (file, size), image)
+        need(bool(images) or not content["images"], "no image is left")
+        need(len(set(images.values())) == len({file for file, _ in images.values()}), "two sizes of a picture")
+        categories: dict[Any, str] = {}
+        for category in content["categories"]:
+            number = ident(category.get("id")) if isinstance(category, dict) else None
+            if number is not None:
+                called = _called(category.get("name"), number)
+                need(categories.setdefault(number, called) == called, category)
+        need(bool(categories), "no category")
+        return cls(images, categories, content["annotations"])
+
+    def annotations(self, wanted: Callable[[dict[str, Any]], bool]) -> Iterator[tuple[Any, Any, np.ndarray, bool, Any]]:
+        """Image id, category id, mask, whether it is a crowd, and the entry of each that can be used."""
+        for entry in self.entries:
+            if isinstance(entry, dict) and not wanted(entry):
+                continue
+            image, category = (
+                ident(entry.get(key)) if isinstance(entry, dict) else None for key in ("image_id", "category_id")
+            )
+            crowd = _crowd(entry.get("iscrowd")) if isinstance(entry, dict) else None
+            if image not in self.images or category not in self.categories or crowd is None:
+                self.masks.left_out += 1
+                continue
+            mask = self.masks.drawn(entry.get("segmentation"), *self.images[image][1])
+            if mask is not None:
+                yield image, category, mask, crowd, entry
+        self.masks.check()
+
+
+def _size(image: dict[str, Any]) -> tuple[int, int] | None:
+    height, width = whole(image.get("height")), whole(image.get("width"))
+    if height is None or width is None or not 0 < height < 65_536 or not 0 < width < 65_536:
+        return None
+    return (height, width) if height * width <= 2**28 else None
+
+
+def _called(name: Any, number: Any) -> str:
+    if isinstance(name, int | float) and not isinstance(name, bool):
+        return str(name)
+    return name if isinstance(name, str) and name.strip() else f"category {number}"
+
+
+def _crowd(value: Any) -> bool | None:
+    value = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(value, list | dict):
+        return None
+    return False if value in (None, 0, "0", "0.0", "", "false") else True if value in (1, "1", "1.0", "true") else None
+
+
+def _name(value: Any) -> str | None:
+    """A name that a file can have."""
+    if not isinstance(value, str) or not value or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]|[^/]{256}", value):
+        return None
+    need(".." not in value.replace("\\", "/").split("/"), value)
+    return value
+
+
+def _file(image: dict[str, Any]) -> str | None:
+    name = _name(image.get("file_name"))
+    return None if name is None else "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
 def numbers(values: Any) -> list[float]:
-    """Finite numbers, no text among them."""
+    """Finite numbers."""
     values = values.tolist() if isinstance(values, np.ndarray) else values
     need(isinstance(values, list | tuple), values)
-    need(all(isinstance(value, int | float) and abs(value) < 1e6 for value in values), values)
+    need(all(abs(float(value)) < 1e6 for value in values), values)
     return [float(value) for value in values]
-
-
-def table(entries: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """By id; ids are whole numbers and there once."""
-    need(all(type(entry["id"]) is int for entry in entries), entries)
-    found = {entry["id"]: entry for entry in entries}
-    need(len(found) == len(entries), entries)
-    return found
-
-
-def side(value: Any) -> int:
-    need(type(value) is int and value > 0, value)
-    return int(value)
 
 
 def text(value: Any) -> str:
@@ -109,27 +256,21 @@ def text(value: Any) -> str:
 
 
 def coco(root: Path, folder: str = "val2017", file: str = "annotations/instances_val2017.json") -> Reading:
-    content = json.loads((root / file).read_text())
-    images, categories = table(content["images"]), table(content["categories"])
-    ids = {number: place for place, number in enumerate(sorted(categories))}
-    reading = Reading({ids[number]: text(category["name"]) for number, category in categories.items()})
-    masks: dict[tuple[int, int], np.ndarray] = {}
-    for annotation in content["annotations"]:
-        image, class_id = images[annotation["image_id"]], ids[annotation["category_id"]]
-        size = side(image["height"]), side(image["width"])
-        there = drawn(annotation["segmentation"], *size)
-        mask = masks.setdefault((annotation["image_id"], class_id), np.zeros(size, np.uint8))
-        need(annotation.get("iscrowd", 0) in (0, 1) and type(annotation.get("iscrowd", 0)) in (int, bool), annotation)
-        if annotation.get("iscrowd", 0):
+    content = Annotated.read(root / file, _file)
+    ascending = sorted(content.categories, key=lambda number: (isinstance(number, str), number))
+    ids = {number: place for place, number in enumerate(ascending)}
+    reading = Reading({ids[number]: name for number, name in content.categories.items()})
+    masks: dict[tuple[str, int], np.ndarray] = {}
+    for image, category, there, crowd, _ in content.annotations(lambda _: True):
+        name, size = content.images[image]
+        mask = masks.setdefault((name, ids[category]), np.zeros(size, np.uint8))
+        if crowd:
             mask[there & (mask == 0)] = 255
         else:
             mask[there] = 1
-    files = {number: text(image["file_name"]) for number, image in images.items()}
-    need(len(set(files.values())) == len(files), files)
-    for (number, class_id), mask in masks.items():
+    for (name, class_id), mask in masks.items():
         if (mask == 1).any():
-            picture = rgb(root / folder / files[number])
-            reading.pairs[f"val/{files[number]}", class_id] = picture, mask
+            reading.pairs[f"val/{name}", class_id] = rgb(root / folder / name), mask
     return reading
 
 
@@ -137,20 +278,21 @@ def coco_file(root: Path) -> Reading:
     return coco(root)
 
 
-def _address(image: dict[str, Any]) -> str:
-    return "/".join(text(image.get("coco_url") or image["file_name"]).split("/")[-2:])
+def _address(image: dict[str, Any]) -> str | None:
+    name = _name(image.get("coco_url") or image.get("file_name"))
+    if name is None:
+        return None
+    parts = [part for part in name.split("/") if part not in ("", ".")][-2:]
+    need(len(parts) == 2, name)
+    return "/".join(parts)
 
 
 def lvis(root: Path) -> Reading:
-    content = json.loads((root / "lvis_v1_val.json").read_text())
-    images, categories = table(content["images"]), table(content["categories"])
-    reading = Reading({number: text(category["name"]) for number, category in categories.items()})
+    content = Annotated.read(root / "lvis_v1_val.json", _address)
+    reading = Reading(content.categories)
     masks: dict[tuple[str, int], np.ndarray] = {}
-    need(len({_address(image) for image in images.values()}) == len(images), "a picture twice")
-    for annotation in content["annotations"]:
-        image = images[annotation["image_id"]]
-        there = drawn(annotation["segmentation"], side(image["height"]), side(image["width"]))
-        pair = _address(image), categories[annotation["category_id"]]["id"]
+    for image, category, there, _, _ in content.annotations(lambda _: True):
+        pair = content.images[image][0], category
         masks[pair] = masks.get(pair, there) | there
     return _with_pictures(reading, root / "coco", masks)
 
@@ -159,14 +301,16 @@ def lvis_released(root: Path) -> Reading:
     content = pickle.loads((root / "lvis_val.pkl").read_bytes())  # noqa: S301 - the reader under test took it first
     reading = Reading({_digits(number): f"category {_digits(number)}" for number in content})
     need(len(reading.names) == len(content), "a class twice")
-    masks = {}
+    masks, outlines = {}, Masks()
     for number, pictures in content.items():
         for name, entry in pictures.items():
             need(isinstance(entry["annotations"], list), entry)
             with Image.open(root / "coco" / text(name)) as picture:
                 size = picture.height, picture.width
-            parts = [drawn(annotation["segmentation"], *size) for annotation in entry["annotations"]]
+            found = [each.get("segmentation") if isinstance(each, dict) else None for each in entry["annotations"]]
+            parts = [mask for mask in (outlines.drawn(each, *size) for each in found) if mask is not None]
             masks[name, _digits(number)] = np.any([np.zeros(size, bool), *parts], axis=0)
+    outlines.check()
     return _with_pictures(reading, root / "coco", masks)
 
 
@@ -208,21 +352,27 @@ def _corners(box: Any) -> tuple[float, ...]:
     return x, y, x + width, y + height
 
 
+def _is_part(entry: dict[str, Any]) -> bool:
+    return ident(entry.get("obj_ann_id")) != ident(entry.get("id"))
+
+
 def paco(root: Path) -> Reading:
-    content = json.loads((root / "paco/paco_lvis_v1_val.json").read_text())
-    images, categories, annotations = (table(content[group]) for group in ("images", "categories", "annotations"))
-    need(len({_address(image) for image in images.values()}) == len(images), "a picture twice")
+    content = Annotated.read(root / "paco/paco_lvis_v1_val.json", _address)
+    boxes: dict[tuple[Any, str], Any] = {}
+    for owner in content.entries:
+        if isinstance(owner, dict) and not _is_part(owner) and ident(owner.get("image_id")) in content.images:
+            place = ident(owner["id"]), content.images[ident(owner["image_id"])][0]
+            try:
+                corners = _corners(owner["bbox"])
+            except (AssertionError, KeyError, TypeError, ValueError):
+                continue
+            need(boxes.setdefault(place, corners) == corners, owner)
     reading, objects = Reading(), {}
-    for number, part in annotations.items():
-        need(type(part["obj_ann_id"]) is int, part)
-        if part["obj_ann_id"] == number:
-            continue
-        image, owner = images[part["image_id"]], annotations[part["obj_ann_id"]]
-        need(owner["obj_ann_id"] == owner["id"] and owner["image_id"] == part["image_id"], part)
-        category = categories[part["category_id"]]
-        reading.names[category["id"]] = text(category["name"])
-        mask = drawn(part["segmentation"], side(image["height"]), side(image["width"]))
-        _add(objects, (_address(image), owner["id"], category["id"]), mask, _corners(owner["bbox"]))
+    for image, category, mask, _, part in content.annotations(_is_part):
+        name, owner = content.images[image][0], ident(part.get("obj_ann_id"))
+        if (owner, name) in boxes:
+            reading.names[category] = content.categories[category]
+            _add(objects, (name, owner, category), mask, boxes[owner, name])
     return _cut_out(reading, root / "coco", objects)
 
 
@@ -231,22 +381,26 @@ def paco_released(root: Path) -> Reading:
     reading = Reading({_digits(number): f"category {_digits(number)}" for number in content["cid2img"]})
     need(len(reading.names) == len(content["cid2img"]), "a class twice")
     objects: Objects = {}
+    outlines = Masks()
     for number, listed in content["cid2img"].items():
         for image_id, address in dict(next(iter(each.items())) for each in reversed(listed)).items():
             name = "/".join(text(address).split("/")[-2:])
             with Image.open(root / "coco" / name) as picture:
                 size = picture.height, picture.width
             for part in content["img2anno"][image_id]:
-                need(isinstance(part["obj_ann_id"], int | np.integer) and part["obj_ann_id"] is not True, part)
-                if part["category_id"] == _digits(number):
-                    key = name, part["obj_ann_id"], _digits(number)
-                    _add(objects, key, drawn(part["segmentation"], *size), _corners(part["obj_bbox"]))
+                need(whole(part["obj_ann_id"]) is not None, part)
+                if whole(part["category_id"]) == _digits(number):
+                    key = name, whole(part["obj_ann_id"]), _digits(number)
+                    mask = outlines.drawn(part["segmentation"], *size)
+                    if mask is not None:
+                        _add(objects, key, mask, _corners(part["obj_bbox"]))
+    outlines.check()
     return _cut_out(reading, root / "coco", objects)
 
 
 def pascal_part(root: Path) -> Reading:
     voc = root / "VOCdevkit" / "VOC2010"
-    index = json.loads((voc / "all_obj_part_to_image.json").read_text())
+    index = json.loads((voc / "all_obj_part_to_image.json").read_bytes())
     chosen = [
         (owner, part, lists)
         for group in ("animals", "indoor", "person", "vehicles")
@@ -259,7 +413,7 @@ def pascal_part(root: Path) -> Reading:
     for class_id, (owner, name, lists) in enumerate(chosen):
         for stem in lists["val"]:
             stem = text(stem).split("/")[-1]
-            content = json.loads((voc / "Annotations_Part_json_merged_part_classes" / f"{stem}.json").read_text())
+            content = json.loads((voc / "Annotations_Part_json_merged_part_classes" / f"{stem}.json").read_bytes())
             with Image.open(voc / "JPEGImages" / f"{stem}.jpg") as picture:
                 size = picture.height, picture.width
             for position, shown in enumerate(content["object"]):
@@ -268,8 +422,9 @@ def pascal_part(root: Path) -> Reading:
                     box = shown["bndbox"]
                     corners = numbers([float(edge) for edge in (box.values() if isinstance(box, dict) else box)])
                     need(len(corners) == 4, box)
-                    for mask in masks:
-                        _add(objects, (f"{stem}.jpg", position, class_id), drawn(mask, *size), tuple(corners))
+                    for mask in (Masks().drawn(mask, *size) for mask in masks):
+                        if mask is not None:
+                            _add(objects, (f"{stem}.jpg", position, class_id), mask, tuple(corners))
     return _cut_out(reading, voc / "JPEGImages", objects)
 
 

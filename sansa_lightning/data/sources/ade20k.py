@@ -37,6 +37,7 @@ class Ade20k(LabelMaps):
     """
 
     name = "ade20k"
+    equal_classes = True
 
     def _read_names(self) -> Sequence[str]:
         for file in _NAME_FILES:

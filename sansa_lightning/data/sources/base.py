@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,9 @@ class Source(ABC):
     once, so that objects are cheap to build and to send to workers.
     """
 
+    equal_classes: ClassVar[bool] = False
+    """Whether both splits have the same classes, so that one need not be read to know those of the other."""
+
     name: str
     """Short, lower case; written into episodes and manifests."""
 
@@ -56,6 +59,10 @@ class Source(ABC):
     @abstractmethod
     def class_name(self, class_id: ClassId) -> str:
         """A person's word for the class."""
+
+    def class_label(self, class_id: ClassId) -> str:
+        """Name and number of a class, for messages."""
+        return f"{self.class_name(class_id)!r}, class {class_id}"
 
     @abstractmethod
     def images(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.data.annotation_lists import BACKSLASHES
 from sansa_lightning.data.index_cache import cached
-from sansa_lightning.data.instances import Instances, read_instances
+from sansa_lightning.data.instances import Crowds, Instances, read_instances
 from sansa_lightning.data.mask_files import missing_files
 from sansa_lightning.data.notes import Note
 from sansa_lightning.data.picture_checks import check_pictures
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
+from sansa_lightning.messages import brief
 from sansa_lightning.orientation import Exif, check_exif
 
 
@@ -36,9 +39,13 @@ class Coco(Source):
             one that shows the class. The literature disagrees (spec 4.1); 0 keeps every object of a pixel or more.
         check_files: whether :meth:`verify` opens each image file, about 0.1 ms each from a warm disk.
         name: of the source, for a mix of several sets in this format.
+        crowds: what regions marked ``iscrowd`` are. COCO's are crowds, to be ignored; some labelling tools mark every
+            object so that is painted with a brush, for which there is "objects".
         exif: what to do about EXIF orientations where the width and height in the annotation file do not tell; see
             ``orientation.Exif``.
     """
+
+    equal_classes = True
 
     def __init__(
         self,
@@ -50,8 +57,12 @@ class Coco(Source):
         min_area: float = 0.0,
         check_files: bool = True,
         name: str = "coco",
+        crowds: Crowds = "ignore",
         exif: Exif = "upright",
     ) -> None:
+        if crowds not in get_args(Crowds):
+            msg = f"{type(self).__name__}.crowds: expected 'ignore' or 'objects', but got {crowds!r}"
+            raise ValueError(msg)
         if min_area < 0:
             msg = f"{type(self).__name__}.min_area: expected pixels, 0 or more, but got {min_area}"
             raise ValueError(msg)
@@ -60,6 +71,7 @@ class Coco(Source):
         self.root = Path(root)
         self.min_area = min_area
         self.check_files = check_files
+        self.crowds: Crowds = crowds
         self.folders: dict[Split, str] = {"train": train, "val": val}
         self.annotations: dict[Split, Path] = {
             "train": self.root / (train_annotations or f"annotations/instances_{train}.json"),
@@ -124,6 +136,21 @@ class Coco(Source):
         split, row = self._find(key)
         return self._table(split).objects(row)
 
+    def notes(self, split: Split) -> Sequence[Note]:
+        """What was left out or merged when the annotations were read, how many regions are crowds, and what EXIF turned."""
+        return (*self._table(split).notes, *self._picture_notes.get(split, ()))
+
+    def class_label(self, class_id: ClassId) -> str:
+        """Name and category id."""
+        table = next(iter(self._tables.values()), None) or self._table("val")
+        return f"{super().class_label(class_id)} (category {table.category_ids[self._known(class_id, table)]})"
+
+    def ids_in_file(self, key: ImageKey, class_id: ClassId) -> tuple[Any, Any]:
+        """The ids of an image and of a category as the annotation file has them."""
+        split, row = self._find(key)
+        table = self._table(split)
+        return table.ids[row], table.category_ids[self._known(class_id, table)]
+
     def verify(self, split: Split) -> None:
         """Check that all images of a split are on disk, and with ``check_files`` that they are whole.
 
@@ -140,13 +167,10 @@ class Coco(Source):
                 f"{missing[0]} is not there; {self.annotations[split]} lists {len(table.files)} images, "
                 f"of which {len(missing)} are missing"
             )
+            msg += "".join(f"; {note}" for note in table.notes if note.what == BACKSLASHES)
             raise FileNotFoundError(msg)
         if self.check_files:
             self._picture_notes[split] = check_pictures(self.picture_files(split), self.check_picture)
-
-    def notes(self, split: Split) -> Sequence[Note]:
-        """What was turned by EXIF; known after :meth:`verify`, and with ``check_files`` only."""
-        return self._picture_notes.get(split, ())
 
     def picture_files(self, split: Split) -> Sequence[PictureFiles]:
         """All images that the annotation file lists, those without objects too."""
@@ -161,18 +185,20 @@ class Coco(Source):
                     f"{type(self).__name__}.root: {self.root} is not a folder; expected one with images and annotations"
                 )
                 raise FileNotFoundError(msg)
-            table = cached(self.annotations[split], "coco", Instances, read_instances)
+            kind = "coco" if self.crowds == "ignore" else f"coco-{self.crowds}"
+            path = self.annotations[split]
+            table = cached(path, kind, Instances, lambda path: read_instances(path, self.crowds))
             self._check_categories(table, split)
-            self._tables[split] = table
+            self._tables[split] = table.located(path, self.root / self.folders[split])
         return self._tables[split]
 
     def _check_categories(self, table: Instances, split: Split) -> None:
         for other, known in self._tables.items():
             if known.categories != table.categories:
-                different = sorted(set(known.categories) ^ set(table.categories))
+                different = sorted(brief(each) for each in set(known.categories) ^ set(table.categories))
                 msg = (
                     f"expected equal categories in {self.annotations[other]} and {self.annotations[split]}, "
-                    f"but they differ in {different[:3]}"
+                    f"but {len(different)} are not in both: {', '.join(different[:3])}"
                 )
                 raise ValueError(msg)
 

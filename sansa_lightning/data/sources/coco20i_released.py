@@ -10,7 +10,7 @@ import numpy as np
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.pickled_classes import by_class
 from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import below
+from sansa_lightning.data.picture_files import listed
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
 from sansa_lightning.orientation import Exif
@@ -47,6 +47,8 @@ class Coco20iReleased(LabelMaps):
         name: of the source.
         exif: see :class:`PairedFiles`.
     """
+
+    equal_classes = True
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ def _lists(path: Path) -> Index:
         if class_id >= len(NAMES) or not isinstance(files, _LISTS):
             msg = f"{path}: expected lists of images for the classes 0 to {len(NAMES) - 1}, but got class {class_id}"
             raise ValueError(msg)
-        named = dict.fromkeys(below(f"{path}: class {class_id}", file) for file in files)
+        named = dict.fromkeys(listed(f"{path}: class {class_id}", file) for file in files)
         if named:
             index[class_id] = tuple(named)
     return index

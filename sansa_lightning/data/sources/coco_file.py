@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sansa_lightning.data.instances import Crowds
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.orientation import Exif
 
@@ -20,6 +21,7 @@ class CocoFile(Coco):
         min_area: see ``Coco``.
         check_files: see ``Coco``.
         name: of the source.
+        crowds: see ``Coco``.
         exif: see ``Coco``.
     """
 
@@ -30,7 +32,8 @@ class CocoFile(Coco):
         min_area: float = 0.0,
         check_files: bool = True,
         name: str = "coco_file",
+        crowds: Crowds = "ignore",
         exif: Exif = "upright",
     ) -> None:
         file = Path(annotations).absolute()
-        super().__init__(Path(root), ".", ".", file, file, min_area, check_files, name, exif)
+        super().__init__(Path(root), ".", ".", file, file, min_area, check_files, name, crowds, exif)

@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import (
-    AnnotationFile,
-    category_names,
-    image_files,
-    image_size,
-    look_up,
-    places,
-)
+from sansa_lightning.data.annotation_json import AnnotationFile
+from sansa_lightning.data.annotation_lists import numbered, of_coco, read_categories, read_pictures
+from sansa_lightning.data.annotation_reader import CROWDS_TAKEN, keep_once, usable
+from sansa_lightning.data.notes import NoteBook
 from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import below
+from sansa_lightning.data.picture_files import listed
 from sansa_lightning.data.published_annotations import PublishedAnnotations
 from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.run_lengths import run_lengths
+from sansa_lightning.data.segmentations import Segmentations
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.messages import brief
 
@@ -41,21 +37,19 @@ class Lvis(PublishedAnnotations):
 
     def _read_file(self, path: Path, split: Split) -> Regions:
         content = AnnotationFile(path, "LVIS v1's annotations; see https://www.lvisdataset.org/dataset")
-        images = content.entries("images", ("id", "height", "width"))
-        views = places(path, "images", images)
-        sizes = [image_size(path, image) for image in images]
-        names = category_names(content)
+        book = NoteBook()
+        pictures = read_pictures(content, of_coco, book)
+        categories = read_categories(content, book)
+        names = numbered(path, categories)
         drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
-        needed = ("id", "image_id", "category_id", "segmentation")
-        for annotation in content.annotations(needed):
-            where = f"{path}: annotation {annotation['id']}"
-            view = look_up(where, annotation, "image_id", views, "images")
-            look_up(where, annotation, "category_id", names, "categories")
-            runs = run_lengths(where, annotation["segmentation"], *sizes[view])
-            drawn[annotation["category_id"], view].append(runs)
-        files = image_files(path, images)
-        shown = [View.whole(f"{split}/{file}", file, size) for file, size in zip(files, sizes, strict=True)]
-        return Regions.pack(dict(sorted(names.items())), shown, drawn)
+        for annotation in usable(content, pictures, categories, book):
+            if annotation.crowd:
+                book.add(CROWDS_TAKEN, annotation.where)
+            parts = drawn[int(annotation.category), annotation.row]
+            keep_once(parts, annotation.runs, annotation.where, book)
+        files = zip(pictures.files, pictures.sizes, strict=True)
+        shown = [View.whole(f"{split}/{file}", file, size) for file, size in files]
+        return Regions.pack(names, shown, drawn, book.notes())
 
 
 class LvisReleased(Lvis):
@@ -71,20 +65,25 @@ class LvisReleased(Lvis):
 
     def _read_file(self, path: Path, split: Split) -> Regions:
         classes = by_class(str(path), read_pickle(path))
-        sizes = Sizes(self.pictures, self.exif)
+        sizes, book = Sizes(self.pictures, self.exif), NoteBook()
+        masks = Segmentations(book)
         views: dict[str, View] = {}
         drawn: dict[tuple[ClassId, str], list[bytes]] = defaultdict(list)
         for class_id, pictures in classes.items():
             for name, objects in _pictures(f"{path}: class {class_id}", pictures):
-                file = below(f"{path}: class {class_id}", name)
-                where = f"{path}: class {class_id}, {file}"
-                segmentations = list(_segmentations(where, objects))
+                file = listed(f"{path}: class {class_id}", name)
+                where = f"class {class_id}, {file}"
+                segmentations = list(_segmentations(f"{path}: {where}", objects))
                 size = sizes.of(file, f"{path}: class {class_id}", segmentations)
                 view = views.setdefault(file, View.whole(f"{split}/{file}", file, size))
-                drawn[class_id, file] += [run_lengths(where, each, *view.size) for each in segmentations]
+                for segmentation in segmentations:
+                    runs = masks.runs(where, segmentation, *view.size)
+                    if runs is not None:
+                        keep_once(drawn[class_id, file], runs, where, book)
+        masks.check(path)
         numbers = {file: number for number, file in enumerate(views)}
         by_number = {(class_id, numbers[file]): parts for (class_id, file), parts in drawn.items() if parts}
-        return Regions.pack(category_labels(classes), list(views.values()), by_number)
+        return Regions.pack(category_labels(classes), list(views.values()), by_number, book.notes())
 
 
 def _pictures(where: str, pictures: Any) -> Iterable[tuple[Any, Any]]:
@@ -100,7 +99,4 @@ def _segmentations(where: str, entry: Any) -> Iterator[Any]:
         msg = f"{where}: expected a dictionary with a list 'annotations', but got {brief(entry)}"
         raise ValueError(msg)
     for annotation in annotations:
-        if not isinstance(annotation, dict) or "segmentation" not in annotation:
-            msg = f"{where}: expected annotations with a segmentation, but got {brief(annotation)}"
-            raise ValueError(msg)
-        yield annotation["segmentation"]
+        yield annotation.get("segmentation") if isinstance(annotation, dict) else None

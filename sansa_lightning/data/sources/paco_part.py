@@ -7,30 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import (
-    AnnotationFile,
-    Entry,
-    by_id,
-    category_names,
-    image_files,
-    image_size,
-    look_up,
-)
+from sansa_lightning.data.annotation_json import AnnotationFile, Entry
+from sansa_lightning.data.annotation_lists import Pictures, numbered, of_coco, read_categories, read_pictures
+from sansa_lightning.data.annotation_reader import keep_once, usable
+from sansa_lightning.data.entry_ids import Id, id_of, look_up, whole
+from sansa_lightning.data.notes import NoteBook
 from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
 from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
 from sansa_lightning.data.pickles import read_pickle
 from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.published_annotations import PublishedAnnotations
 from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.run_lengths import run_lengths
+from sansa_lightning.data.segmentations import Segmentations
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.messages import brief
 
-_OWNER = ("id", "image_id", "obj_ann_id", "bbox")
+NO_OWNER = "parts left out, whose object is not in the file, not in their image or without a box"
 _PICKLED = {"category_id", "obj_ann_id", "obj_bbox", "segmentation"}
+
+Box = tuple[float, float, float, float]
 
 
 class PacoPart(PublishedAnnotations, ObjectSource):
@@ -48,25 +44,21 @@ class PacoPart(PublishedAnnotations, ObjectSource):
 
     def _read_file(self, path: Path, split: Split) -> Regions:
         content = AnnotationFile(path, "PACO-LVIS's annotations; see https://github.com/facebookresearch/paco")
-        images = by_id(path, "images", content.entries("images", ("id", "height", "width")))
-        files = dict(zip(images, image_files(path, list(images.values())), strict=True))
-        categories = category_names(content)
-        needed = ("id", "image_id", "category_id", "obj_ann_id", "bbox", "segmentation")
-        owners = by_id(path, "annotations", ({key: a[key] for key in _OWNER} for a in content.annotations(needed)))
-        table = _Objects(split)
+        book = NoteBook()
+        pictures = read_pictures(content, of_coco, book)
+        categories = read_categories(content, book)
+        all_names = numbered(path, categories)
+        boxes = _boxes(content, pictures)
+        table = _Objects(split, book)
         names: dict[ClassId, str] = {}
-        for part in content.annotations(needed):
-            if part["obj_ann_id"] == part["id"]:
-                continue  # the object itself
-            where = f"{path}: annotation {part['id']}"
-            owner = look_up(where, part, "obj_ann_id", owners, "annotations")
-            image = look_up(where, part, "image_id", images, "images")
-            if (owner["obj_ann_id"], owner["image_id"]) != (owner["id"], image["id"]):
-                msg = f"{where} has obj_ann_id {owner['id']}, which is not an object of the same image"
-                raise ValueError(msg)
-            names[part["category_id"]] = look_up(where, part, "category_id", categories, "categories")
-            size = image_size(path, image)
-            table.add(where, part, owner["bbox"], files[image["id"]], size)
+        for part in usable(content, pictures, categories, book, wanted=_is_part):
+            owner, class_id = id_of(part.entry.get("obj_ann_id")), int(part.category)
+            if owner is None or (owner, part.row) not in boxes:
+                book.add(NO_OWNER, part.where)
+                continue
+            names[class_id] = all_names[class_id]
+            view = table.view(pictures.files[part.row], owner, boxes[owner, part.row], pictures.sizes[part.row])
+            table.add(part.where, view, class_id, part.runs)
         return table.pack(path, dict(sorted(names.items())))
 
 
@@ -87,37 +79,75 @@ class PacoPartReleased(PacoPart):
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in keys):
             msg = f"{path}: expected a dictionary with the dictionaries 'cid2img' and 'img2anno'"
             raise ValueError(msg)
-        table, sizes = _Objects(split), Sizes(self.pictures, self.exif)
+        book, sizes = NoteBook(), Sizes(self.pictures, self.exif)
+        table, masks = _Objects(split, book), Segmentations(book)
         classes = by_class(f"{path}: cid2img", content["cid2img"])
         for class_id, images in classes.items():
             for image_id, name in _pickled_images(f"{path}: cid2img, class {class_id}", images):
-                where = f"{path}: class {class_id}, image {brief(image_id)}"
-                file = below(where, name, parts=2)
-                for part in _pickled_parts(where, content["img2anno"].get(image_id)):
+                here = f"class {class_id}, image {brief(image_id)}"
+                file = below(f"{path}: {here}", name.replace("\\", "/") if isinstance(name, str) else name, parts=2)
+                for part in _pickled_parts(f"{path}: {here}", content["img2anno"].get(image_id)):
                     if part["category_id"] == class_id:
-                        size = sizes.of(file, where, [part["segmentation"]])
-                        table.add(where, part, part["obj_bbox"], file, size)
+                        size = sizes.of(file, f"{path}: {here}", [part["segmentation"]])
+                        box = box_numbers(f"{path}: {here}", part["obj_bbox"])
+                        runs = masks.runs(here, part["segmentation"], *size)
+                        if runs is not None:
+                            table.add(here, table.view(file, part["obj_ann_id"], box, size), class_id, runs)
+        masks.check(path)
         return table.pack(path, category_labels(classes))
+
+
+def _is_part(entry: Entry) -> bool:
+    """Whether an annotation is not that of an object itself."""
+    return id_of(entry.get("obj_ann_id")) != id_of(entry.get("id"))
+
+
+def _boxes(content: AnnotationFile, pictures: Pictures) -> dict[tuple[Id, int], Box]:
+    """(Id, place of the image) of each object -> its box (x, y, width, height).
+
+    Raises:
+        ValueError: an object has two boxes; says how many have.
+    """
+    boxes: dict[tuple[Id, int], Box] = {}
+    several: list[str] = []
+    for entry in content.annotations():
+        number = id_of(entry.get("id")) if isinstance(entry, dict) else None
+        row = None if number is None else look_up(pictures.rows, entry.get("image_id"))
+        if number is None or row is None or _is_part(entry):
+            continue
+        try:
+            box = box_numbers("", entry.get("bbox"))
+        except ValueError:
+            continue  # its parts are counted
+        if boxes.setdefault((number, row), box) != box:
+            several.append(f"annotation {brief(number)}")
+    if several:
+        msg = f"{content.path}: expected one box an object, but {several[0]} has two; {len(several)} objects have"
+        raise ValueError(msg)
+    return boxes
 
 
 class _Objects:
     """Objects with their parts, while an annotation file is read."""
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: Split, book: NoteBook) -> None:
         self.split = split
-        self.views: dict[tuple[str, int], tuple[int, View]] = {}
+        self.book = book
+        self.views: dict[tuple[str, Id], tuple[int, View]] = {}
         self.drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
 
-    def add(self, where: str, part: Entry, box: Any, file: str, size: tuple[int, int]) -> None:
-        """Add one part of an object with the box (x, y, width, height)."""
-        number = part["obj_ann_id"]
+    def view(self, file: str, number: Id, box: Box, size: tuple[int, int]) -> int:
+        """The place of an object's view, with the first box that was given for it."""
         if (file, number) not in self.views:
-            x, y, width, height = box_numbers(where, box)
+            x, y, width, height = box
             shown = window(x, y, x + width, y + height)
             view = View(object_key(self.split, file, number), file, size, shown)
             self.views[file, number] = len(self.views), view
-        place, _ = self.views[file, number]
-        self.drawn[part["category_id"], place].append(run_lengths(where, part["segmentation"], *size))
+        return self.views[file, number][0]
+
+    def add(self, where: str, view: int, class_id: ClassId, runs: bytes) -> None:
+        """Add one part of an object."""
+        keep_once(self.drawn[class_id, view], runs, where, self.book)
 
     def pack(self, path: Path, names: dict[ClassId, str]) -> Regions:
         """What was added.
@@ -126,9 +156,10 @@ class _Objects:
             ValueError: nothing was.
         """
         if not self.drawn:
-            msg = f"{path}: expected annotations of parts (obj_ann_id is not their own id), but there are none"
+            why = f"; {self.book}" if self.book.notes() else ""
+            msg = f"{path}: expected annotations of parts (obj_ann_id is not their own id), but there are none{why}"
             raise ValueError(msg)
-        return Regions.pack(names, [view for _, view in self.views.values()], self.drawn)
+        return Regions.pack(names, [view for _, view in self.views.values()], self.drawn, self.book.notes())
 
 
 def _pickled_images(where: str, images: Any) -> Iterator[tuple[Any, Any]]:
@@ -148,12 +179,18 @@ def _pickled_images(where: str, images: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _pickled_parts(where: str, parts: Any) -> list[Entry]:
-    whole = isinstance(parts, list) and all(isinstance(part, dict) and part.keys() >= _PICKLED for part in parts)
-    if not whole or not all(_is_number(part[key]) for part in parts for key in ("obj_ann_id", "category_id")):
-        msg = f"{where}: expected img2anno to list its parts with {', '.join(sorted(_PICKLED))}, ids being numbers"
+    listed = parts if isinstance(parts, list) else [parts]
+    found = [_numbered(part) for part in listed if isinstance(part, dict) and part.keys() >= _PICKLED]
+    whole_ones = [part for part in found if None not in (part["obj_ann_id"], part["category_id"])]
+    if len(whole_ones) < len(listed):
+        msg = (
+            f"{where}: expected img2anno to list its parts with {', '.join(sorted(_PICKLED))}, ids being numbers; "
+            f"{len(listed) - len(whole_ones)} of {len(listed)} are otherwise"
+        )
         raise ValueError(msg)
-    return parts
+    return whole_ones
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+def _numbered(part: Entry) -> Entry:
+    """With its ids as numbers, None for what is none."""
+    return part | {key: whole(part[key]) for key in ("obj_ann_id", "category_id")}

@@ -41,6 +41,7 @@ class Pascal5i(LabelMaps):
     """
 
     name = "pascal5i"
+    equal_classes = True
 
     def __init__(self, root: Path, lists: Path | None = None, check_files: bool = True, exif: Exif = "upright") -> None:
         super().__init__(root, check_files, exif)

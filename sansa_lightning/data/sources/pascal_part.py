@@ -10,12 +10,15 @@ from typing import Any, Literal, get_args
 
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.annotation_json import Entry, entries, read_json
+from sansa_lightning.data.entry_ids import whole
+from sansa_lightning.data.notes import NoteBook
 from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
 from sansa_lightning.data.picture_files import below
 from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.run_lengths import is_size, run_lengths
+from sansa_lightning.data.run_lengths import is_size
+from sansa_lightning.data.segmentations import Segmentations
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.messages import brief
+from sansa_lightning.messages import brief, plain
 from sansa_lightning.orientation import Exif
 
 Group = Literal["animals", "indoor", "person", "vehicles"]
@@ -72,6 +75,8 @@ class PascalPart(ObjectSource):
         if not chosen:
             msg = f"{self.index}: expected parts that are listed in train and val for {self.group or 'a group'}"
             raise ValueError(msg)
+        book = NoteBook()
+        masks = Segmentations(book)
         views: dict[tuple[str, int], int] = {}
         shown: list[View] = []
         drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
@@ -79,7 +84,7 @@ class PascalPart(ObjectSource):
         for number, part in chosen.items():
             for stem in dict.fromkeys(part.listed[split]):
                 if stem not in files:
-                    files[stem] = list(_objects(self.folder / f"{stem}.json"))
+                    files[stem] = list(_objects(self.folder / f"{stem}.json", masks))
                 for found in files[stem]:
                     if found.name == part.owner and part.part in found.parts:
                         place = views.setdefault((stem, found.position), len(views))
@@ -87,7 +92,9 @@ class PascalPart(ObjectSource):
                             key = object_key(split, f"{stem}.jpg", found.position)
                             shown.append(View(key, f"{stem}.jpg", found.size, found.window))
                         drawn[number, place] += found.parts[part.part]
-        return Regions.pack({number: f"{part.owner}:{part.part}" for number, part in chosen.items()}, shown, drawn)
+        masks.check(self.folder)
+        names = {number: f"{part.owner}:{part.part}" for number, part in chosen.items()}
+        return Regions.pack(names, shown, drawn, book.notes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ def _stems(where: str, lists: Any, split: Split) -> list[str]:
     return [below(where, stem, parts=1) for stem in listed]
 
 
-def _objects(path: Path) -> Iterator[_Object]:
+def _objects(path: Path, masks: Segmentations) -> Iterator[_Object]:
     content = read_json(path, "Pascal-Part's annotations of a picture")
     for position, entry in enumerate(entries(path, content, "object", ("name", "bndbox", "parts"))):
         where = f"{path}: object {position}"
@@ -139,10 +146,12 @@ def _objects(path: Path) -> Iterator[_Object]:
         corners = list(box.values()) if isinstance(box, dict) else box
         parts: dict[str, list[bytes]] = defaultdict(list)
         shown = entries(path, entry, "parts", ("name", "mask"))
-        masks = [(_name(where, part), mask) for part in shown for mask in _masks(where, part)]
-        size = _size(where, masks[0][1]) if masks else (0, 0)
-        for name, mask in masks:
-            parts[name].append(run_lengths(where, mask, *size))
+        found = [(_name(where, part), mask) for part in shown for mask in _masks(part)]
+        size = next(filter(None, (_size(mask) for _, mask in found)), (0, 0))
+        for name, mask in found:
+            runs = masks.runs(f"{path.name}, object {position}, {plain(name)}", mask, *size)
+            if runs is not None:
+                parts[name].append(runs)
         yield _Object(position, _name(where, entry), size, window(*box_numbers(where, corners)), dict(parts))
 
 
@@ -153,18 +162,13 @@ def _name(where: str, entry: Entry) -> str:
     return entry["name"]
 
 
-def _masks(where: str, part: Entry) -> list[Any]:
-    masks = part["mask"] if isinstance(part["mask"], list) else [part["mask"]]
-    if not all(isinstance(mask, dict) for mask in masks):
-        msg = f"{where}, {_name(where, part)[:60]}: expected run lengths, but got {brief(part['mask'])}"
-        raise ValueError(msg)
-    return masks
+def _masks(part: Entry) -> list[Any]:
+    return part["mask"] if isinstance(part["mask"], list) else [part["mask"]]
 
 
-def _size(where: str, mask: Any) -> tuple[int, int]:
-    size = mask.get("size")
-    sides = size if isinstance(size, list) and len(size) == 2 else [0]
-    if not is_size(sides[0], sides[-1]):
-        msg = f"{where}: expected run lengths with a size (height, width), but got {brief(size)}"
-        raise ValueError(msg)
-    return sides[0], sides[-1]
+def _size(mask: Any) -> tuple[int, int] | None:
+    """(H, W) that run lengths say they are of, pixels."""
+    size = mask.get("size") if isinstance(mask, dict) else None
+    sides = [whole(side) for side in size] if isinstance(size, list) else []
+    height, width = sides if len(sides) == 2 else (None, None)
+    return (height, width) if height is not None and width is not None and is_size(height, width) else None

@@ -44,6 +44,7 @@ class Patterns(Source):
     """
 
     name = "patterns"
+    equal_classes = True
 
     def __init__(
         self,

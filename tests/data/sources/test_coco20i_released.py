@@ -106,8 +106,8 @@ class TestMistakes:
             (lambda c: c.update({4: 5}), r"but got class 4"),
             (lambda c: c.update({4: "train2014/a.jpg"}), r"but got class 4"),
             (
-                lambda c: c[4].append("/etc/passwd"),
-                r"class 4: expected the name of a picture .*, but got '/etc/passwd'",
+                lambda c: c[4].append("/passwd"),
+                r"class 4: expected the name of a picture .*, but got '/passwd'",
             ),
             (lambda c: c[4].append("a/../../b.jpg"), r"class 4: expected the name of a picture"),
             (lambda c: c[4].append(7), r"class 4: expected the name of a picture .*, but got 7"),

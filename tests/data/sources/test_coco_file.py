@@ -106,12 +106,6 @@ class TestMistakes:
         with pytest.raises(ValueError, match=message):
             build().classes("val")
 
-    def test_an_annotation_of_no_category(self, build, broken):
-        broken.edit("val", lambda content: content["annotations"][4].update(category_id=55))
-        message = r"annotation 5 has category_id 55, which is not in the file's categories"
-        with pytest.raises(ValueError, match=message):
-            build().classes("train")
-
     def test_the_folder_of_other_images(self, broken):
         content = json.loads(broken.annotations("val").read_text())
         content["images"][0]["file_name"] = "mine.jpg"

@@ -94,6 +94,114 @@ def test_verify(source, broken):
     source(broken.root, check_files=False).verify("val")
 
 
+def everything(source):
+    """The masks of val, by key and class."""
+    return {
+        (key, class_id): source.load(key, class_id)[1].tolist()
+        for class_id in source.classes("val")
+        for key in source.images(class_id, "val")
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (
+            lambda a: a.update(id=900, image_id=5),
+            r"annotations left out, of images that .*annotation 900, image_id 5\)",
+        ),
+        (
+            lambda a: a.update(id=900, category_id=[5]),
+            r"annotations left out, of categories that .*category_id \[5\]\)",
+        ),
+        (
+            lambda a: a.update(id=900, segmentation=[]),
+            r"annotations left out, without a segmentation .*annotation 900\)",
+        ),
+        (lambda a: a.update(id=900), r"annotations left out, which are there twice \(first: annotation 900\)"),
+        (
+            lambda a: a["segmentation"].append([1, 2]),
+            r"parts of annotations left out, .*annotation 1: expected a polygon.*",
+        ),
+    ],
+)
+def test_annotations_that_cannot_be_used_are_left_out_and_counted(broken, lvis, change, note):
+    whole = everything(Lvis(broken.root))
+
+    def add(content):
+        broken_one = {**content["annotations"][0], "segmentation": [*content["annotations"][0]["segmentation"]]}
+        change(broken_one)
+        where = 0 if broken_one["id"] == content["annotations"][0]["id"] else len(content["annotations"])
+        content["annotations"][where : where + 1] = [broken_one]
+
+    broken.edit("val", add)
+    source = Lvis(broken.root)
+    assert everything(source) == whole
+    (told,) = source.notes("val")
+    assert re.fullmatch(rf"1 {note}", str(told))
+
+
+def test_ids_as_text_and_floats(broken):
+    whole = everything(Lvis(broken.root))
+    broken.edit(
+        "val",
+        lambda c: [
+            a.update(image_id=float(a["image_id"]), category_id=str(a["category_id"])) for a in c["annotations"]
+        ],
+    )
+    broken.edit("val", lambda c: [i.update(id=str(i["id"]), height=float(i["height"])) for i in c["images"]])
+    assert everything(Lvis(broken.root)) == whole
+
+
+def test_crowds_are_objects_and_counted(broken):
+    broken.edit("val", lambda c: c["annotations"][0].update(iscrowd=1))
+    (told,) = Lvis(broken.root).notes("val")
+    assert str(told) == "1 crowd regions (iscrowd), which are taken for objects (first: annotation 1)"
+
+
+def test_notes_survive_the_index(broken, tmp_path, monkeypatch):
+    monkeypatch.setenv("SANSA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("sansa_lightning.data.index_cache.LEAST_BYTES", 0)
+    broken.edit("val", lambda c: c["annotations"][0].update(segmentation=None))
+    first = Lvis(broken.root).notes("val")
+    monkeypatch.setattr(Lvis, "_read_file", None)
+    assert Lvis(broken.root).notes("val") == first
+    assert [note.count for note in first] == [1]
+
+
+@pytest.mark.parametrize(
+    ("bad", "note"),
+    [
+        ({}, r"1 annotations left out, without a segmentation \(first: class 17, train2017/.*\)"),
+        (5, r"1 annotations left out, without a segmentation .*"),
+        ({"segmentation": np.zeros((2, 2))}, r"1 annotations left out, .* expected an array of size .*"),
+        ({"segmentation": [[1, 2, 3, 4]]}, r"1 annotations left out, .* at least three points.*"),
+    ],
+)
+def test_pickled_annotations_that_cannot_be_used_are_left_out_and_counted(broken, bad, note):
+    whole = everything(LvisReleased(broken.root))
+    broken.edit_pickle("val", lambda c: next(iter(c[17].values()))["annotations"].append(bad))
+    source = LvisReleased(broken.root)
+    assert everything(source) == whole
+    (told,) = source.notes("val")
+    assert re.fullmatch(note, str(told))
+
+
+@pytest.mark.parametrize("form", ["/home/someone/coco/{}", "C:/data/{}", "{}"])
+def test_pickled_names_in_other_forms(broken, form):
+    """Absolute ones, or with backslashes."""
+    whole = everything(LvisReleased(broken.root))
+
+    def rename(content):
+        for class_id in content:
+            content[class_id] = {
+                form.format(file).replace("/", "\\"): about for file, about in content[class_id].items()
+            }
+
+    broken.edit_pickle("val", rename)
+    assert everything(LvisReleased(broken.root)) == whole
+
+
 class TestMistakes:
     def test_missing_pictures(self, broken):
         for index in (1, 4):
@@ -116,30 +224,26 @@ class TestMistakes:
         ("change", "message"),
         [
             (lambda c: c.pop("images"), r"expected a JSON object with a list 'images'"),
-            (lambda c: c["categories"].clear(), r"expected at least one category, but 'categories' is empty"),
-            (lambda c: c["images"][1].pop("width"), r"images\[1\] has no width"),
             (
-                lambda c: c["images"][1].update(width=0),
-                r"image 71: expected height and width in pixels, but got \d+ and",
+                lambda c: c["categories"].clear(),
+                r"expected at least one category with an id, but 'categories' has none",
             ),
             (
-                lambda c: c["images"][1].update(id=70),
-                r"expected each id in images to be a number and there once, .* 70",
+                lambda c: [each.update(id=f"c{each['id']}") for each in c["categories"][:2]],
+                r"expected ids of categories to be numbers, but got 'c17'; 2 are none|none of its",
             ),
-            (lambda c: c["images"][1].pop("coco_url"), r"image 71, coco_url or file_name: expected the name of a pic"),
+            (
+                lambda c: [c["images"][1].update(id=70), c["annotations"].clear()],
+                r"expected one picture an id, of one size, but image 70 is 'train2017/.*; 1 are like this",
+            ),
             (
                 lambda c: c["images"][1].update(coco_url="../x.jpg"),
-                r"image 71, .*: expected the name .* got '../x.jpg'",
+                r"image 71, .*: expected the name .* got '../x.jpg'; 1 of 5 images have such a name",
             ),
             (
-                lambda c: c["annotations"][0].update(image_id=5),
-                r"annotation 1 has image_id 5, which is not in the file's images",
+                lambda c: [a.update(segmentation=[]) for a in c["annotations"]],
+                r"none of its \d+ annotations can be used: \d+ annotations left out, without a segmentation",
             ),
-            (
-                lambda c: c["annotations"][0].update(category_id=[5]),
-                r"annotation 1 has category_id \[5\], which is not in the file's categories",
-            ),
-            (lambda c: c["annotations"][0].update(segmentation=[]), r"annotation 1: expected polygons of at least"),
         ],
     )
     def test_json(self, broken, change, message):
@@ -167,16 +271,8 @@ class TestMistakes:
                 r"class 17, train2017/\d+.jpg: expected a dictionary with a list 'annotations', but got \[\]",
             ),
             (
-                lambda c: c[3].update({"/etc/x": {"annotations": []}}),
-                r"class 3: expected the name of a picture .*/etc/x",
-            ),
-            (
-                lambda c: next(iter(c[17].values()))["annotations"].append({}),
-                r"class 17, train2017/\d+.jpg: expected annotations with a segmentation, but got \{\}",
-            ),
-            (
-                lambda c: next(iter(c[17].values()))["annotations"].append({"segmentation": np.zeros((2, 2))}),
-                r"class 17, train2017/\d+.jpg: expected an array of size",
+                lambda c: c[3].update({"../x.jpg": {"annotations": []}}),
+                r"class 3: expected the name of a picture .*'../x.jpg'",
             ),
         ],
     )

@@ -133,35 +133,77 @@ def test_verify(source, broken):
         source(broken.root).verify("val")
 
 
+PARTS_OUT = "parts left out, whose object is not in the file, not in their image or without a box"
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda c: c["annotations"][2].pop("obj_ann_id"), PARTS_OUT),
+        (lambda c: c["annotations"][2].update(obj_ann_id=9), PARTS_OUT),
+        (lambda c: c["annotations"][2].update(obj_ann_id=503), PARTS_OUT),
+        (
+            lambda c: c["annotations"][2].update(category_id=9),
+            "annotations left out, of categories that the file does not",
+        ),
+        (
+            lambda c: c["annotations"][2].update(segmentation=4),
+            "annotations left out, with a segmentation that cannot be",
+        ),
+        (lambda c: c["annotations"][2].update(segmentation=None), "annotations left out, without a segmentation"),
+    ],
+)
+def test_parts_that_cannot_be_used_are_left_out_and_counted(broken, change, what):
+    broken.edit("val", change)
+    (told,) = PacoPart(broken.root).notes("val")
+    assert told.what.startswith(what)
+    assert (told.count, told.first.split(",")[0].split(":")[0]) == (1, "annotation 502")
+
+
+@pytest.mark.parametrize("box", [[1, 2, 3], [1, 2, 3, None], None])
+def test_parts_of_an_object_without_a_box_are_left_out_and_counted(broken, box):
+    broken.edit("val", lambda c: c["annotations"][0].update(bbox=box))
+    (told,) = PacoPart(broken.root).notes("val")
+    assert (told.what, told.count) == (PARTS_OUT, 4)
+
+
+def test_ids_as_text_and_floats(broken):
+    def everything():
+        source = PacoPart(broken.root)
+        return [
+            (key, class_id, source.load(key, class_id)[1].tolist())
+            for class_id in source.classes("val")
+            for key in source.images(class_id, "val")
+        ]
+
+    whole = everything()
+    broken.edit(
+        "val", lambda c: [a.update(obj_ann_id=f"{a['obj_ann_id']}", id=float(a["id"])) for a in c["annotations"]]
+    )
+    assert everything() == whole
+
+
 class TestMistakes:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
             (lambda c: c["annotations"].clear(), r"expected annotations of parts \(obj_ann_id is not their own id\)"),
-            (lambda c: c["annotations"][2].pop("obj_ann_id"), r"annotations\[2\] has no obj_ann_id"),
             (
-                lambda c: c["annotations"][2].update(obj_ann_id=9),
-                r"annotation 502 has obj_ann_id 9, which is not in the file's annotations",
+                lambda c: c["annotations"].append({**c["annotations"][0], "bbox": [1, 2, 3, 4]}),
+                r"expected one box an object, but annotation 500 has two; 1 objects have",
             ),
             (
-                lambda c: c["annotations"][2].update(image_id=41),
-                r"annotation 502 has obj_ann_id 500, which is not an object of the same image",
+                lambda c: [a.update(segmentation=4) for a in c["annotations"]],
+                r"none of its \d+ annotations can be used: \d+ annotations left out, with a segmentation that can",
             ),
             (
-                lambda c: c["annotations"][2].update(obj_ann_id=503),
-                r"annotation 502 has obj_ann_id 503, which is not an object of the same image",
+                lambda c: [a.pop("bbox") for a in c["annotations"]],
+                r"expected annotations of parts .*, but there are none; \d+ parts left out, whose object is not in the",
             ),
             (
-                lambda c: c["annotations"][2].update(category_id=9),
-                r"annotation 502 has category_id 9, which is not in the file's categories",
+                lambda c: c["images"][0].update(file_name="x.jpg"),
+                r"image 40, .*: expected the name of a picture in 2.*; 1 of 4 im",
             ),
-            (lambda c: c["annotations"][0].update(bbox=[1, 2, 3]), r"annotation 502: expected a box of four numbers"),
-            (lambda c: c["annotations"][0].update(bbox=[1, 2, 3, None]), r"annotation 502: expected a box of four"),
-            (
-                lambda c: c["annotations"][2].update(segmentation=4),
-                r"annotation 502: expected polygons, or run lengths",
-            ),
-            (lambda c: c["images"][0].update(file_name="x.jpg"), r"image 40, .*: expected the name of a picture in 2"),
         ],
     )
     def test_json(self, broken, change, message):
@@ -178,8 +220,8 @@ class TestMistakes:
             (lambda c: c["cid2img"].update(x=[]), r"cid2img: expected each class to be a number and there .* got 'x'"),
             (lambda c: c["cid2img"].update({190: {}}), r"cid2img, class 190: expected a list of images, but got \{\}"),
             (
-                lambda c: c["img2anno"][40][0].update(category_id="190"),
-                r"class \d+, image 40: expected .*, ids being numbers",
+                lambda c: c["img2anno"][40][0].update(category_id="x"),
+                r"class \d+, image 40: expected .*, ids being numbers; 1 of \d+ are otherwise",
             ),
             (lambda c: c["cid2img"][190].append(5), r"cid2img, class 190: expected \{image id: picture\}, but got 5"),
             (lambda c: c["cid2img"][190].append({5: "x.jpg"}), r"class 190, image 5: expected the name of a picture"),
