@@ -28,7 +28,7 @@ FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 """What a picture file may be, by Pillow's names. Pillow knows others too, and runs other programs for some of them."""
 
 LARGEST_SIDE = 65_535
-"""Pixels, as in a JPEG."""
+"""Pixels, as in a JPEG. pycocotools takes memory by the length of outlines: a wild coordinate would take all of it."""
 
 EIGHT_BITS = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 """Pillow's modes of pictures of at most 8 bits a channel, which is what can be read."""

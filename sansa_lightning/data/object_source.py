@@ -10,8 +10,8 @@ import numpy as np
 
 from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.region_source import RegionSource
-from sansa_lightning.data.run_lengths import LARGEST_SIDE
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.images import LARGEST_SIDE
 from sansa_lightning.messages import brief
 
 

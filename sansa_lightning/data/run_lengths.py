@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.data.entry_ids import whole
+from sansa_lightning.images import LARGEST_SIDE
 from sansa_lightning.messages import brief
-
-LARGEST_SIDE = 65_535
-"""Pixels, as in a JPEG. pycocotools takes memory by the length of outlines: a wild coordinate would take all of it."""
 
 LARGEST_AREA = 1 << 28
 """Pixels of a mask, which take a byte each; Pillow decodes no picture that is much larger than half of it."""

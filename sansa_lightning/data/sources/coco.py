@@ -137,7 +137,7 @@ class Coco(Source):
         return self._table(split).objects(row)
 
     def notes(self, split: Split) -> Sequence[Note]:
-        """What was left out or merged when the annotations were read, how many regions are crowds, and what EXIF turned."""
+        """What was left out or merged in the annotations, how many regions are crowds, and what EXIF turned."""
         return (*self._table(split).notes, *self._picture_notes.get(split, ()))
 
     def class_label(self, class_id: ClassId) -> str:
