@@ -125,6 +125,7 @@ class EpisodeDataModule(LoadingDataModule):
         self.memorise = memorise
         self.controls = controls
         self._pools: dict[Stage, tuple[Pool, ...]] = {}
+        self._told: set[tuple[str, Note]] = set()
         self._clips: dict[Part, ClipDataset] = {}
         self._identity: str | None = None
 
