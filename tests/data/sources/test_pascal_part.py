@@ -92,11 +92,11 @@ def test_masks_that_cannot_be_read_are_left_out_and_counted(broken, change, note
     before = PascalPart(broken.root, "animals")
     whole = {key: before.load(key, 0)[1] for key in before.images(0, "val")}
     path = broken.annotation("2008_dog_1")
-    broken.edit(path, lambda content: change(content["object"][0]["parts"][0]))
+    broken.edit(path, lambda content: change(content["object"][1]["parts"][0]))
     source = PascalPart(broken.root, "animals")
     (told,) = source.notes("val")
     assert re.fullmatch(note, str(told))
-    assert told.first.startswith("2008_dog_1.json, object 0, HEAD")
+    assert told.first.startswith("2008_dog_1.json, object 1, HEAD")
     there = {key: source.load(key, 0)[1] for key in source.images(0, "val")}
     assert all(np.array_equal(mask, whole[key]) for key, mask in there.items() if "dog_1" not in key)
     assert any("dog_1" in key for key in whole)
