@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fakes.cases import write_case
 from launches import call, result
 from sansa_lightning.clip import Episode
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
-from sansa_lightning.predictions import entries_of
+from sansa_lightning.data.sources.coco_file import CocoFile
+from sansa_lightning.predictions import entries_of, with_coco_ids
 
 
 def decoded(entry: dict) -> np.ndarray:
@@ -105,6 +107,29 @@ def test_pycocotools_reads_the_results(predicted, coco):
         scored.accumulate()
         scored.summarize()
         assert 0 <= scored.stats[0] <= 1
+
+
+@pytest.mark.parametrize("kind", ["string_ids", "float_ids", "backslash", "absolute_right", "dup_file", "crowd_half"])
+def test_ids_are_those_of_the_file_however_it_is_written(kind, tmp_path, capsys):
+    from pycocotools.coco import COCO
+
+    path = write_case(tmp_path / "case", kind)
+    source = CocoFile(path.parent / "img", path)
+    keys = [(key, class_id) for class_id in source.classes("val") for key in source.images(class_id, "val")]
+    found = [
+        entry
+        for number, (key, class_id) in enumerate(keys)
+        for entry in entries_of(
+            number, Episode("coco_file", class_id, (keys[0][0],), (key,)), [source.load(key, class_id)[1] == 1]
+        )
+    ]
+    (tmp_path / "results.json").write_text(json.dumps(with_coco_ids(found, source)))
+    truth = COCO(str(path))
+    results = truth.loadRes(str(tmp_path / "results.json"))
+    assert len(results.anns) == len(keys) > 0
+    for annotation, (key, class_id) in zip(results.anns.values(), keys, strict=True):
+        assert truth.imgs[annotation["image_id"]]["file_name"].endswith(Path(source.picture(key)).name)
+        assert truth.cats[annotation["category_id"]]["name"] == source.class_name(class_id)
 
 
 def test_entries_have_one_mask_a_target():

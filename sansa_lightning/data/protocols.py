@@ -71,7 +71,7 @@ class Pool:
         there = set(source.classes(split))
         kept = tuple(c for c in sorted(wanted) if c in there and source.image_count(c, split) >= min_images)
         if not kept:
-            few = f"none of its {len(wanted)} classes has {min_images} images" if wanted else "there are none"
+            few = f"none of its {len(wanted)} classes has {min_images} images" if wanted else "there are no classes"
             told = "".join(f"; {note}" for note in source.notes(split))
             msg = f"{what}: {few} in the {split} split of {source}; expected one with {min_images} at least{told}"
             raise ValueError(msg)

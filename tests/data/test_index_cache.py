@@ -74,7 +74,7 @@ def answers(source: Source) -> list[Any]:
     """Everything that a source says of its annotations."""
     found: list[Any] = []
     for split in ("val", "train"):
-        found += [source.classes(split), source.listing(split)]
+        found += [source.classes(split), source.listing(split), source.notes(split)]
         for class_id in source.classes(split):
             found += [source.class_name(class_id), source.images(class_id, split), source.image_count(class_id, split)]
             found += [source.load(key, class_id)[1].tolist() for key in source.images(class_id, split)]

@@ -212,6 +212,6 @@ class TestMistakes:
     def test_nothing_to_test(self, tmp_path):
         root = write_lvis_lists(tmp_path, {"train": {1: 2, 2: 2}, "val": {1: 1, 2: 2}})
         with pytest.raises(
-            ValueError, match=r"StrictByPosition fold 0, unseen classes: there are none in the val split of lvis"
+            ValueError, match=r"StrictByPosition fold 0, unseen classes: there are no classes in the val split of lvis"
         ):
             StrictByPosition(0).pools(Lvis(root), "test")
