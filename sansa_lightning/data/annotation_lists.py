@@ -42,6 +42,26 @@ class Pictures:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     ids: list[Any] = field(default_factory=list)
     rows: dict[Id, int] = field(default_factory=dict)
+    _by_file: dict[str, int] = field(default_factory=dict)
+
+    def add(self, where: str, written: Any, file: str, size: tuple[int, int], book: NoteBook) -> str | None:
+        """Add an image, or another entry of one that is there; what contradicts that one, if anything does."""
+        number = id_of(written)
+        row = self._by_file.setdefault(file.replace("\\", "/"), len(self.files))
+        if row == len(self.files):
+            self.files.append(file)
+            self.sizes.append(size)
+            self.ids.append(written)
+            if "\\" in file:
+                book.add(BACKSLASHES, f"{where}, {brief(file)}")
+        else:
+            same = number == id_of(self.ids[row])
+            book.add(TWICE if same else MERGED, f"{where}, {brief(file)}")
+        first = row if number is None else self.rows.setdefault(number, row)
+        if first != row:
+            return f"{where} is {brief(self.files[first])} and {brief(file)}"
+        known = self.sizes[row]
+        return None if known == size else f"{where}, {brief(file)}, is of {_pixels(known)} and {_pixels(size)}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,6 @@ def read_pictures(content: AnnotationFile, name: Name, book: NoteBook) -> Pictur
             names the first and says how many there are.
     """
     found = Pictures()
-    by_file: dict[str, int] = {}
     astray: list[str] = []
     contradicting: list[str] = []
     images = content.listed("images")
@@ -83,22 +102,8 @@ def read_pictures(content: AnnotationFile, name: Name, book: NoteBook) -> Pictur
             continue
         if number is None or size is None or file is None:
             book.add(NO_IMAGE, where)
-            continue
-        row = by_file.setdefault(file.replace("\\", "/"), len(found.files))
-        if row == len(found.files):
-            found.files.append(file)
-            found.sizes.append(size)
-            found.ids.append(image["id"])
-            if "\\" in file:
-                book.add(BACKSLASHES, f"{where}, {brief(file)}")
-        elif number != id_of(found.ids[row]):
-            book.add(MERGED, f"{where}, {file}")
-        else:
-            book.add(TWICE, where)
-        if found.rows.setdefault(number, row) != row:
-            contradicting.append(f"{where} is {found.files[found.rows[number]]!r} and {file!r}")
-        elif found.sizes[row] != size:
-            contradicting.append(f"{where}, {file!r}, is of {_pixels(found.sizes[row])} and {_pixels(size)}")
+        elif trouble := found.add(where, image["id"], file, size, book):
+            contradicting.append(trouble)
     path = content.path
     _refuse(f"{path}: ", astray, f"of {len(images)} images have such a name")
     _refuse(f"{path}: expected one picture an id, of one size, but ", contradicting, "are like this")

@@ -154,7 +154,7 @@ def test_absent_data_are_a_fault_of_each_row(write_table):
 def test_a_fold_that_there_is_not_is_a_fault(write_table):
     expander, _ = expanded(write_table([FROZEN]), folds=(0, 9))
     assert len(expander.faults) == 1
-    assert "expected 0 to 3 of at least 2 folds, but got 9" in expander.faults[0]
+    assert "expected 0 to 3, since folds is 4, but got 9" in expander.faults[0]
 
 
 def test_the_in_domain_score_needs_a_protocol_that_has_one(write_table):

@@ -98,7 +98,7 @@ def test_what_is_wrong_is_one_line(write_table, became, tmp_path, capsys):
     assert said(capsys, path, runs, "--data.shots", 3) == "error: options: expected --key=value, but got '--data.shots'"
     assert "did you mean data.shots?" in said(capsys, path, runs, "--data.shot=3")
     assert said(capsys, "nowhere.yaml", runs) == "error: table nowhere.yaml is not there"
-    assert "expected 0 to 3 of at least 2 folds, but got 9" in said(capsys, path, runs, "--fold=9")
+    assert "expected 0 to 3, since folds is 4, but got 9" in said(capsys, path, runs, "--fold=9")
     odd = write_table([ADAPTER, ADAPTER], "odd.yaml")
     assert said(capsys, odd, runs) == f"error: {odd}: 2 rows are named 'Adapter'"
     assert became == []
