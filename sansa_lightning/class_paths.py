@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
-from sansa_lightning.messages import plain
+from sansa_lightning.config_files import Document
+from sansa_lightning.messages import kinds_of, plain
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,6 @@ MADE_ELSEWHERE = re.compile(r"import\s*\(?\s*\*|__getattr__|globals\(|setattr\(|
 
 DENIED = re.compile(r"(?:Parser key \"(?P<key>[\w.]+)\")?.*Importing '(?P<path>[\w.]+)' is not allowed", re.DOTALL)
 """What jsonargparse says of paths that it does not import; it goes on with advice to allow them."""
-
-FILES = (".yaml", ".yml", ".json")
 
 
 def only_safe_imports() -> None:
@@ -55,22 +53,18 @@ class Named:
     path: str
 
 
-def named_classes(options: Iterable[tuple[str, str]], parsers: Sequence[ArgumentParser]) -> list[Named]:
-    """The class paths that a command line names, itself or in its files.
+def named_classes(found: Iterable[Document], parsers: Sequence[ArgumentParser]) -> list[Named]:
+    """The class paths in what a command line says and in its files.
 
     Args:
-        options: of the command line, with their values.
+        found: see :func:`~sansa_lightning.config_files.documents`.
         parsers: those that know which keys want classes.
     """
-    found = []
-    for option, value in options:
-        key = option.lstrip("-").rstrip("+")
-        content, place = _content(value), key
-        if isinstance(content, str) and content.endswith(FILES) and Path(content).is_file():
-            key, place = ("" if key in ("config", "c") else key), f"{key} {content}"
-            content = _content(Path(content).read_text(encoding="utf-8", errors="replace"))
-        found += [Named(place, at, path) for at, path in _paths(content, key, lambda key: bool(wanted(key, parsers)))]
-    return found
+    return [
+        Named(each.place, at, path)
+        for each in found
+        for at, path in _paths(each.content, each.key, lambda key: bool(wanted(key, parsers)))
+    ]
 
 
 def check_before_import(named: Iterable[Named]) -> None:
@@ -104,26 +98,12 @@ def without_advice(message: str) -> str:
     """A parser's message; one of a denied path is said in our words."""
     if not (found := DENIED.match(message)):
         return message
-    return f"{found['key'] or 'configuration'}: {found['path']!r} is nothing that a configuration may name"
+    return f"{found['key'] or 'configuration'}: {found['path']!r} may not be named in a configuration"
 
 
 def wanted(key: str, parsers: Iterable[ArgumentParser]) -> set[type]:
     """The classes of which the value of a key may be, without Python's own; none where no parser has the key."""
-    hints = [getattr(action, "_typehint", None) for each in parsers for action in each._actions if action.dest == key]
-    kinds = [kind for hint in hints for kind in _classes_in(hint)]
-    return {kind for kind in kinds if kind.__module__.partition(".")[0] not in sys.stdlib_module_names}
-
-
-def _classes_in(hint: Any) -> list[type]:
-    parts = get_args(hint)
-    return [kind for part in parts for kind in _classes_in(part)] if parts else [hint] * inspect.isclass(hint)
-
-
-def _content(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):  # the parser will say what is wrong with it
-        return text
+    return {kind for kind in kinds_of(key, parsers) if kind.__module__.partition(".")[0] not in sys.stdlib_module_names}
 
 
 def _paths(content: Any, key: str, wants_class: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
@@ -149,7 +129,7 @@ def _looked_for(path: str) -> tuple[str, str]:
         return f"{path!r} is of Python's own library, which has no class that a configuration may name", ""
     depth, origin = _deepest_module(parts)
     if depth == 0:
-        return f"there is no module {parts[0]!r}, of which the class path {path!r} speaks", ""
+        return f"there is no module {parts[0]!r} (class path {path!r})", ""
     module, name = ".".join(parts[:depth]), parts[depth]
     if module in sys.modules:
         lacks = not hasattr(sys.modules[module], name)
@@ -157,7 +137,7 @@ def _looked_for(path: str) -> tuple[str, str]:
         source = Path(origin).read_text(encoding="utf-8", errors="replace") if origin.endswith(".py") else name
         lacks = not re.search(rf"\b{re.escape(name)}\b", source) and not MADE_ELSEWHERE.search(source)
     if lacks:
-        return f"there is no {name!r} in the module {module!r}, of which the class path {path!r} speaks", ""
+        return f"there is no {name!r} in the module {module!r} (class path {path!r})", ""
     return "", origin if parts[0] not in KNOWN and module not in sys.modules else ""
 
 

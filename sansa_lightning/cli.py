@@ -27,11 +27,12 @@ from sansa_lightning.class_paths import (
     check_kinds,
     named_classes,
     only_safe_imports,
+    wanted,
     without_advice,
 )
 from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
-from sansa_lightning.config_files import check_options
+from sansa_lightning.config_files import SECTIONS, check_given, documents
 from sansa_lightning.data import all as data_classes
 from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors
 from sansa_lightning.finite import StopNotFinite
@@ -105,7 +106,9 @@ class ShortErrorParser(LightningArgumentParser):
         """
         if self.reading:
             return super().parse_args(args, *more, **named)
-        self.named[:] = named_classes(options(sys.argv[1:] if args is None else args), self.of_subcommands)
+        given = options(sys.argv[1:] if args is None else args)
+        found_in = documents(given, lambda key: key in SECTIONS or bool(wanted(key, self.of_subcommands)))
+        self.named[:] = named_classes(found_in, self.of_subcommands)
         check_before_import(self.named)
         check_kinds(self.named, self.of_subcommands)
         ShortErrorParser.reading = True
@@ -116,6 +119,7 @@ class ShortErrorParser(LightningArgumentParser):
         for config in (found, found.get(found.get("subcommand") or "")):
             if isinstance(config, Namespace):
                 check_built(config, self.of_subcommands)
+                check_given(config, self.of_subcommands)
         return found
 
     def error(self, message: str, ex: Exception | None = None) -> Any:
@@ -302,7 +306,6 @@ def main(args: Sequence[str] | None = None) -> None:
     with one_line_errors():
         if given and given[0] in COMMANDS:
             raise SystemExit(command(given[0])(given[1:]))
-        check_options(options(given))
         recipe = chosen_recipe(given)
         with without_noise():
             ProjectCLI(

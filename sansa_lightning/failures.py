@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -45,7 +46,7 @@ def one_line_errors() -> Iterator[None]:
         if DEBUG_VARIABLE in os.environ or heard() is not None:  # a request to end has a line of its own
             raise
         expected = isinstance(error, ValueError | OSError) or type(error).__name__ == "MisconfigurationException"
-        line = one_line(error) if expected else _resources(error) or _unexpected(error)
+        line = _resources(error) or (one_line(error) if expected else _unexpected(error))
         sys.stderr.write(f"error: {line[:LONGEST]}\n")
         raise SystemExit(2 if expected else 1) from error
 
@@ -53,6 +54,8 @@ def one_line_errors() -> Iterator[None]:
 def _resources(error: Exception) -> str:
     """What to say where the machine had too little of something; nothing if that is not what is wrong."""
     text = str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:  # as another process cannot be started
+        return f"out of memory: {one_line(error)}; {_LOWER}, or data.num_workers"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(text)):
         return f"out of memory: {one_line(error).partition(' If reserved')[0][:300] or 'no more to be had'}; {_LOWER}"
     if found := _LOADER.search(text):

@@ -60,7 +60,7 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
     classes = _classes(modules)
     if found := UNKNOWN_CLASS.search(line):
         known = classes.get(found["name"])
-        kinds = _kinds(found["key"], parsers)
+        kinds = kinds_of(found["key"], parsers)
         hint = (
             f"it is {known.__module__}.{known.__name__}" if known else _nearest(found["name"], _fitting(classes, kinds))
         )
@@ -140,7 +140,7 @@ def _classes(modules: Iterable[ModuleType]) -> dict[str, type]:
     }
 
 
-def _kinds(key: str, parsers: Iterable[ArgumentParser]) -> tuple[type, ...]:
+def kinds_of(key: str, parsers: Iterable[ArgumentParser]) -> tuple[type, ...]:
     """The classes of which the value of a key may be; none where no parser has it, as deep in another value."""
     hints = [
         getattr(action, "_typehint", None) for parser in parsers for action in parser._actions if action.dest == key

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launches import call, refusal
-from sansa_lightning.config_files import check_config, check_options, read_yaml
+from sansa_lightning.config_files import Document, documents, read_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefg", "bcdefgh", strict=True)
@@ -61,30 +61,78 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         read_yaml(path)
 
 
+def read(*pairs: tuple[str, str]) -> list[Document]:
+    return documents(pairs, lambda key: key in ("data.source", "model.strategy"))
+
+
 @pytest.mark.parametrize("value", ["", "null", "[]", "[1, 2]", "{}", "3"])
 @pytest.mark.parametrize("section", ["model", "data", "trainer"])
 def test_a_section_without_options_is_an_error(section, value, tmp_path):
     path = written(tmp_path, f"{section}: {value}\n")
     with pytest.raises(ValueError, match=f"some.yaml: {section}: expected options below it, but got "):
-        check_config(path)
+        read(("--config", str(path)))
     with pytest.raises(ValueError, match=f"{section}: expected options below it"):
-        check_options([(f"--{section}", value)])
+        read((f"--{section}", value))
     with pytest.raises(ValueError, match=f"--config: {section}: expected options below it"):
-        check_options([("--config", f"{{{section}: {value}}}")])
+        read(("--config", f"{{{section}: {value}}}"))
 
 
 def test_so_is_a_base_without_options(tmp_path):
-    for value in ("", "[nano]"):
-        path = written(tmp_path, f"model: {{base: {value}}}\n")
+    for text in ("model: {base: }", "model: {base: [nano]}", "model.base:", "model.base: []"):
         with pytest.raises(ValueError, match=r"model\.base: expected options below it"):
-            check_config(path)
+            read(("--config", str(written(tmp_path, f"{text}\n"))))
+
+
+def test_a_key_and_what_is_below_it_elsewhere_are_said_twice(tmp_path):
+    path = written(tmp_path, "model: {threshold: 0.4}\nmodel.threshold: 0.9\n")
+    with pytest.raises(ValueError, match=r"model\.threshold stands beside model; expected it below model, once"):
+        read(("--config", str(path)))
+    read(("--config", str(written(tmp_path, "model.threshold: 0.4\nmodel.schedule: cosine\n"))))
+
+
+@pytest.mark.parametrize("first", ["model: deep/part", "config: deep/part", "data: {source: deep/part}"])
+def test_files_that_a_file_leads_to_are_read_as_strictly(first, tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "part").write_text("a: 1\na: 2\n")
+    with pytest.raises(ValueError, match=r"deep/part, line 2: the key 'a' is there twice"):
+        read(("--config", str(written(tmp_path, f"{first}\n"))))
+
+
+def test_so_are_files_of_options(tmp_path):
+    path = written(tmp_path, BOMB)
+    for option in ("--model", "--data.source", "--trainer", "--model.strategy"):
+        with pytest.raises(ValueError, match="more than 10000 entries"):
+            read((option, str(path)))
+    assert [each.content for each in read(("--data.manifest", str(path)))] == [str(path)]
+
+
+def test_files_that_lead_to_each_other_are_read_once(tmp_path):
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("config: two.yaml\n")
+    two.write_text("config: one.yaml\n")
+    assert [each.place for each in read(("--config", str(one)))] == [f"config {one}", f"config {two}"]
 
 
 def test_what_the_parser_takes_passes(tmp_path):
     path = written(tmp_path, "model: {base: {name: nano}}\ndata: {prompt: null}\ntrainer: {callbacks: []}\n")
-    assert check_config(path)["data"] == {"prompt": None}
-    names = [("--run_dir", "runs/a[1"), ("--model", "part.yaml"), ("--config", "nowhere.yaml")]
-    check_options([*names, ("--config", str(path)), ("--trainer.callbacks", "[]")])
+    names = [
+        ("--run_dir", "runs/a[1"),
+        ("--model", "part.yaml"),
+        ("--config", "nowhere.yaml"),
+        ("--data.source", "a" * 999),
+    ]
+    found = read(*names, ("--config", str(path)), ("--trainer.callbacks", "[]"))
+    assert [each.key for each in found[:6]] == ["run_dir", "model", "", "data.source", "", "trainer.callbacks"]
+    assert found[4].content["data"] == {"prompt": None}
+
+
+@pytest.mark.parametrize("key", ["data.source", "data.protocol", "model.optimizer", "data.size"])
+def test_an_option_that_needs_something_is_not_given_nothing(key, tmp_path, capsys):
+    section, name = key.split(".")
+    path = written(tmp_path, f"{section}:\n  {name}:\n")
+    line = refusal(capsys, "fit", "--config", path)
+    assert key in line
+    assert "nothing" in line or "None" in line or "null" in line
 
 
 def test_the_command_line_says_it(tmp_path, capsys):

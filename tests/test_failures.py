@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -101,6 +102,11 @@ def test_want_of_memory_says_what_to_lower(capsys):
     assert "lower data.batch_size" in line
     for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")):
         assert "lower data.batch_size" in said(error, 1, capsys)
+
+
+def test_so_does_a_process_that_cannot_be_started(capsys):
+    line = said(OSError(errno.ENOMEM, "Cannot allocate memory"), 2, capsys)
+    assert line.startswith("out of memory: [Errno 12] Cannot allocate memory; lower data.batch_size")
 
 
 class Killed(Dataset[int]):

@@ -15,7 +15,6 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from sansa_lightning.cli import TRAINER_DEFAULTS, ProjectCLI, ShortErrorParser
-from sansa_lightning.config_files import check_config
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.recipes import FEW_SHOT, RECIPES
@@ -59,9 +58,6 @@ def resolve(files: Sequence[Path], settings: Mapping[str, Any]) -> Namespace:
     Raises:
         ValueError: a key or class that does not exist, or a value that does not fit: the command line's own line.
     """
-    for file in files:
-        if file.is_file():  # else it is the parser that says so
-            check_config(file)
     args = [part for file in files for part in ("--config", str(file))]
     for key, value in settings.items():
         args.append(f"--{key}={value if isinstance(value, str) else json.dumps(value)}")

@@ -160,7 +160,9 @@ class EpisodeDataModule(LoadingDataModule):
                 pool.source.verify(pool.split)
                 rank_zero_info(_describe(pool, stage))
                 for note in pool.notes:
-                    rank_zero_info(f"{stage}: {pool.source}, {pool.split} split: {note}")
+                    if (pool.source.name, note) not in self._told:  # both splits may be of one file
+                        rank_zero_info(f"{stage}: {pool.source}, {pool.split} split: {note}")
+                    self._told.add((pool.source.name, note))
             self._pools[stage] = pools
         return self._pools[stage]
 
