@@ -199,7 +199,7 @@ def test_a_published_adapter_is_refused_where_it_does_not_fit(published, tiny_ya
 def with_settings(content: dict, mark: Path) -> dict:
     """A file of weights that also says how it wants to be run, as Lightning's own checkpoints do."""
     code = {"class_path": "os.system", "init_args": {"command": f"touch '{mark}'"}}
-    settings = {"optimizer": code, "strategy": code, "threshold": 0.999, "schedule": "constant"}
+    settings = {"optimizer": code, "threshold": 0.999, "schedule": "constant"}
     return {
         **content,
         "hyper_parameters": settings,

@@ -7,7 +7,8 @@ from itertools import islice
 
 import torch
 
-from fuzz.checkpoints import CheckpointTrials, command_line, own, published
+from fuzz.checkpoint_mutations import own, published
+from fuzz.checkpoints import CheckpointTrials, command_line
 
 MUTATIONS = 30
 """``python tests/fuzz/run_checkpoints.py`` tries 300, or as many as one likes."""

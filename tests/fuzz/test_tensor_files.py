@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from builders import nano
 from fuzz import raw, trees
-from fuzz.checkpoints import own
+from fuzz.checkpoint_mutations import own
 from sansa_lightning.checkpoint_files import check_checkpoint
 from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX
 from sansa_lightning.checkpoints import attach_from

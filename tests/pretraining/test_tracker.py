@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from sansa_lightning.analysis.linear_probe import LinearProbe
+from sansa_lightning.checkpoint_header import HEADER
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.jaccard import TrackingJ
-from sansa_lightning.pretraining.tracker import TrackerModule
+from sansa_lightning.pretraining.tracker import WATCH, TrackerModule
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.watch import CollapsedError
@@ -104,6 +106,31 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     assert resumed.watch.low == 2
     for name, tensor in whole.base.state_dict().items():
         assert torch.equal(resumed.base.state_dict()[name], tensor), name
+
+
+def test_a_checkpoint_of_something_else_is_refused_in_one_line():
+    module = TrackerModule()
+    module._trainer = SimpleNamespace(datamodule=data())
+    module.configure_model()
+    whole = {"state_dict": dict(module.state_dict()), HEADER: module.header(), WATCH: 0}
+    module.on_load_checkpoint(whole)
+    name = "base.no_mem_embed"
+    for change, words in (
+        ({WATCH: "x"}, r"checkpoint\.watch_low: expected at least 0, a whole number, but got 'x'"),
+        ({WATCH: None}, r"checkpoint\.watch_low: expected at least 0, a whole number, but got None"),
+        (
+            {HEADER: {"base": {"name": "x"}}},
+            r"does not fit this run: it is of \{'base': \{'name': 'x'\}\}, but",
+        ),
+        ({"state_dict": []}, r"checkpoint is not a whole checkpoint of this project: its 'state_dict' is a list; exp"),
+        ({"state_dict": {}}, r"checkpoint does not fit this run: missing \d+ tensors, first base\."),
+        (
+            {"state_dict": whole["state_dict"] | {name: torch.full((1, 1, 96), torch.nan)}},
+            r"checkpoint does not fit this run: 1 tensors with NaN or infinity, first base\.no_mem_embed: 96 of its 96",
+        ),
+    ):
+        with pytest.raises(ValueError, match=words):
+            module.on_load_checkpoint(whole | change)
 
 
 def test_j_is_that_of_propagation_over_the_held_out_clips(tmp_path):

@@ -210,6 +210,18 @@ def drop(*keys: str) -> Any:
             r"1 tensors of another size, first no_mem_embed: \[1, 1, 256\]",
         ),
         (
+            lambda s: s.update(no_mem_embed=s["no_mem_embed"].to(torch.int8)),
+            "1 tensors of another type, first no_mem_embed: int8; expected float16",
+        ),
+        (
+            lambda s: s["no_mem_embed"].fill_(torch.nan),
+            "1 tensors with NaN or infinity, first no_mem_embed: 96 of its 96 values are not finite",
+        ),
+        (
+            lambda s: s.update(no_mem_embed=s["no_mem_embed"].to("meta")),
+            r"1 entries that are no dense tensors, first no_mem_embed: a tensor without numbers \(meta\)",
+        ),
+        (
             lambda s: (s.clear(), s.update(epoch=torch.ones(1))),
             r"missing \d+ tensors, .*; unexpected 1 tensors, first epoch",
         ),
@@ -221,6 +233,17 @@ def test_weights_that_do_not_fit_copy_nothing(tmp_path: Path, change: Any, messa
     torch.save({"model": state}, path)
     sam = nano()
     with pytest.raises(ValueError, match=rf"weights: .*w\.pt does not fit this base: .*{message}"):
+        load_weights(sam, path)
+    assert same(sam, nano())
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(torch.int8, 1), (torch.float32, torch.inf), (torch.float16, torch.nan)])
+def test_safetensors_are_looked_at_too(tmp_path: Path, dtype: torch.dtype, value: float) -> None:
+    state, path = dict(nano(seed=5).state_dict()), tmp_path / "w.safetensors"
+    state["no_mem_embed"] = torch.full_like(state["no_mem_embed"], value, dtype=dtype)
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+    sam = nano()
+    with pytest.raises(ValueError, match=r"w\.safetensors does not fit this base: 1 tensors .*, first no_mem_embed: "):
         load_weights(sam, path)
     assert same(sam, nano())
 
