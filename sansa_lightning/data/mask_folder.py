@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sansa_lightning.data.mask_files import read_object_mask
 from sansa_lightning.data.notes import Note, NoteBook
-from sansa_lightning.data.object_masks import Kind
+from sansa_lightning.object_masks import Kind
 from sansa_lightning.orientation import Exif
 
 EMPTY = "images left out, since their mask is empty"

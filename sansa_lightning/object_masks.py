@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sansa_lightning.clip import IGNORE
+IGNORE = 255
+"""Mask value of pixels that take no part in a loss or a score."""
 
 FOREGROUND = 128
 """Value from which on a pixel of a grey mask is foreground (spec 4.3, 4.7 to 4.9)."""
@@ -62,7 +63,7 @@ def object_mask(picture: Image.Image, stored: str) -> ObjectMask:
         stored: mode that its values are stored in, with the bits of grey: "L;2".
 
     Raises:
-        ValueError: it is no mask of one class; says what it has, without the name of the file.
+        ValueError: it is no mask of one class; says what it has, and names no file.
     """
     values, transparency = _values(picture, stored)
     mask, kind = _classified(values)
@@ -183,10 +184,7 @@ def _neighbours(values: Values) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
 
 
 def _refused(what: str) -> ValueError:
-    return ValueError(
-        f"expected a mask of 0 and 1, or of 0 and 255, but {what}; for several classes give each a folder of masks of "
-        f"its own, or use a source of label maps"
-    )
+    return ValueError(f"expected a mask of 0 and 1, or of 0 and 255, but {what}")
 
 
 def _listed(found: Sequence[object], most: int = 8) -> str:
