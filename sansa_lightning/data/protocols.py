@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sansa_lightning.clip import ClassId
@@ -76,6 +76,13 @@ class Pool:
             msg = f"{what}: {few} in the {split} split of {source}; expected one with {min_images} at least{told}"
             raise ValueError(msg)
         return cls(source, split, kept, weight, tuple(c for c in sorted(wanted) if c not in kept))
+
+    @classmethod
+    def joined(cls, pools: Sequence[Pool]) -> Pool:
+        """Pools of one source and split as one, with all of their classes and all that they dropped."""
+        classes = tuple(sorted({class_id for pool in pools for class_id in pool.classes}))
+        dropped = tuple(sorted({class_id for pool in pools for class_id in pool.dropped}))
+        return replace(pools[0], classes=classes, dropped=dropped)
 
 
 class Protocol(ABC):
