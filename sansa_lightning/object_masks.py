@@ -28,7 +28,7 @@ Kind = Literal["empty", "0 and 1", "0, 1 and 255", "0 and 255"]
 """Which values a mask has; soft edges count as 0 and 255."""
 
 _WITH_ALPHA = ("LA", "PA", "RGBA")
-_STEPS = {"L;2": 85, "L;4": 17}
+STEPS = {"L;2": 85, "L;4": 17}
 """What Pillow makes of 1 in grey of 2 or 4 bits."""
 _COLOURED, _SAME = 32, 16
 """Difference of channels from which on a pixel has a hue, and up to which colours are one."""
@@ -81,7 +81,7 @@ def _values(picture: Image.Image, stored: str) -> tuple[Values, bool]:
         return found, False
     if picture.mode in ("1", "L"):
         grey = np.array(picture if picture.mode == "L" else picture.convert("L"))
-        step = _STEPS.get(stored)
+        step = STEPS.get(stored)
         return (np.where(grey == step, np.uint8(1), grey) if step else grey), False
     if picture.mode not in _WITH_ALPHA and "transparency" not in picture.info:
         return _of_colours(picture.convert("RGB")), False
