@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from sansa_lightning.negatives import Negative
+from sansa_lightning.object_masks import IGNORE
 from sansa_lightning.objects import Objects
-from sansa_lightning.prompt import IGNORE, POINT_LABELS, Prompt
+from sansa_lightning.prompt import POINT_LABELS, Prompt
 
 ClassId = int
 ImageKey = str | int

@@ -99,7 +99,7 @@ def decoded(
         ValueError: it cannot be decoded, is damaged, of more than 8 bits a channel, or of another size; names the file.
     """
     with opened(path) as picture:
-        layout, stored, kind = Layout.of(picture), _mode(picture), picture.format
+        layout, stored, kind = Layout.of(picture), stored_mode(picture), picture.format
         turn = layout.turn(size, exif)
         found = layout.size(turn)
         fits = (size in (None, found) or not same_size) and picture.mode in EIGHT_BITS
@@ -157,6 +157,16 @@ def layout_of(path: Path) -> Layout:
     """
     with opened(path) as picture:
         return Layout.of(picture)
+
+
+def stored_mode(picture: Image.Image) -> str:
+    """Pillow's mode; for grey of 2 or 4 bits, which Pillow stretches to 8, the one in the file: "L;2", "L;4".
+
+    The latter can only be told of a picture that was opened and not decoded yet.
+    """
+    tiles = getattr(picture, "tile", None)
+    stored = tiles[0][3] if tiles else None
+    return str(stored) if stored in ("L;2", "L;4") else picture.mode
 
 
 def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
@@ -230,13 +240,6 @@ def _too_many_bits(path: Path, mode: str) -> ValueError:
         f"{path}: expected a picture of 8 bits a channel, but it is of Pillow's mode {mode}; "
         f"scale its values to 0 to 255 and save it again"
     )
-
-
-def _mode(picture: Image.Image) -> str:
-    """Pillow's mode; for grey of 2 or 4 bits, which Pillow stretches to 8, the one in the file."""
-    tiles = getattr(picture, "tile", None)
-    stored = tiles[0][3] if tiles else None
-    return str(stored) if stored in ("L;2", "L;4") else picture.mode
 
 
 def _check_sums(path: Path) -> None:

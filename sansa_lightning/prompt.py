@@ -10,10 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sansa_lightning.images import EIGHT_BITS, stored_mode
+from sansa_lightning.object_masks import IGNORE, object_mask
 from sansa_lightning.orientation import turned
-
-IGNORE = 255
-"""Mask value of pixels that take no part in a loss or a score."""
 
 POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner x0 y0", 3: "box corner x1 y1"}
 """Meaning of a point's label, as in SAM 2."""
@@ -44,12 +43,13 @@ class Prompt:
         """A mask prompt.
 
         Args:
-            mask: [H, W]; a tensor, an array, nested lists or a PIL image of one channel, which is turned upright if it
-                has an EXIF orientation; bool, or numbers out of 0, 1 and ``IGNORE``, which counts as background.
+            mask: [H, W]; a tensor, an array or nested lists of bool, or of numbers out of 0, 1 and ``IGNORE``; or a PIL
+                image, which is turned upright if it has an EXIF orientation and then read as mask files are, by the one
+                rule of ``object_masks``. What is to be ignored counts as background.
 
         Raises:
-            ValueError: another shape or other values, as of logits; or 0 and 255 alone, as pictures of masks have
-                them.
+            ValueError: another shape or other values, as of logits; of an array also 0 and 255 alone, of which nobody
+                can tell whether 255 is the object.
         """
         return cls("mask", dense=_foreground(mask))
 
@@ -113,7 +113,7 @@ class Prompt:
 def _foreground(mask: Any) -> Tensor:
     """float32 [H, W] in {0, 1}; see :meth:`Prompt.mask`."""
     if isinstance(mask, Image.Image):
-        mask = turned(mask)
+        mask = _drawn(mask)
     values = mask if isinstance(mask, Tensor) else np.asarray(mask)
     if values.ndim != 2:
         msg = f"Prompt.mask: expected a mask of shape [H, W], but got {list(values.shape)}"
@@ -130,6 +130,19 @@ def _foreground(mask: Any) -> Tensor:
         msg = f"Prompt.mask: {ONLY_IGNORED}"
         raise ValueError(msg)
     return torch.as_tensor(foreground).float()
+
+
+def _drawn(picture: Image.Image) -> Any:
+    """A picture of a mask: bool [H, W] by the rule of mask files; of more than 8 bits a channel itself, upright."""
+    stored = stored_mode(picture)  # before it is decoded
+    picture = turned(picture)
+    if picture.mode not in EIGHT_BITS:  # the rule is of 8 bits, but numbers are numbers
+        return picture
+    try:
+        return object_mask(picture, stored).mask == 1
+    except ValueError as error:
+        msg = f"Prompt.mask: {error}; of a map of several classes pass np.array(picture) == number"
+        raise ValueError(msg) from error
 
 
 def _clicks(xy: Any, labels: Any, where: str) -> tuple[Tensor, Tensor]:

@@ -61,17 +61,25 @@ PICTURE = np.array([[0, 255], [255, 0]], dtype=np.uint8)
         torch.tensor(PICTURE),
         torch.tensor(PICTURE).int(),
         torch.tensor(PICTURE).float(),
-        Image.fromarray(PICTURE),
         np.full((2, 2), 255, np.uint8),
     ],
 )
-def test_a_picture_of_a_mask_is_not_taken_for_an_empty_one(mask: Any) -> None:
+def test_0_and_255_are_not_taken_for_an_empty_mask(mask: Any) -> None:
     with pytest.raises(
         ValueError,
         match=r"^Prompt\.mask: expected bool or 0 and 1, but got 0 and 255 alone; for a 0/255 mask pass mask > 127$",
     ):
         Prompt.mask(mask)
     assert Prompt.mask(PICTURE > 127).dense.tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_picture_of_a_mask_is_read_as_mask_files_are() -> None:
+    inverse = Image.fromarray(PICTURE // 255, "P")
+    inverse.putpalette([255, 255, 255, 0, 0, 0])
+    assert Prompt.mask(inverse).dense.tolist() == [[1, 0], [0, 1]]
+    assert Prompt.mask(Image.fromarray(PICTURE)).dense.tolist() == [[0, 1], [1, 0]]
+    assert Prompt.mask(Image.fromarray(MASK.astype(np.uint16))).dense.tolist() == [[0, 1, 0], [1, 0, 1]]
+    assert not Prompt.mask(Image.new("RGB", (4, 3))).dense.any()
 
 
 def test_a_mask_of_a_clip_may_have_lost_all_but_what_is_ignored() -> None:
@@ -83,7 +91,9 @@ def test_a_mask_of_a_clip_may_have_lost_all_but_what_is_ignored() -> None:
     ("mask", "message"),
     [
         (torch.ones(1, 4, 4), r"expected a mask of shape \[H, W\], but got \[1, 4, 4\]"),
-        (Image.new("RGB", (4, 3)), r"expected a mask of shape \[H, W\], but got \[3, 4, 3\]"),
+        (Image.new("HSV", (4, 3)), r"expected a mask of shape \[H, W\], but got \[3, 4, 3\]"),
+        (Image.fromarray(PICTURE.astype(np.uint16) * 257), r"but got 65535; for logits"),
+        (Image.fromarray(PICTURE // 85), r"0 and 255, but its highest value is 3, of 0, 3; of a map of several"),
         (None, r"expected a mask of shape \[H, W\], but got \[\]"),
         (torch.tensor([[-5.0, 3.0]]), r"expected bool, or 0 and 1 \(and 255 to ignore\), but got -5\.0; for logits or"),
         (np.array([[0.0, np.nan]]), r"but got nan; for logits or grey values pass mask > threshold"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -169,12 +170,16 @@ class EpisodeDataModule(LoadingDataModule):
     @property
     def notes(self) -> dict[str, dict[str, int]]:
         """What the sources of the pools so far turned, left out or merged: ``<source>/<split>`` -> kind -> number."""
-        found: dict[str, dict[str, int]] = {}
+        alike: dict[str, list[Pool]] = defaultdict(list)
         for pool in (pool for pools in self._pools.values() for pool in pools):
+            alike[f"{pool.source.name}/{pool.split}"].append(pool)
+        found: dict[str, dict[str, int]] = {}
+        for key, pools in alike.items():
+            pool = Pool.joined(pools)  # what training and test pools have in common counts once
             few = [Note("classes left out, with too few images", len(pool.dropped), "")] if pool.dropped else []
             counts = as_counts([*pool.notes, *few])
             if counts:
-                found[f"{pool.source.name}/{pool.split}"] = counts
+                found[key] = counts
         return found
 
     @property

@@ -17,6 +17,9 @@ class Generalist(Protocol):
     A training episode is from each source with the probability of its weight. ``data.train_length`` is the number of
     episodes of an epoch, 210,000 in the paper.
 
+    Nothing that is tested is called unseen: classes of one name may be trained and tested, in other pictures, and are
+    where the datamodule's source is in the mix. Names are not compared across sources.
+
     Args:
         sources: what to train on; the keys name them in configurations.
         weights: for each key the share of its source, > 0; they need not add up to 1. None takes those of the
@@ -56,7 +59,8 @@ class Generalist(Protocol):
 class CrossDataset(Protocol):
     """Train on all classes of one source, test on all classes of the datamodule's.
 
-    Nothing says whether classes of the two are the same thing: that is for who combines them.
+    Nothing that is tested is called unseen: classes of one name may be trained in one source and tested in the other.
+    Names are not compared, so whether classes of the two are the same thing is for those to know who combine them.
 
     Args:
         train_source: what to train on.

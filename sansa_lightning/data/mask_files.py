@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.data.object_masks import ObjectMask, cut, object_mask
 from sansa_lightning.data.picture_checks import Seen
 from sansa_lightning.images import check_image, decoded
+from sansa_lightning.object_masks import STEPS, ObjectMask, cut, object_mask
 from sansa_lightning.orientation import Exif
 
-_STEPS = {"L;2": 85, "L;4": 17}
-"""What Pillow makes of 1 in grey of 2 or 4 bits."""
+_SEVERAL = "for several classes give each a folder of masks of its own, or use a source of label maps"
 
 
 def read_labels(path: Path, exif: Exif = "upright") -> NDArray[np.uint8]:
@@ -33,8 +32,8 @@ def read_labels(path: Path, exif: Exif = "upright") -> NDArray[np.uint8]:
     values = np.array(picture, np.uint8)
     if mode in ("1", "L", "P"):
         return values
-    if mode in _STEPS:
-        return values // _STEPS[mode]
+    if mode in STEPS:
+        return values // STEPS[mode]
     msg = f"{path}: expected a label map of 8 bits a pixel, but it is a picture of mode {mode}"
     raise ValueError(msg)
 
@@ -54,7 +53,7 @@ def read_object_mask(path: Path, exif: Exif = "upright") -> ObjectMask:
     try:
         return object_mask(picture, mode)
     except ValueError as error:
-        msg = f"{path}: {error}"
+        msg = f"{path}: {error}; {_SEVERAL}"
         raise ValueError(msg) from error
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from sansa_lightning.data.mask_files import read_object_mask
 from sansa_lightning.data.notes import Note, NoteBook
-from sansa_lightning.data.object_masks import Kind
+from sansa_lightning.object_masks import Kind
 from sansa_lightning.orientation import Exif
 
 EMPTY = "images left out, since their mask is empty"
-ONLY_IGNORED = (
-    "images left out, since their mask has 0 and 255 alone, and 255 is ignored in most masks of the class, which have 1"
-)
+ONLY_IGNORED = "images left out, whose mask has ignored pixels (255) but no object"
+"""Masks of 0 and 255 alone in a class most of whose masks have 1, with 255 for what is ignored."""
 VOID = "masks of 0, 1 and 255, of which 1 is the object and 255 is ignored"
 TWO_RULES = "masks of 0 and 255, with 255 for the object, in a class that also has masks of 0 and 1"
 TRANSPARENT = "masks read from the transparency (alpha) of their pictures"

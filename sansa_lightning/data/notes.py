@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,13 @@ class NoteBook:
 
     def add(self, what: str, where: str) -> None:
         """Count one case; see :class:`Note`."""
-        known = self._notes.get(what)
-        self._notes[what] = Note(what, 1, where) if known is None else Note(what, known.count + 1, known.first)
+        self.merge([Note(what, 1, where)])
+
+    def merge(self, notes: Iterable[Note]) -> None:
+        """Count cases that were counted elsewhere: those of one kind as one, with the first that came."""
+        for note in notes:
+            known = self._notes.get(note.what)
+            self._notes[note.what] = note if known is None else replace(known, count=known.count + note.count)
 
     def notes(self) -> tuple[Note, ...]:
         """A note for each kind, in the order of their first cases."""

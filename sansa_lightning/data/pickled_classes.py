@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.segmentations import stored_sizes
 from sansa_lightning.images import layout_of
 from sansa_lightning.messages import brief
 from sansa_lightning.orientation import Exif
@@ -47,15 +49,27 @@ class Sizes:
     def __init__(self, folder: Path, exif: Exif = "upright") -> None:
         self.folder = folder
         self.exif = exif
+        self._drawn: dict[str, set[tuple[int, int]]] = defaultdict(set)
         self._known: dict[str, tuple[int, int]] = {}
 
-    def of(self, file: str, where: str, segmentations: Iterable[Any] = ()) -> tuple[int, int]:
+    def drawn(self, file: str, segmentations: Iterable[Any]) -> None:
+        """Keep the sizes that a picture's run lengths have, which tell which way up they are.
+
+        All of a picture come before :meth:`of`: polygons, which say nothing of the size, go by the run lengths too.
+
+        Args:
+            file: below the folder.
+            segmentations: that are drawn on it, as they are in the file.
+        """
+        for segmentation in segmentations:
+            self._drawn[file].update(stored_sizes(segmentation))
+
+    def of(self, file: str, where: str) -> tuple[int, int]:
         """(H, W), pixels, after the turn that its EXIF orientation asks for.
 
         Args:
             file: below the folder.
             where: what lists it, for the error.
-            segmentations: some that are drawn on it: of run lengths the size tells which way up they are.
 
         Raises:
             FileNotFoundError: there is no such picture.
@@ -64,15 +78,11 @@ class Sizes:
         if file not in self._known:
             try:
                 layout = layout_of(self.folder / file)
-                self._known[file] = layout.size(layout.turn(_drawn_for(segmentations), self.exif))
             except FileNotFoundError as error:
                 msg = f"{self.folder / file} is not there; {where} lists it"
                 raise FileNotFoundError(msg) from error
+            drawn = self._drawn.pop(file, set())
+            told = drawn & {layout.upright, layout.stored}
+            size = told.pop() if len(told) == 1 else None  # of both sizes they contradict each other
+            self._known[file] = layout.size(layout.turn(size, self.exif))
         return self._known[file]
-
-
-def _drawn_for(segmentations: Iterable[Any]) -> tuple[int, int] | None:
-    """The size (H, W) that the first run lengths have."""
-    sizes = (drawn.get("size") for drawn in segmentations if isinstance(drawn, dict))
-    size = next((size for size in sizes if isinstance(size, list | tuple) and len(size) == 2), None)
-    return None if size is None or not all(isinstance(side, int) for side in size) else (size[0], size[1])

@@ -16,10 +16,9 @@ TURNED = "pictures turned upright by EXIF"
 AS_SIZED = "pictures with an EXIF orientation left as stored, since their annotations have that size"
 AS_ASKED = "pictures with an EXIF orientation left as stored, as the option exif says"
 MASKS = "masks turned upright by EXIF"
-DOUBTFUL = (
-    "of the pictures turned upright by EXIF do not tell by their size which way up their annotations are, while others "
-    "have annotations on stored pixels: set the source's option exif to stored if these have too"
-)
+DOUBTFUL = "pictures turned upright by EXIF, perhaps wrongly (see the source's option exif)"
+"""Their size does not tell which way up their annotations are, and others have annotations on stored pixels: if these
+have too, the option must be "stored"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sansa_lightning.clip import ClassId
@@ -76,6 +76,13 @@ class Pool:
             msg = f"{what}: {few} in the {split} split of {source}; expected one with {min_images} at least{told}"
             raise ValueError(msg)
         return cls(source, split, kept, weight, tuple(c for c in sorted(wanted) if c not in kept))
+
+    @classmethod
+    def joined(cls, pools: Sequence[Pool]) -> Pool:
+        """Pools of one source and split as one, with all of their classes and all that they dropped."""
+        classes = tuple(sorted({class_id for pool in pools for class_id in pool.classes}))
+        dropped = tuple(sorted({class_id for pool in pools for class_id in pool.dropped}))
+        return replace(pools[0], classes=classes, dropped=dropped)
 
 
 class Protocol(ABC):
@@ -155,9 +162,18 @@ class Strict(Protocol):
     def _fold_of(self, class_id: ClassId, classes: int) -> int:
         return class_id % self.folds if self.layout == "interleaved" else class_id * self.folds // classes
 
+    def _number(self, source: Source, split: Split) -> int:
+        """How many ids are dealt to folds: to blocks those of both splits, or a class might be in another one in each.
+
+        Where ids are dealt in turn their number does not matter, and the other split is not read for it.
+        """
+        dealt = known_classes(source, split) if self.layout == "contiguous" else source.classes(split)
+        return max(dealt, default=-1) + 1
+
     def _pool(self, source: Source, split: Split, *, unseen: bool) -> Pool:
         ids = source.classes(split)
-        wanted = [c for c in ids if self.is_unseen(c, max(ids) + 1) == unseen]
+        number = self._number(source, split)
+        wanted = [c for c in ids if self.is_unseen(c, number) == unseen]
         what = f"{type(self).__name__} fold {self.fold}"
         if not wanted and ids:
             raise ValueError(self._nothing(source, split, ids))
@@ -173,7 +189,8 @@ class Strict(Protocol):
                 f"{name} needs two classes at least, to train on one and to test another, but the {split} split of "
                 f"{source} has one, {source.class_name(ids[0])!r}; AllClasses trains and tests the same ones"
             )
-        fitting = sorted({fold for fold in range(self.folds) for c in ids if self._fold_of(c, max(ids) + 1) == fold})
+        number = self._number(source, split)
+        fitting = sorted({self._fold_of(class_id, number) for class_id in ids})
         return (
             f"{name}.fold: fold {self.fold} of {self.folds} has none of the {len(ids)} classes in the {split} split of "
             f"{source}; expected one of {', '.join(map(str, fitting))}, or fewer folds"
@@ -185,7 +202,8 @@ class Strict(Protocol):
         if not shared:
             return
         trained_in: Split = "train" if has_split(source, "train") else "val"
-        unseen = {c for c in shared if self.is_unseen(c, max(known) + 1)}
+        number = self._number(source, split)
+        unseen = {c for c in shared if self.is_unseen(c, number)}
         trained = [c for c in shared if c not in unseen and has_images(source, c, trained_in, self.min_images)]
         tested = [c for c in unseen if has_images(source, c, "val", self.min_images)]
         check_apart(f"{type(self).__name__} fold {self.fold}", source, trained, tested)

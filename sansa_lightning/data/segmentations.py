@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sansa_lightning.data.entry_ids import whole
 from sansa_lightning.data.notes import NoteBook
 from sansa_lightning.data.run_lengths import area, covers, of_array, of_counts, of_polygon, polygon, union
 from sansa_lightning.messages import brief
@@ -143,6 +144,16 @@ class Segmentations:
         if self.left_out and not self.used:
             msg = f"{path}: none of its {self.left_out} annotations can be used: {self.book}"
             raise ValueError(msg)
+
+
+def stored_sizes(segmentation: Any) -> Iterator[tuple[int, int]]:
+    """(H, W) of the run lengths and arrays that a segmentation consists of; polygons have none."""
+    for part in [] if _is_empty(segmentation) else _parts(segmentation):
+        size = part.get("size") if isinstance(part, dict) else getattr(part, "shape", None)
+        sides = [whole(side) for side in size] if isinstance(size, list | tuple) else []
+        match sides:
+            case [int(height), int(width)]:
+                yield height, width
 
 
 def _is_empty(segmentation: Any) -> bool:

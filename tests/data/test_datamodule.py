@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer
 from fakes.recorder import Recorder
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.loader import ClipLoader
+from sansa_lightning.data.notes import Note
 from sansa_lightning.data.protocols import Chosen, InDomain, Pool, Protocol, Strict
 from sansa_lightning.data.samplers import RoundRobinEpisodes
 from sansa_lightning.data.sources.coco import Coco
@@ -59,6 +60,37 @@ def test_dropped_classes_are_reported(fake, caplog):
         build(fake.root, protocol=Strict(3)).setup("test")
     assert "test: 1 classes in the val split of coco in" in caplog.text
     assert "1 left out, with too few images: rare" in caplog.text
+
+
+class Overlapping(Protocol):
+    """Two pools of one split, with a class that both dropped."""
+
+    def pools(self, source, stage):
+        classes, dropped = ((1, 2), (0, 7)) if stage == "train" else ((4, 5), (7,))
+        return (Pool(source, "val", classes, dropped=dropped),)
+
+
+class Noted(Coco):
+    """Classes 1 and 4 share a name, which either pool alone does not show."""
+
+    def notes(self, split):
+        return (Note("pictures turned upright by EXIF", 3, "a.jpg"),)
+
+    def class_name(self, class_id):
+        return "ant" if class_id in (1, 4) else super().class_name(class_id)
+
+
+def test_pools_of_one_split_are_counted_together(fake):
+    data = EpisodeDataModule(Noted(fake.root), Overlapping(), size=16)
+    data.pools("train")
+    data.pools("test")
+    assert data.notes == {
+        "coco/val": {
+            "pictures turned upright by EXIF": 3,
+            "classes that share a name with others, compared without capitals and spaces": 2,
+            "classes left out, with too few images": 2,
+        }
+    }
 
 
 def test_the_test_list_is_apart_from_the_training_seed(fake):

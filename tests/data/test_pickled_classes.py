@@ -51,7 +51,41 @@ def test_sizes_are_those_of_upright_pictures_unless_run_lengths_say_otherwise(tm
     with_orientation(tmp_path / "a.jpg", np.zeros((20, 32, 3), np.uint8), orientation)
     runs = [[[1, 2, 3, 4, 5, 6]], {"size": [20, 32], "counts": [640]}]
     assert Sizes(tmp_path).of("a.jpg", "x.pkl") == (32, 20)
-    assert Sizes(tmp_path).of("a.jpg", "x.pkl", runs) == (20, 32)
+    assert told(tmp_path, runs) == (20, 32)
     assert Sizes(tmp_path, "stored").of("a.jpg", "x.pkl") == (20, 32)
-    assert Sizes(tmp_path, "stored").of("a.jpg", "x.pkl", [{"size": (32, 20)}]) == (32, 20)
+    assert told(tmp_path, [{"size": (32, 20)}], exif="stored") == (32, 20)
     assert picture_size(tmp_path / "a.jpg") == (32, 20)
+
+
+def told(folder, *lists, exif="upright"):
+    sizes = Sizes(folder, exif)
+    for segmentations in lists:
+        sizes.drawn("a.jpg", segmentations)
+    return sizes.of("a.jpg", "x.pkl")
+
+
+STORED = {"counts": [640], "size": [20, 32]}
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [[[[1, 2, 3, 4, 5, 6]]], [STORED]],
+        [[None, 5, "x", [], [[]]], [{"size": 7}, {}], [STORED]],
+        [[{"size": [9, 9]}], [STORED]],
+        [[{"size": [20.0, "32"]}]],
+        [[{"size": np.array([20, 32]).tolist()}]],
+        [[{"size": tuple(np.array([20, 32]))}]],
+        [[[[1, 2, 3, 4, 5, 6], STORED]]],
+        [[np.zeros((20, 32), bool)]],
+    ],
+)
+def test_any_run_lengths_of_a_picture_tell(tmp_path, lists):
+    with_orientation(tmp_path / "a.jpg", np.zeros((20, 32, 3), np.uint8), 6)
+    assert told(tmp_path, *lists) == (20, 32)
+
+
+def test_run_lengths_that_contradict_each_other_leave_it_to_the_option(tmp_path):
+    with_orientation(tmp_path / "a.jpg", np.zeros((20, 32, 3), np.uint8), 6)
+    both = [STORED, {"size": [32, 20]}]
+    assert (told(tmp_path, both), told(tmp_path, both, exif="stored")) == ((32, 20), (20, 32))

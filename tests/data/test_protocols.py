@@ -65,6 +65,26 @@ def test_folds_of_an_odd_number_of_classes_partition_them(layout):
     assert sorted(tested) == list(range(23))
 
 
+class Shorter(Listed):
+    """The val split does not know the last two classes."""
+
+    equal_classes = False
+
+    def classes(self, split):
+        return tuple(range(len(self.counts) - 2 * (split == "val")))
+
+
+def test_blocks_are_dealt_from_the_classes_of_both_splits():
+    source = Shorter([9] * 10)
+    for fold, (base, unseen) in enumerate([(range(5, 10), range(5)), (range(5), range(5, 8))]):
+        strict = Strict(fold, 2, "contiguous")
+        assert strict.pools(source, "train")[0].classes == tuple(base)
+        assert strict.pools(source, "test")[0].classes == tuple(unseen)
+    assert InDomain(1, 2, "contiguous").pools(source, "test")[0].classes == tuple(range(5))
+    with pytest.raises(ValueError, match=r"fold 4 of 5 has none of the 8 classes .*; expected one of 0, 1, 2, 3, or"):
+        Strict(4, 5, "contiguous").pools(source, "test")
+
+
 def test_classes_with_one_image_are_dropped_and_reported():
     source = Listed([9, 9, 1, 2, 0, 9, 9, 9])
     (test,) = Strict(0).pools(source, "test")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from sansa_lightning.clip import ClassId
 from sansa_lightning.data.class_masks import ClassMasks
 from sansa_lightning.data.mask_files import read_object_mask
 from sansa_lightning.data.mask_folder import MaskFolder
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.notes import Note, NoteBook
 from sansa_lightning.data.picture_checks import Seen
 from sansa_lightning.data.sources.base import PictureFiles, Split
 from sansa_lightning.data.sources.paired import Index
@@ -62,8 +62,10 @@ class Folder(ClassMasks):
     def notes(self, split: Split) -> Sequence[Note]:
         """What was left out, how masks were understood, and what was turned by EXIF."""
         self._index(split)
-        folders = [self.folders[split] / name for name in _class_folders(self.folders[split])]
-        return (*_summed(note for folder in folders for note in self._masks[folder].notes), *super().notes(split))
+        book = NoteBook()
+        for name in _class_folders(self.folders[split]):
+            book.merge(self._masks[self.folders[split] / name].notes)
+        return (*book.notes(), *super().notes(split))
 
     def check_picture(self, files: PictureFiles) -> Seen:
         """Check an image with its mask, and that the mask is one of one class."""
@@ -102,12 +104,3 @@ def _class_folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(inside.name for inside in folder.iterdir() if (inside / "images").is_dir())
-
-
-def _summed(notes: Iterable[Note]) -> list[Note]:
-    """Notes of all classes, those of one kind as one."""
-    found: dict[str, Note] = {}
-    for note in notes:
-        known = found.get(note.what)
-        found[note.what] = note if known is None else Note(note.what, known.count + note.count, known.first)
-    return list(found.values())

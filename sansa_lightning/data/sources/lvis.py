@@ -69,21 +69,29 @@ class LvisReleased(Lvis):
         masks = Segmentations(book)
         views: dict[str, View] = {}
         drawn: dict[tuple[ClassId, str], list[bytes]] = defaultdict(list)
-        for class_id, pictures in classes.items():
-            for name, objects in _pictures(f"{path}: class {class_id}", pictures):
-                file = listed(f"{path}: class {class_id}", name)
-                where = f"class {class_id}, {file}"
-                segmentations = list(_segmentations(f"{path}: {where}", objects))
-                size = sizes.of(file, f"{path}: class {class_id}", segmentations)
-                view = views.setdefault(file, View.whole(f"{split}/{file}", file, size))
-                for segmentation in segmentations:
-                    runs = masks.runs(where, segmentation, *view.size)
-                    if runs is not None:
-                        keep_once(drawn[class_id, file], runs, where, book)
+        entries = list(_entries(path, classes))
+        for _, file, segmentations in entries:
+            sizes.drawn(file, segmentations)
+        for class_id, file, segmentations in entries:
+            where = f"class {class_id}, {file}"
+            size = sizes.of(file, f"{path}: class {class_id}")
+            view = views.setdefault(file, View.whole(f"{split}/{file}", file, size))
+            for segmentation in segmentations:
+                runs = masks.runs(where, segmentation, *view.size)
+                if runs is not None:
+                    keep_once(drawn[class_id, file], runs, where, book)
         masks.check(path)
         numbers = {file: number for number, file in enumerate(views)}
         by_number = {(class_id, numbers[file]): parts for (class_id, file), parts in drawn.items() if parts}
         return Regions.pack(category_labels(classes), list(views.values()), by_number, book.notes())
+
+
+def _entries(path: Path, classes: dict[ClassId, Any]) -> Iterator[tuple[ClassId, str, list[Any]]]:
+    """Class id, picture and segmentations, in the order of the file."""
+    for class_id, pictures in classes.items():
+        for name, objects in _pictures(f"{path}: class {class_id}", pictures):
+            file = listed(f"{path}: class {class_id}", name)
+            yield class_id, file, list(_segmentations(f"{path}: class {class_id}, {file}", objects))
 
 
 def _pictures(where: str, pictures: Any) -> Iterable[tuple[Any, Any]]:

@@ -82,17 +82,15 @@ class PacoPartReleased(PacoPart):
         book, sizes = NoteBook(), Sizes(self.pictures, self.exif)
         table, masks = _Objects(split, book), Segmentations(book)
         classes = by_class(f"{path}: cid2img", content["cid2img"])
-        for class_id, images in classes.items():
-            for image_id, name in _pickled_images(f"{path}: cid2img, class {class_id}", images):
-                here = f"class {class_id}, image {brief(image_id)}"
-                file = below(f"{path}: {here}", name.replace("\\", "/") if isinstance(name, str) else name, parts=2)
-                for part in _pickled_parts(f"{path}: {here}", content["img2anno"].get(image_id)):
-                    if part["category_id"] == class_id:
-                        size = sizes.of(file, f"{path}: {here}", [part["segmentation"]])
-                        box = box_numbers(f"{path}: {here}", part["obj_bbox"])
-                        runs = masks.runs(here, part["segmentation"], *size)
-                        if runs is not None:
-                            table.add(here, table.view(file, part["obj_ann_id"], box, size), class_id, runs)
+        entries = list(_pickled_entries(path, classes, content["img2anno"]))
+        for _, _, file, part in entries:
+            sizes.drawn(file, [part["segmentation"]])
+        for class_id, here, file, part in entries:
+            size = sizes.of(file, f"{path}: {here}")
+            box = box_numbers(f"{path}: {here}", part["obj_bbox"])
+            runs = masks.runs(here, part["segmentation"], *size)
+            if runs is not None:
+                table.add(here, table.view(file, part["obj_ann_id"], box, size), class_id, runs)
         masks.check(path)
         return table.pack(path, category_labels(classes))
 
@@ -160,6 +158,19 @@ class _Objects:
             msg = f"{path}: expected annotations of parts (obj_ann_id is not their own id), but there are none{why}"
             raise ValueError(msg)
         return Regions.pack(names, [view for _, view in self.views.values()], self.drawn, self.book.notes())
+
+
+def _pickled_entries(
+    path: Path, classes: dict[ClassId, Any], annotations: dict[Any, Any]
+) -> Iterator[tuple[ClassId, str, str, Entry]]:
+    """Class id, where it is, picture and part, in the order of the file."""
+    for class_id, images in classes.items():
+        for image_id, name in _pickled_images(f"{path}: cid2img, class {class_id}", images):
+            here = f"class {class_id}, image {brief(image_id)}"
+            file = below(f"{path}: {here}", name.replace("\\", "/") if isinstance(name, str) else name, parts=2)
+            for part in _pickled_parts(f"{path}: {here}", annotations.get(image_id)):
+                if part["category_id"] == class_id:
+                    yield class_id, here, file, part
 
 
 def _pickled_images(where: str, images: Any) -> Iterator[tuple[Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from fakes.lvis import CATEGORIES, NONE, RARE, FakeLvis, write_lvis
+from fakes.turned import with_orientation
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 
 SOURCES = [Lvis, LvisReleased]
+SQUARE = [[2, 2, 9, 2, 9, 9, 2, 9]]
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +188,18 @@ def test_pickled_annotations_that_cannot_be_used_are_left_out_and_counted(broken
     assert everything(source) == whole
     (told,) = source.notes("val")
     assert re.fullmatch(note, str(told))
+
+
+def test_a_polygon_before_run_lengths_of_the_stored_size(tmp_path):
+    stored = {"size": [20, 32], "counts": [600, 40]}
+    file = "val2017/a.jpg"
+    with_orientation(tmp_path / "coco" / file, np.zeros((20, 32, 3), np.uint8), 6)
+    lists = {number: {file: {"annotations": [{"segmentation": form}]}} for number, form in ((3, SQUARE), (4, stored))}
+    (tmp_path / "lvis_val.pkl").write_bytes(pickle.dumps(lists))
+    source = LvisReleased(tmp_path)
+    assert source.notes("val") == ()
+    assert [source.load(f"val/{file}", number)[1].shape for number in (3, 4)] == [(20, 32)] * 2
+    assert source.load(f"val/{file}", 4)[1][:, 28:].sum() == 40  # two columns of 20 pixels
 
 
 @pytest.mark.parametrize("form", ["/home/someone/coco/{}", "C:/data/{}", "{}"])

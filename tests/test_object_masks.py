@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from sansa_lightning import Prompt
 from sansa_lightning.data.mask_files import read_labels, read_object_mask, read_published_mask
-from sansa_lightning.data.object_masks import cut, object_mask
+from sansa_lightning.object_masks import cut, object_mask
 
 OBJECT = np.zeros((40, 60), bool)
 OBJECT[10:30, 15:45] = True
@@ -108,6 +109,8 @@ def test_read(tmp_path, kind, ending):
     assert ((found == 1) & (expected == 1)).sum() / union > (0.95 if "soft" in kind or "JPEG" in kind else 0.9999)
     np.testing.assert_array_equal(found == 255, expected == 255)
     np.testing.assert_array_equal(read_published_mask(path), found)
+    for shown in (picture, Image.open(path)):  # in memory the rule is the same
+        np.testing.assert_array_equal(Prompt.mask(shown).dense.numpy(), found == 1)
 
 
 LEFT, RIGHT = np.zeros_like(OBJECT), np.zeros_like(OBJECT)
@@ -160,6 +163,8 @@ def test_refused(tmp_path, kind):
         "for several classes give each a folder of masks of its own, or use a source of label maps"
     )
     assert "\n" not in str(found.value)
+    with pytest.raises(ValueError, match=rf"^Prompt\.mask: expected a mask of 0 and 1, .*{message}.* == number$"):
+        Prompt.mask(picture)
     # Published masks are cut, as their numbers are.
     np.testing.assert_array_equal(read_published_mask(tmp_path / "mask.png"), np.asarray(picture.convert("L")) >= 128)
 
@@ -170,6 +175,7 @@ def test_grey_of_few_bits(tmp_path, bits, depth):
     path = tmp_path / "mask.png"
     _write_png(path, PLAIN, depth)
     np.testing.assert_array_equal(read_object_mask(path).mask, PLAIN)
+    np.testing.assert_array_equal(Prompt.mask(Image.open(path)).dense.numpy(), PLAIN)
     np.testing.assert_array_equal(read_labels(path), PLAIN)
     _write_png(path, PLAIN * np.uint8(2**bits - 1), depth)
     np.testing.assert_array_equal(read_object_mask(path).mask, PLAIN)

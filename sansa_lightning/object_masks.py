@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sansa_lightning.clip import IGNORE
+IGNORE = 255
+"""Mask value of pixels that take no part in a loss or a score."""
 
 FOREGROUND = 128
 """Value from which on a pixel of a grey mask is foreground (spec 4.3, 4.7 to 4.9)."""
@@ -27,7 +28,7 @@ Kind = Literal["empty", "0 and 1", "0, 1 and 255", "0 and 255"]
 """Which values a mask has; soft edges count as 0 and 255."""
 
 _WITH_ALPHA = ("LA", "PA", "RGBA")
-_STEPS = {"L;2": 85, "L;4": 17}
+STEPS = {"L;2": 85, "L;4": 17}
 """What Pillow makes of 1 in grey of 2 or 4 bits."""
 _COLOURED, _SAME = 32, 16
 """Difference of channels from which on a pixel has a hue, and up to which colours are one."""
@@ -62,7 +63,7 @@ def object_mask(picture: Image.Image, stored: str) -> ObjectMask:
         stored: mode that its values are stored in, with the bits of grey: "L;2".
 
     Raises:
-        ValueError: it is no mask of one class; says what it has, without the name of the file.
+        ValueError: it is no mask of one class; says what it has, and names no file.
     """
     values, transparency = _values(picture, stored)
     mask, kind = _classified(values)
@@ -80,7 +81,7 @@ def _values(picture: Image.Image, stored: str) -> tuple[Values, bool]:
         return found, False
     if picture.mode in ("1", "L"):
         grey = np.array(picture if picture.mode == "L" else picture.convert("L"))
-        step = _STEPS.get(stored)
+        step = STEPS.get(stored)
         return (np.where(grey == step, np.uint8(1), grey) if step else grey), False
     if picture.mode not in _WITH_ALPHA and "transparency" not in picture.info:
         return _of_colours(picture.convert("RGB")), False
@@ -183,10 +184,7 @@ def _neighbours(values: Values) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
 
 
 def _refused(what: str) -> ValueError:
-    return ValueError(
-        f"expected a mask of 0 and 1, or of 0 and 255, but {what}; for several classes give each a folder of masks of "
-        f"its own, or use a source of label maps"
-    )
+    return ValueError(f"expected a mask of 0 and 1, or of 0 and 255, but {what}")
 
 
 def _listed(found: Sequence[object], most: int = 8) -> str:
