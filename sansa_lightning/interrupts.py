@@ -104,6 +104,7 @@ def interruptible(say: Say, release: Callable[[], None]) -> Callable[[Callable[.
             with listening():
                 try:
                     main(args, **options)
+                    check()  # a library may have swallowed it
                 except BaseException as error:  # whatever the request became on its way through libraries
                     number = heard() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
                     if number is None:
