@@ -44,6 +44,15 @@ def test_a_damaged_tensor_is_not_written(tiny_yaml, tmp_path, capsys):
     assert checkpoint(tmp_path)["global_step"] == 4
 
 
+def test_a_damaged_state_of_the_optimiser_is_not_written(tiny_yaml, tmp_path, capsys):
+    line = fit(capsys, tiny_yaml, tmp_path, *poisoned("moment", 6))  # its weights stay finite
+    assert line.startswith(
+        "training: 1 of 90 tensors of the optimiser are not finite after step 6, such as "
+        "optimizer_states[0].state[0].exp_avg_sq; the last checkpoint stays as it was"
+    )
+    assert checkpoint(tmp_path)["global_step"] == 4
+
+
 def test_a_model_that_was_spoilt_in_the_last_step_gets_no_score(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, LR, 1e30, "--trainer.max_steps", 1, "--trainer.val_check_interval", 1)
     assert line.startswith("val: the logits of 3 predicted clips are not finite, so there is no score")
