@@ -106,6 +106,27 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         assert torch.equal(resumed.base.state_dict()[name], tensor), name
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"strategy": torch.zeros(2), "base": {}}, "its 'sansa_lightning' holds a Tensor, no plain value"),
+        ({"strategy": {"class": "TrackerModule"}, "base": {"name": "tiny"}}, "does not fit this run: it is of"),
+        (3, "its 'sansa_lightning' is a int"),
+    ],
+)
+def test_a_header_that_is_not_that_of_this_run_is_refused(said, words):
+    with pytest.raises(ValueError, match=r"^checkpoint ") as caught:
+        TrackerModule().on_load_checkpoint({"sansa_lightning": said, "state_dict": {}})
+    assert words in str(caught.value)
+
+
+def test_tensors_that_do_not_fit_are_refused():
+    module = TrackerModule()
+    content = {"sansa_lightning": module.header(), "state_dict": {"base.more": torch.zeros(2)}}
+    with pytest.raises(ValueError, match=r"^checkpoint does not fit what trains here: unexpected 1 tensors, first"):
+        module.on_load_checkpoint(content)
+
+
 def test_j_is_that_of_propagation_over_the_held_out_clips(tmp_path):
     module = TrackerModule()
     found = trainer(tmp_path, 1).test(module, data(), verbose=False)
