@@ -56,25 +56,39 @@ class StopNotFinite(Callback):
         _check_tensors(trainer, _kept(checkpoint.get("optimizer_states", ())), "tensors of the optimiser")
 
 
-def check_predictions(trainer: Trainer, damaged: Tensor | int, phase: str) -> None:
-    """Look at how many clips were predicted with logits that are not finite; to be called on all processes.
+class DamagedClips:
+    """Counts the clips that were predicted with logits that are not finite, until somebody looks."""
 
-    Args:
-        trainer: knows the processes.
-        damaged: the number of clips, on this process.
-        phase: such as "val".
+    def __init__(self) -> None:
+        self._since: Tensor | int = 0
 
-    Raises:
-        NotFiniteError: there are any on some process.
-    """
-    count = torch.as_tensor(damaged, dtype=torch.float64, device=trainer.strategy.root_device)
-    total = int(trainer.strategy.reduce(count, reduce_op="sum"))
-    if total:
-        _end(
-            trainer,
-            f"{phase}: the logits of {total} predicted clips are not finite, so there is no score; the weights are "
-            f"damaged, or trained at too high a learning rate",
-        )
+    def count(self, logits: Tensor) -> None:
+        """Add the clips of a batch; waits for no GPU.
+
+        Args:
+            logits: [B, ...].
+        """
+        self._since = self._since + damaged_clips(logits)
+
+    def look(self, trainer: Trainer, phase: str) -> None:
+        """See that there were none since the last look; to be called on all processes.
+
+        Args:
+            trainer: knows the processes.
+            phase: such as "val".
+
+        Raises:
+            NotFiniteError: there were some on some process.
+        """
+        count = torch.as_tensor(self._since, dtype=torch.float64, device=trainer.strategy.root_device)
+        self._since = 0
+        total = int(trainer.strategy.reduce(count, reduce_op="sum"))
+        if total:
+            _end(
+                trainer,
+                f"{phase}: the logits of {total} predicted clips are not finite, so there is no score; the weights are "
+                f"damaged, or trained at too high a learning rate",
+            )
 
 
 def damaged_clips(logits: Tensor) -> Tensor:

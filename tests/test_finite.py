@@ -9,7 +9,7 @@ import torch
 
 from fakes.poison import poisoned
 from launches import checkpoint, refusal, result, trained
-from sansa_lightning.finite import NotFiniteError, StopNotFinite, check_predictions, damaged_clips
+from sansa_lightning.finite import DamagedClips, NotFiniteError, StopNotFinite, damaged_clips
 
 LR = "--model.optimizer.init_args.lr"
 
@@ -90,13 +90,22 @@ def test_further_processes_end_without_a_word_and_without_a_status():
     with pytest.raises(SystemExit, match=r"^0$"):
         StopNotFinite().on_before_backward(further, None, torch.tensor(float("nan")))
     with pytest.raises(SystemExit, match=r"^0$"):
-        check_predictions(further, torch.tensor(1), "test")
+        seen(torch.full((1, 2), float("inf"))).look(further, "test")
+
+
+def seen(*batches: torch.Tensor) -> DamagedClips:
+    damaged = DamagedClips()
+    for logits in batches:
+        damaged.count(logits)
+    return damaged
 
 
 def test_clips_are_counted_not_pixels():
     logits = torch.zeros(4, 2, 3, 3)
     logits[1, 0, 0], logits[3, 1, 2, 2] = float("nan"), float("inf")
     assert damaged_clips(logits).item() == 2
-    check_predictions(trainer(), 0, "test")
-    with pytest.raises(NotFiniteError, match=r"^test: the logits of 2 predicted clips"):
-        check_predictions(trainer(), damaged_clips(logits), "test")
+    DamagedClips().look(trainer(), "test")
+    damaged = seen(logits, torch.zeros(3, 2), logits[1:2])
+    with pytest.raises(NotFiniteError, match=r"^test: the logits of 3 predicted clips"):
+        damaged.look(trainer(), "test")
+    damaged.look(trainer(), "test")  # those since the last look

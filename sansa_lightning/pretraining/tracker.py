@@ -17,7 +17,7 @@ from sansa_lightning.checkpoint_header import HEADER, plain_header, tensors_by_n
 from sansa_lightning.checkpoints import check_fit
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.data.patterns.tracking import TrackingBatch
-from sansa_lightning.finite import check_predictions, damaged_clips
+from sansa_lightning.finite import DamagedClips
 from sansa_lightning.messages import brief
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
@@ -95,7 +95,7 @@ class TrackerModule(LightningModule):
         self.tracking = TrackingObjective()
         self.metric = TrackingJ()
         self.base: Any = None
-        self.damaged: Tensor | int = 0  # clips since the last look whose logits are not finite
+        self.damaged = DamagedClips()
         self.scores: dict[str, TrackingScore] = {}
 
     def configure_model(self) -> None:
@@ -228,12 +228,11 @@ class TrackerModule(LightningModule):
 
     def _count(self, batch: ClipBatch) -> None:
         logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
-        self.damaged = self.damaged + damaged_clips(logits)
+        self.damaged.count(logits)
         self.metric.update(logits[:, batch.shots :] > 0, batch.masks[:, batch.shots :], batch.scored)
 
     def _conclude(self, stage: str) -> None:
-        damaged, self.damaged = self.damaged, 0
-        check_predictions(self.trainer, damaged, stage)
+        self.damaged.look(self.trainer, stage)
         score = self.metric.compute()
         self.metric.reset()
         if self.trainer.sanity_checking:
