@@ -45,13 +45,10 @@ def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any]
     Raises:
         ValueError: a part is missing, is of another kind, or holds more than plain values.
     """
-    found = _part(content, HEADER, Mapping, where)
+    found = plain_header(content, where)
     for part, keys in HEADER_KEYS.items():
         for key, wanted in keys.items():
             _part(_part(found, part, Mapping, where), key, wanted, where)
-    if (odd := not_plain(found)) is not None:
-        msg = f"{where} is not a whole checkpoint of this project: its {HEADER!r} holds a {odd}, no plain value"
-        raise ValueError(msg)
     state = tensors_by_name(content, where)
     if wrong := [name for name in state if not name.startswith(MODULE_PREFIX)]:
         msg = (
@@ -60,6 +57,23 @@ def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any]
         )
         raise ValueError(msg)
     return found, {name.removeprefix(MODULE_PREFIX): value for name, value in state.items()}
+
+
+def plain_header(content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The header of a checkpoint, whatever it says, as values that can be compared and shown.
+
+    Args:
+        content: of the file.
+        where: which file it is, for the message.
+
+    Raises:
+        ValueError: there is none, or it holds more than plain values.
+    """
+    found: Mapping[str, Any] = _part(content, HEADER, Mapping, where)
+    if (odd := not_plain(found)) is not None:
+        msg = f"{where} is not a whole checkpoint of this project: its {HEADER!r} holds a {odd}, no plain value"
+        raise ValueError(msg)
+    return found
 
 
 def tensors_by_name(content: Mapping[str, Any], where: str) -> Mapping[str, Tensor]:

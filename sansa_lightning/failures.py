@@ -8,13 +8,13 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sansa_lightning.files import write_text
-from sansa_lightning.interrupts import heard
+from sansa_lightning.interrupts import heard, interruptible
 from sansa_lightning.messages import one_line
 from sansa_lightning.run_folder import RUN_VARIABLE
 
@@ -49,6 +49,21 @@ def one_line_errors() -> Iterator[None]:
         line = _resources(error) or (one_line(error) if expected else _unexpected(error))
         sys.stderr.write(f"error: {line[:LONGEST]}\n")
         raise SystemExit(2 if expected else 1) from error
+
+
+def run_main(main: Callable[[], None]) -> None:
+    """Call the main function of a module that is a command by itself: it ends as the command line does.
+
+    Raises:
+        SystemExit: as for :func:`one_line_errors`; with status 130 or 143 after Ctrl-C or SIGTERM, said in one line.
+    """
+
+    @interruptible()
+    def run(args: None) -> None:
+        with one_line_errors():
+            main()
+
+    run()
 
 
 def _resources(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ class NotFiniteError(ValueError):
 
 
 class StopNotFinite(Callback):
-    """Ends training at the first loss that is not finite, and lets no checkpoint hold a trained tensor that is not.
+    """Ends training at the first loss that is not finite, and lets no checkpoint hold tensors that are not.
 
     The loss is looked at before its gradients, so that the weights are still those of the step before. With a scaler
     of gradients (16-mixed) that is too early, since the scaler multiplies it and itself leaves out steps whose
@@ -44,42 +45,50 @@ class StopNotFinite(Callback):
             _check_loss(trainer, outputs["loss"])
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Look at what trains; it is the same on all processes.
+        """Look at what trains and at what its optimisers keep; both are the same on all processes.
+
+        A gradient whose square overflows leaves an infinite moment behind finite weights, and no run could go on.
 
         Raises:
             NotFiniteError: a tensor is not finite; nothing was written then.
         """
-        trained = trained_parameters(pl_module)
-        whole = torch.stack([value.isfinite().all() for value in trained.values()]).tolist() if trained else []
-        damaged = [name for (name, fine) in zip(trained, whole, strict=True) if not fine]
-        if damaged:
+        _check_tensors(trainer, trained_parameters(pl_module), "trained tensors")
+        _check_tensors(trainer, _kept(checkpoint.get("optimizer_states", ())), "tensors of the optimiser")
+
+
+class DamagedClips:
+    """Counts the clips that were predicted with logits that are not finite, until somebody looks."""
+
+    def __init__(self) -> None:
+        self._since: Tensor | int = 0
+
+    def count(self, logits: Tensor) -> None:
+        """Add the clips of a batch; waits for no GPU.
+
+        Args:
+            logits: [B, ...].
+        """
+        self._since = self._since + damaged_clips(logits)
+
+    def look(self, trainer: Trainer, phase: str) -> None:
+        """See that there were none since the last look; to be called on all processes.
+
+        Args:
+            trainer: knows the processes.
+            phase: such as "val".
+
+        Raises:
+            NotFiniteError: there were some on some process.
+        """
+        count = torch.as_tensor(self._since, dtype=torch.float64, device=trainer.strategy.root_device)
+        self._since = 0
+        total = int(trainer.strategy.reduce(count, reduce_op="sum"))
+        if total:
             _end(
                 trainer,
-                f"training: {len(damaged)} of {len(trained)} trained tensors are not finite after step "
-                f"{trainer.global_step}, such as {damaged[0]}; the last checkpoint stays as it was; lower the learning "
-                f"rate",
+                f"{phase}: the logits of {total} predicted clips are not finite, so there is no score; the weights are "
+                f"damaged, or trained at too high a learning rate",
             )
-
-
-def check_predictions(trainer: Trainer, damaged: Tensor | int, phase: str) -> None:
-    """Look at how many clips were predicted with logits that are not finite; to be called on all processes.
-
-    Args:
-        trainer: knows the processes.
-        damaged: the number of clips, on this process.
-        phase: such as "val".
-
-    Raises:
-        NotFiniteError: there are any on some process.
-    """
-    count = torch.as_tensor(damaged, dtype=torch.float64, device=trainer.strategy.root_device)
-    total = int(trainer.strategy.reduce(count, reduce_op="sum"))
-    if total:
-        _end(
-            trainer,
-            f"{phase}: the logits of {total} predicted clips are not finite, so there is no score; the weights are "
-            f"damaged, or trained at too high a learning rate",
-        )
 
 
 def damaged_clips(logits: Tensor) -> Tensor:
@@ -97,6 +106,31 @@ def damaged_clips(logits: Tensor) -> Tensor:
 
 def _has_scaler(trainer: Trainer) -> bool:
     return getattr(trainer.precision_plugin, "scaler", None) is not None
+
+
+def _kept(states: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    """The tensors that optimisers keep for parameters, by their places in a checkpoint."""
+    return {
+        f"optimizer_states[{number}].state[{parameter}].{name}": value
+        for number, state in enumerate(states)
+        for parameter, kept in state["state"].items()
+        for name, value in kept.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _check_tensors(trainer: Trainer, tensors: Mapping[str, Tensor], what: str) -> None:
+    # Brought together before they are asked for, which makes a GPU wait once; steps are counted on the CPU.
+    device = trainer.strategy.root_device
+    whole = [value.isfinite().all().to(device) for value in tensors.values()]
+    fine = torch.stack(whole).tolist() if whole else []
+    damaged = [name for name, good in zip(tensors, fine, strict=True) if not good]
+    if damaged:
+        _end(
+            trainer,
+            f"training: {len(damaged)} of {len(tensors)} {what} are not finite after step {trainer.global_step}, such "
+            f"as {damaged[0]}; the last checkpoint stays as it was; lower the learning rate",
+        )
 
 
 def _check_loss(trainer: Trainer, loss: Tensor) -> None:

@@ -90,7 +90,18 @@ def first_process() -> bool:
     return all(os.environ.get(key, "0") in ("", "0") for key in keys)
 
 
-def interruptible(say: Say, release: Callable[[], None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def again(name: str) -> str:
+    """The line of a command that leaves nothing to go on with.
+
+    Args:
+        name: of the signal.
+    """
+    return f"interrupted by {name}: run the same command again"
+
+
+def interruptible(
+    say: Say = again, release: Callable[[], None] = lambda: None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator of a main function: a request to end is one line on stderr, and exit status 128 + the signal's number.
 
     Args:
@@ -104,6 +115,7 @@ def interruptible(say: Say, release: Callable[[], None]) -> Callable[[Callable[.
             with listening():
                 try:
                     main(args, **options)
+                    check()  # a library may have swallowed it
                 except BaseException as error:  # whatever the request became on its way through libraries
                     number = heard() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
                     if number is None:

@@ -17,7 +17,7 @@ from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, check_heade
 from sansa_lightning.checkpoints import attach_adapter, load_trained, trained_state
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.control_metrics import ControlledIoU, ControlScores
-from sansa_lightning.finite import check_predictions, damaged_clips
+from sansa_lightning.finite import DamagedClips
 from sansa_lightning.losses import BCE, Dice, WeightedSum
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.sansa import Sansa
@@ -84,7 +84,7 @@ class FewShotModule(LightningModule):
         self.base: Any = None
         self.fingerprint = ""
         self.adapter: Path | None = None
-        self.damaged: Tensor | int = 0  # clips since the last look whose logits are not finite
+        self.damaged = DamagedClips()
         self.scores: dict[str, FewShotScores] = {}
         self.controls: dict[str, ControlScores] = {}
 
@@ -225,19 +225,15 @@ class FewShotModule(LightningModule):
     def segment(self, batch: ClipBatch) -> Tensor:
         """Logits of the targets from the references alone, float32 [B, N, H, W] at clip size."""
         logits = self.method(self.base, batch, propagate_targets=False).logits[:, batch.shots :]
-        self.damaged = self.damaged + damaged_clips(logits)
+        self.damaged.count(logits)
         return logits
 
     def on_predict_epoch_end(self) -> None:
         """See that the masks are of numbers."""
-        self._look("predict")
-
-    def _look(self, phase: str) -> None:
-        damaged, self.damaged = self.damaged, 0
-        check_predictions(self.trainer, damaged, phase)
+        self.damaged.look(self.trainer, "predict")
 
     def _conclude(self, stage: Stage) -> None:
-        self._look(stage)
+        self.damaged.look(self.trainer, stage)
         controlled = stage == "test" and self.trainer.datamodule.controls  # type: ignore[attr-defined]
         scores, controls = self.metric.score.compute(), self.metric.controls.compute() if controlled else None
         self.metric.reset()

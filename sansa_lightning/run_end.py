@@ -29,46 +29,28 @@ class EndWhenAsked(Callback):
     stays in its place, and calls ours.
     """
 
-    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals back."""
-        _renew(trainer)
+    def take_back(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back, where Lightning may have put its own handlers."""
+        environment = trainer._accelerator_connector.cluster_environment
+        if not (isinstance(environment, SLURMEnvironment) and environment.auto_requeue):
+            renew()
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Likewise."""
-        _renew(trainer)
+    on_sanity_check_start = on_train_start = on_validation_start = on_test_start = on_predict_start = take_back
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Likewise."""
-        _renew(trainer)
+    def ask(self, trainer: Trainer, *_: Any) -> None:
+        """Ask whether a request was lost.
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Likewise."""
-        _renew(trainer)
+        Raises:
+            KeyboardInterrupt: one was.
+        """
+        check()
 
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Likewise."""
-        _renew(trainer)
+    on_train_batch_start = on_validation_batch_start = on_test_batch_start = on_predict_batch_start = ask
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the further processes first."""
         if heard() is not None:
             end_further_processes()
-
-    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        """Ask."""
-        check()
-
-    def on_validation_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        """Ask."""
-        check()
-
-    def on_test_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        """Ask."""
-        check()
-
-    def on_predict_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        """Ask."""
-        check()
 
 
 def end_further_processes() -> None:
@@ -134,9 +116,3 @@ def scores_of(module: LightningModule, subcommand: str) -> list[str]:
 
 def _because(zero: list[str]) -> str:
     return f": trainer.{zero[0]} is 0" if zero else ""
-
-
-def _renew(trainer: Trainer) -> None:
-    environment = trainer._accelerator_connector.cluster_environment
-    if not (isinstance(environment, SLURMEnvironment) and environment.auto_requeue):
-        renew()

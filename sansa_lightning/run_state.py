@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from sansa_lightning.data.loading import LoadingDataModule
 from sansa_lightning.messages import brief
 from sansa_lightning.tensors import is_dense, kind, not_finite
 
@@ -73,11 +74,12 @@ class CheckedState(Callback):
         self._loaded: Mapping[str, Any] | None = None
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Check the states of the callbacks, of which none has been told yet.
+        """Check the states of the callbacks, of which none has been told yet, and that the datamodule has been told.
 
         Raises:
-            ValueError: one is of another form.
+            ValueError: one is of another form, or there is none for the datamodule.
         """
+        _check_clips(trainer, checkpoint)
         where, states = f"checkpoint {trainer.ckpt_path}", checkpoint["callbacks"]
         for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
             if callback.state_key in states:
@@ -99,6 +101,18 @@ class CheckedState(Callback):
         _refuse(list(unlike(found["lr_schedulers"], schedules, "lr_schedulers")), where)
         _refuse(list(_of_optimizers(trainer, found["optimizer_states"])), where)
         _check_settings(trainer, found["optimizer_states"], where)
+
+
+def _check_clips(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that has nothing for the datamodule: Lightning would not ask it whether it fits."""
+    data = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
+    name = type(data).__qualname__
+    if isinstance(data, LoadingDataModule) and data.state_dict() and name not in checkpoint:
+        msg = (
+            f"checkpoint {trainer.ckpt_path} says nothing of its training clips: it has no {name!r}, so it was written "
+            f"by an earlier version or with another datamodule; start a new run"
+        )
+        raise ValueError(msg)
 
 
 def unlike(found: Any, own: Any, where: str, extra: bool = False) -> Iterator[str]:

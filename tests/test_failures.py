@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader, Dataset
 
 from launches import call, refusal
+from sansa_lightning import failures
 from sansa_lightning.analysis import semantics
-from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors
+from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors, run_main
 from sansa_lightning.pretraining import package
 from sansa_lightning.run_folder import RUN_VARIABLE
 
@@ -50,6 +52,35 @@ def test_bad_input_of_a_module_is_one_line(module, given, message, monkeypatch, 
     assert line.startswith("error: ")
     assert line.count("\n") == 1
     assert message in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_module_that_is_a_command_is_interrupted_in_one_line(number, capsys):
+    def waits() -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+
+    with pytest.raises(SystemExit, match=f"^{128 + number}$"):
+        run_main(waits)
+    assert capsys.readouterr().err == f"interrupted by {number.name}: run the same command again\n"
+
+
+def test_a_module_that_is_a_command_says_errors_in_one_line(capsys):
+    def fails() -> None:
+        raise ValueError("a\nb")
+
+    with pytest.raises(SystemExit, match=r"^2$"):
+        run_main(fails)
+    assert capsys.readouterr().err == "error: a b\n"
+    run_main(lambda: None)
+
+
+def test_every_module_that_is_a_command_ends_so():
+    texts = {path.name: path.read_text() for path in Path(failures.__file__).parent.rglob("*.py")}
+    blocks = {name: text.partition('if __name__ == "__main__":\n')[2] for name, text in texts.items()}
+    commands = {name: block for name, block in blocks.items() if block and name != "__main__.py"}
+    assert commands.keys() >= {"row.py", "semantics.py", "package.py", "sheet.py"}
+    assert all(block.startswith("    run_main(") for block in commands.values())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from fakes.poison import poisoned
 from launches import checkpoint, refusal, result, trained
-from sansa_lightning.finite import NotFiniteError, StopNotFinite, check_predictions, damaged_clips
+from sansa_lightning.finite import DamagedClips, NotFiniteError, StopNotFinite, damaged_clips
 
 LR = "--model.optimizer.init_args.lr"
 
@@ -41,6 +41,15 @@ def test_the_last_good_checkpoint_stays(schedule, tiny_yaml, tmp_path, capsys):
 def test_a_damaged_tensor_is_not_written(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, *poisoned("weights", 6))  # a checkpoint is due at this step
     assert line.startswith("training: 1 of 30 trained tensors are not finite after step 6, such as base.")
+    assert checkpoint(tmp_path)["global_step"] == 4
+
+
+def test_a_damaged_state_of_the_optimiser_is_not_written(tiny_yaml, tmp_path, capsys):
+    line = fit(capsys, tiny_yaml, tmp_path, *poisoned("moment", 6))  # its weights stay finite
+    assert line.startswith(
+        "training: 1 of 90 tensors of the optimiser are not finite after step 6, such as "
+        "optimizer_states[0].state[0].exp_avg_sq; the last checkpoint stays as it was"
+    )
     assert checkpoint(tmp_path)["global_step"] == 4
 
 
@@ -81,13 +90,22 @@ def test_further_processes_end_without_a_word_and_without_a_status():
     with pytest.raises(SystemExit, match=r"^0$"):
         StopNotFinite().on_before_backward(further, None, torch.tensor(float("nan")))
     with pytest.raises(SystemExit, match=r"^0$"):
-        check_predictions(further, torch.tensor(1), "test")
+        seen(torch.full((1, 2), float("inf"))).look(further, "test")
+
+
+def seen(*batches: torch.Tensor) -> DamagedClips:
+    damaged = DamagedClips()
+    for logits in batches:
+        damaged.count(logits)
+    return damaged
 
 
 def test_clips_are_counted_not_pixels():
     logits = torch.zeros(4, 2, 3, 3)
     logits[1, 0, 0], logits[3, 1, 2, 2] = float("nan"), float("inf")
     assert damaged_clips(logits).item() == 2
-    check_predictions(trainer(), 0, "test")
-    with pytest.raises(NotFiniteError, match=r"^test: the logits of 2 predicted clips"):
-        check_predictions(trainer(), damaged_clips(logits), "test")
+    DamagedClips().look(trainer(), "test")
+    damaged = seen(logits, torch.zeros(3, 2), logits[1:2])
+    with pytest.raises(NotFiniteError, match=r"^test: the logits of 3 predicted clips"):
+        damaged.look(trainer(), "test")
+    damaged.look(trainer(), "test")  # those since the last look

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -67,6 +67,14 @@ def test_whatever_the_request_became_on_its_way_is_a_request(leave):
     assert leave(library)[:2] == (143, ["heard SIGTERM"])
     assert leave(lightning)[:2] == (130, ["heard SIGINT"])
     assert leave(graceful)[:2] == (143, ["heard SIGTERM"])
+
+
+def test_a_request_that_a_library_swallowed_is_a_request(leave):
+    def swallows(_: object) -> None:
+        with suppress(KeyboardInterrupt):
+            ask()
+
+    assert leave(swallows) == (143, ["heard SIGTERM"], ["released"])
 
 
 def test_what_has_been_said_is_not_said_again(leave):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from lightning.pytorch import Trainer
+from lightning.pytorch.trainer.call import _call_callback_hooks
 
 from launches import call, result
+from sansa_lightning import run_end
 
 
 @pytest.mark.parametrize("key", ["max_epochs", "max_steps", "limit_train_batches"])
@@ -52,3 +55,14 @@ def test_a_table_says_of_which_phase_it_is(subcommand, heading, tiny_yaml, tmp_p
     call(subcommand, "--config", tiny_yaml, "--run_dir", tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert lines[lines.index(heading) + 1].startswith("class")
+
+
+@pytest.mark.parametrize("phase", ["train", "validation", "test", "predict"])
+def test_the_signals_are_taken_back_at_the_start_of_each_phase_and_asked_for_at_each_batch(phase, monkeypatch):
+    done = []
+    monkeypatch.setattr(run_end, "renew", lambda: done.append("renew"))
+    monkeypatch.setattr(run_end, "check", lambda: done.append("check"))
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, callbacks=[run_end.EndWhenAsked()])
+    for hook, rest in ((f"on_{phase}_start", ()), (f"on_{phase}_batch_start", ({}, 0))):
+        _call_callback_hooks(trainer, hook, *rest)
+    assert done == ["renew", "check"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch import LightningDataModule, LightningModule
 
 from launches import refusal, result
 from sansa_lightning.checkpoint_files import AtomicCheckpointIO, check_checkpoint
-from sansa_lightning.run_state import unlike
+from sansa_lightning.data.loading import LoadingDataModule
+from sansa_lightning.run_state import CheckedState, unlike
 from sansa_lightning.tensor_files import read_tensors
 
 
@@ -123,6 +126,40 @@ def test_states_are_compared_with_those_of_this_run(case, whole, tiny_yaml, tmp_
     assert line.startswith(f"checkpoint {path}")
     assert words in line
     assert result(tmp_path / "run")["status"] == "failed"
+
+
+CLIPS = {
+    "none": (put("EpisodeDataModule", value=...), "says nothing of its training clips: it has no 'EpisodeDataModule'"),
+    "no mapping": (
+        put("EpisodeDataModule", value=[3]),
+        "what it says of its training clips is [3]; expected a mapping",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CLIPS)
+def test_a_checkpoint_has_to_say_what_clips_it_was_trained_on(case, whole, tiny_yaml, tmp_path, capsys):
+    change, words = CLIPS[case]
+    content, path = copy.deepcopy(whole), tmp_path / "last.ckpt"
+    change(content)
+    torch.save(content, path)
+    args = ("--config", tiny_yaml, "--run_dir", tmp_path / "run", "--seed_everything", 5, "--ckpt_path", path)
+    line = refusal(capsys, "fit", *args)
+    assert line.startswith("checkpoint")
+    assert words in line
+
+
+class Stateless(LoadingDataModule):
+    """One of a user's own that keeps no list of its training clips."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1, 0)
+
+
+@pytest.mark.parametrize("data", [None, LightningDataModule(), Stateless()])
+def test_data_without_a_state_need_none(data):
+    trainer = SimpleNamespace(datamodule=data, callbacks=[], ckpt_path="last.ckpt")
+    CheckedState().on_load_checkpoint(trainer, LightningModule(), {"callbacks": {}})
 
 
 def test_another_learning_rate_is_not_silently_the_old_one(fitted, tiny_yaml, tmp_path, capsys):

@@ -19,7 +19,7 @@ from sansa_lightning.ablate.carry_out import LOCK, last_checkpoint, locked
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
-from sansa_lightning.failures import one_line_errors
+from sansa_lightning.failures import run_main
 from sansa_lightning.files import write_text
 from sansa_lightning.run_folder import expanded
 
@@ -112,5 +112,4 @@ def arguments(job: Job) -> list[str]:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
-        main(sys.argv[1:])
+    run_main(lambda: main(sys.argv[1:]))

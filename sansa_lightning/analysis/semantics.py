@@ -20,7 +20,7 @@ from sansa_lightning.data.prompts import MaskPrompt
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RandomEpisodes
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.failures import one_line_errors
+from sansa_lightning.failures import run_main
 from sansa_lightning.metrics import FewShotScores
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.types import SAM2Base
@@ -108,5 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
-        main()
+    run_main(main)

@@ -9,7 +9,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from sansa_lightning.clip import Clip, ClipBatch
-from sansa_lightning.messages import plain
+from sansa_lightning.messages import brief, plain
+
+DONE = "batches"
+"""Key of a datamodule's state: how many batches each process has trained on."""
 
 Collate = Callable[[Sequence[Any]], ClipBatch]
 """Stacks the clips of a dataset; :meth:`ClipBatch.collate` for plain ones."""
@@ -195,22 +198,27 @@ def training_of(batches: TrainBatches, identity: str) -> dict[str, Any]:
     }
 
 
-def check_same_training(state: Mapping[str, Any], here: Mapping[str, Any], done: Any = None) -> None:
+def check_same_training(state: Any, here: Mapping[str, Any]) -> None:
     """Refuse to go on with a run on other clips, or on the same ones dealt otherwise.
 
     Args:
-        state: :func:`training_of` the run as it was.
+        state: :func:`training_of` the run as it was, out of a checkpoint; with ``DONE`` it tells the place in an epoch.
         here: the same of this process.
-        done: batches that it was trained on by then, to say where in an epoch that is.
 
     Raises:
-        ValueError: they are not equal; names what differs.
+        ValueError: they are not equal, or the first is no mapping; names what differs.
     """
+    if not isinstance(state, Mapping):
+        msg = (
+            f"checkpoint: what it says of its training clips is {brief(state)}; expected a mapping with {sorted(here)}"
+        )
+        raise ValueError(msg)
     differing = [
         f"{key} {plain(str(state.get(key)))} (now {value})" for key, value in here.items() if state.get(key) != value
     ]
     if differing:
         steps = max(1, here["train_length"] // (here["batch_size"] * here["processes"]))
+        done = state.get(DONE)
         at_end = isinstance(done, int) and done % steps == 0
         msg = (
             f"resuming {'at the end of an epoch' if at_end else 'in mid-epoch'}: the checkpoint was trained with "

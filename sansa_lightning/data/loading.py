@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.data.dataset import ClipList, FilledDataset
 from sansa_lightning.data.loader import (
+    DONE,
     ClipLoader,
     Collate,
     EvalBatches,
@@ -19,9 +20,6 @@ from sansa_lightning.data.loader import (
     check_same_training,
     training_of,
 )
-
-DONE = "batches"
-"""Key of the state: how many each process has trained on."""
 
 
 class LoadingDataModule(LightningDataModule):
@@ -64,13 +62,13 @@ class LoadingDataModule(LightningDataModule):
         """See that a run that goes on trains on the clips that it would have trained on.
 
         Raises:
-            ValueError: it would not; names what differs.
+            ValueError: it would not, or the state is none; names what differs.
         """
         fitting = self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
         found = self.training_list()
         if fitting and found is not None:
             batches = TrainBatches(found[0], self.batch_size, *self.place())
-            check_same_training(state_dict, training_of(batches, found[1]), state_dict.get(DONE))
+            check_same_training(state_dict, training_of(batches, found[1]))
 
     def training(self, clips: Dataset[Any], length: int, identity: str, collate: Collate) -> ClipLoader:
         """Batches of training clips for this process; a resumed run goes on where it stopped.

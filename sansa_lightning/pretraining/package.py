@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.failures import one_line_errors
+from sansa_lightning.failures import run_main
 from sansa_lightning.files import replacing, sha256_of, write_text
 from sansa_lightning.pretraining.tracker import WEIGHTS
 from sansa_lightning.sam2.packaged import ASSETS
@@ -80,5 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
-        main()
+    run_main(main)

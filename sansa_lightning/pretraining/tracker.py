@@ -13,10 +13,11 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from sansa_lightning.checkpoint_header import HEADER, tensors_by_name
+from sansa_lightning.checkpoint_header import HEADER, plain_header, tensors_by_name
+from sansa_lightning.checkpoints import check_fit
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.data.patterns.tracking import TrackingBatch
-from sansa_lightning.finite import check_predictions, damaged_clips
+from sansa_lightning.finite import DamagedClips
 from sansa_lightning.messages import brief
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
@@ -25,7 +26,6 @@ from sansa_lightning.pretraining.objective import ContentObjective, TrackingObje
 from sansa_lightning.sam2.propagate import Propagation
 from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.strategies.checks import check_whole
-from sansa_lightning.tensors import compare, summary
 from sansa_lightning.watch import Watch
 
 SIDE = 96
@@ -95,7 +95,7 @@ class TrackerModule(LightningModule):
         self.tracking = TrackingObjective()
         self.metric = TrackingJ()
         self.base: Any = None
-        self.damaged: Tensor | int = 0  # clips since the last look whose logits are not finite
+        self.damaged = DamagedClips()
         self.scores: dict[str, TrackingScore] = {}
 
     def configure_model(self) -> None:
@@ -199,15 +199,11 @@ class TrackerModule(LightningModule):
         Raises:
             ValueError: the checkpoint is of another base or recipe, or its tensors do not fit.
         """
-        where, own = "checkpoint", self.state_dict()
-        state, said = tensors_by_name(checkpoint, where), checkpoint[HEADER]
-        problems = compare(state, own)
-        if extra := state.keys() - own.keys():
-            problems.append(f"unexpected {summary(extra)}")
-        if said != self.header() or problems:
-            reason = "; ".join(problems) or f"it is of {brief(said)}, but here it is {brief(self.header())}"
-            msg = f"{where} does not fit this run: {reason}"
+        where = "checkpoint"
+        if (said := plain_header(checkpoint, where)) != self.header():
+            msg = f"{where} does not fit this run: it is of {brief(said)}, but here it is {brief(self.header())}"
             raise ValueError(msg)
+        check_fit(tensors_by_name(checkpoint, where), self.state_dict(), where)
         self.watch.low = check_whole(checkpoint.get(WATCH), f"{where}.{WATCH}", least=0)
 
     def on_train_end(self) -> None:
@@ -232,12 +228,11 @@ class TrackerModule(LightningModule):
 
     def _count(self, batch: ClipBatch) -> None:
         logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
-        self.damaged = self.damaged + damaged_clips(logits)
+        self.damaged.count(logits)
         self.metric.update(logits[:, batch.shots :] > 0, batch.masks[:, batch.shots :], batch.scored)
 
     def _conclude(self, stage: str) -> None:
-        damaged, self.damaged = self.damaged, 0
-        check_predictions(self.trainer, damaged, stage)
+        self.damaged.look(self.trainer, stage)
         score = self.metric.compute()
         self.metric.reset()
         if self.trainer.sanity_checking:

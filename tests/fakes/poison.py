@@ -13,7 +13,8 @@ class PoisonAt(Callback):
     """Spoils what a step is computed from, or what it has made.
 
     Args:
-        what: "images" of the batch after ``step``, or "weights", one of them, right after ``step``.
+        what: "images" of the batch after ``step``, or right after it "weights", one of them, or "moment", one number
+            that the optimiser keeps.
         step: number of optimiser steps done.
         rank: the only process where it happens.
     """
@@ -33,6 +34,9 @@ class PoisonAt(Callback):
         if self._now("weights", trainer):
             with torch.no_grad():
                 next(iter(trained_parameters(pl_module).values())).view(-1)[0] = float("nan")
+
+        if self._now("moment", trainer):
+            next(iter(trainer.optimizers[0].state.values()))["exp_avg_sq"].view(-1)[0] = float("inf")
 
     def _now(self, what: str, trainer: Trainer) -> bool:
         return what == self.what and trainer.global_step == self.step and trainer.global_rank == self.rank

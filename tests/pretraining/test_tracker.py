@@ -108,6 +108,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         assert torch.equal(resumed.base.state_dict()[name], tensor), name
 
 
+<<<<<<< HEAD
 def test_a_checkpoint_of_something_else_is_refused_in_one_line():
     module = TrackerModule()
     module._trainer = SimpleNamespace(datamodule=data())
@@ -131,6 +132,27 @@ def test_a_checkpoint_of_something_else_is_refused_in_one_line():
     ):
         with pytest.raises(ValueError, match=words):
             module.on_load_checkpoint(whole | change)
+=======
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"strategy": torch.zeros(2), "base": {}}, "its 'sansa_lightning' holds a Tensor, no plain value"),
+        ({"strategy": {"class": "TrackerModule"}, "base": {"name": "tiny"}}, "does not fit this run: it is of"),
+        (3, "its 'sansa_lightning' is a int"),
+    ],
+)
+def test_a_header_that_is_not_that_of_this_run_is_refused(said, words):
+    with pytest.raises(ValueError, match=r"^checkpoint ") as caught:
+        TrackerModule().on_load_checkpoint({"sansa_lightning": said, "state_dict": {}})
+    assert words in str(caught.value)
+
+
+def test_tensors_that_do_not_fit_are_refused():
+    module = TrackerModule()
+    content = {"sansa_lightning": module.header(), "state_dict": {"base.more": torch.zeros(2)}}
+    with pytest.raises(ValueError, match=r"^checkpoint does not fit what trains here: unexpected 1 tensors, first"):
+        module.on_load_checkpoint(content)
+>>>>>>> mend2
 
 
 def test_j_is_that_of_propagation_over_the_held_out_clips(tmp_path):

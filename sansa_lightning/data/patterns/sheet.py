@@ -15,7 +15,7 @@ from sansa_lightning.data.patterns.scene import PERIOD
 from sansa_lightning.data.patterns.silhouettes import DIRECTIONS
 from sansa_lightning.data.patterns.tiles import class_tile
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.failures import one_line_errors
+from sansa_lightning.failures import run_main
 from sansa_lightning.files import replacing
 
 _LABEL = 14
@@ -69,5 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
-        main()
+    run_main(main)
