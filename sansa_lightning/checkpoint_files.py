@@ -11,6 +11,7 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.loops.loop import _Loop
 
 from sansa_lightning.checkpoint_header import HEADER, tensors_by_name
 from sansa_lightning.files import replacing
@@ -112,6 +113,19 @@ class LastCheckpoint(Checkpoint):
         self.every = every
         self._written_at = 0
         self._after_validation = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the next epoch where a run with ``max_steps`` goes on from the end of one.
+
+        Lightning 2.6 would count the epoch that is over once more, and so end an epoch too early.
+        """
+        loop = trainer.fit_loop
+        if loop.restarted_on_epoch_end:
+            loop.epoch_progress.increment_completed()
+            loop.reset_restart_stage()
+            loop.epoch_loop.reset_restart_stage()
+            # Its own setter takes every run with max_steps for one that was stopped in mid-epoch.
+            _Loop.restarting.fset(loop, False)  # type: ignore[attr-defined]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -217,9 +217,9 @@ def check_same_training(state: Any, here: Mapping[str, Any]) -> None:
         f"{key} {plain(str(state.get(key)))} (now {value})" for key, value in here.items() if state.get(key) != value
     ]
     if differing:
-        steps = max(1, here["train_length"] // (here["batch_size"] * here["processes"]))
-        done = state.get(DONE)
-        at_end = isinstance(done, int) and done % steps == 0
+        numbers = [state.get(key) for key in ("train_length", "batch_size", "processes", DONE)]
+        length, batch, processes, done = (n if isinstance(n, int) and n > 0 else 1 for n in numbers)
+        at_end = done % max(1, length // (batch * processes)) == 0
         msg = (
             f"resuming {'at the end of an epoch' if at_end else 'in mid-epoch'}: the checkpoint was trained with "
             f"{', '.join(differing)}; give the same values, or start a new run"

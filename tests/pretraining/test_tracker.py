@@ -108,7 +108,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         assert torch.equal(resumed.base.state_dict()[name], tensor), name
 
 
-<<<<<<< HEAD
 def test_a_checkpoint_of_something_else_is_refused_in_one_line():
     module = TrackerModule()
     module._trainer = SimpleNamespace(datamodule=data())
@@ -124,15 +123,16 @@ def test_a_checkpoint_of_something_else_is_refused_in_one_line():
             r"does not fit this run: it is of \{'base': \{'name': 'x'\}\}, but",
         ),
         ({"state_dict": []}, r"checkpoint is not a whole checkpoint of this project: its 'state_dict' is a list; exp"),
-        ({"state_dict": {}}, r"checkpoint does not fit this run: missing \d+ tensors, first base\."),
+        ({"state_dict": {}}, r"checkpoint does not fit what trains here: missing \d+ tensors, first base\."),
         (
             {"state_dict": whole["state_dict"] | {name: torch.full((1, 1, 96), torch.nan)}},
-            r"checkpoint does not fit this run: 1 tensors with NaN or infinity, first base\.no_mem_embed: 96 of its 96",
+            r"checkpoint does not fit what trains here: 1 tensors with NaN or infinity, first base\.no_mem_embed: 96 of its 96",
         ),
     ):
         with pytest.raises(ValueError, match=words):
             module.on_load_checkpoint(whole | change)
-=======
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -152,7 +152,6 @@ def test_tensors_that_do_not_fit_are_refused():
     content = {"sansa_lightning": module.header(), "state_dict": {"base.more": torch.zeros(2)}}
     with pytest.raises(ValueError, match=r"^checkpoint does not fit what trains here: unexpected 1 tensors, first"):
         module.on_load_checkpoint(content)
->>>>>>> mend2
 
 
 def test_j_is_that_of_propagation_over_the_held_out_clips(tmp_path):
