@@ -37,7 +37,7 @@ class EndWhenAsked(Callback):
 
     on_sanity_check_start = on_train_start = on_validation_start = on_test_start = on_predict_start = take_back
 
-    def ask(self, trainer: Trainer, *_: Any) -> None:
+    def ask(self, *_: Any, **_named: Any) -> None:
         """Ask whether a request was lost.
 
         Raises:

@@ -16,8 +16,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader, Dataset
 
 from launches import call, refusal
-from sansa_lightning import failures
+from sansa_lightning.ablate import row
 from sansa_lightning.analysis import semantics
+from sansa_lightning.data.patterns import sheet
 from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors, run_main
 from sansa_lightning.pretraining import package
 from sansa_lightning.run_folder import RUN_VARIABLE
@@ -76,11 +77,11 @@ def test_a_module_that_is_a_command_says_errors_in_one_line(capsys):
 
 
 def test_every_module_that_is_a_command_ends_so():
-    texts = {path.name: path.read_text() for path in Path(failures.__file__).parent.rglob("*.py")}
-    blocks = {name: text.partition('if __name__ == "__main__":\n')[2] for name, text in texts.items()}
-    commands = {name: block for name, block in blocks.items() if block and name != "__main__.py"}
-    assert commands.keys() >= {"row.py", "semantics.py", "package.py", "sheet.py"}
-    assert all(block.startswith("    run_main(") for block in commands.values())
+    blocks = {
+        path.stem: path.read_text().partition('if __name__ == "__main__":\n')[2]
+        for path in (Path(module.__file__) for module in (row, semantics, package, sheet))
+    }
+    assert {name for name, block in blocks.items() if block.startswith("    run_main(")} == blocks.keys()
 
 
 @pytest.mark.parametrize(
