@@ -126,7 +126,7 @@ def test_a_checkpoint_of_something_else_is_refused_in_one_line():
         ({"state_dict": {}}, r"checkpoint does not fit what trains here: missing \d+ tensors, first base\."),
         (
             {"state_dict": whole["state_dict"] | {name: torch.full((1, 1, 96), torch.nan)}},
-            r"checkpoint does not fit what trains here: 1 tensors with NaN or infinity, first base\.no_mem_embed: 96 of its 96",
+            r"does not fit what trains here: 1 tensors with NaN or infinity, first base\.no_mem_embed: 96 of its 96",
         ),
     ):
         with pytest.raises(ValueError, match=words):
