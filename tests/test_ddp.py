@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -136,3 +137,20 @@ def test_both_end_when_the_first_is_asked_to(name, two, tmp_path):
     assert len([line for line in err.splitlines() if line.startswith("interrupted by ")]) == 1
     assert "Traceback" not in err
     assert result(tmp_path / "run")["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_both_end_when_one_is_killed_and_the_run_can_be_gone_on_with(rank, two, tmp_path):
+    ddp = ("--trainer.devices", 2, "--trainer.strategy", "ddp")
+    args = ("fit", "--config", two.config, "--run_dir", tmp_path / "run", "--checkpoint_every", 1, *ddp)
+    arguments = f'{{"moment": "step", "step": 3, "rank": {rank}}}'
+    killer = f'{{"class_path": "fakes.killer.KillAt", "init_args": {arguments}}}'
+    status, _, err = finish(start(*args, "--trainer.callbacks", killer))  # waits for the pipes of both
+    assert time.time() - (tmp_path / "run" / "checkpoints" / "last.ckpt").stat().st_mtime < 60
+    assert status != 0
+    assert "Traceback" not in err
+    assert checkpoint(tmp_path / "run")["global_step"] in (2, 3)
+    status, _, err = finish(start(*args, "--ckpt_path", "last"))
+    assert status == 0, err
+    assert result(tmp_path / "run")["status"] == "finished"
+    assert_equal_weights(tmp_path / "run", two.folder)

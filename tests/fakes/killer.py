@@ -19,11 +19,13 @@ class KillAt(Callback):
             after it; "epoch" at the start of the epoch that begins with it; "writing" while the first checkpoint from
             that step on is written.
         step: number of optimiser steps done.
+        rank: the only process where it happens.
     """
 
-    def __init__(self, moment: str, step: int) -> None:
+    def __init__(self, moment: str, step: int, rank: int = 0) -> None:
         self.moment = moment
         self.step = step
+        self.rank = rank
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         self._kill("step", trainer)
@@ -41,5 +43,5 @@ class KillAt(Callback):
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _kill(self, moment: str, trainer: Trainer) -> None:
-        if moment == self.moment and trainer.global_step == self.step:
+        if moment == self.moment and trainer.global_step == self.step and trainer.global_rank == self.rank:
             os.kill(os.getpid(), signal.SIGKILL)
