@@ -80,7 +80,7 @@ def _resources(error: Exception) -> str:
             f"often for want of memory; lower data.num_workers or data.batch_size, and see the size of /dev/shm"
         )
     if isinstance(error, RuntimeError) and _PEER.search(text):
-        return f"another process of this run has ended; what it said last, if anything, tells why ({one_line(error)[:200]})"
+        return f"another process of this run has ended; its last words tell why, if any ({one_line(error)[:200]})"
     return ""
 
 
