@@ -247,7 +247,12 @@ BOX = Prompt.box([1, 2, 10, 12])
         ([Image.fromarray(PICTURE)], [PICTURE], 64, r"\(picture, Prompt\) pairs, but number 0 is of Image$"),
         ([(PICTURE, BOX), (PICTURE, None)], [PICTURE], 64, r"pairs, but number 1 is of ndarray, NoneType$"),
         ([(BOX, PICTURE)], [PICTURE], 64, r"pairs, but number 0 is of Prompt, ndarray$"),
-        ([(PICTURE, BOX)], [PICTURE], 0, r"size: expected one or two positive integers \(H, W\) up to 65535, but got 0"),
+        (
+            [(PICTURE, BOX)],
+            [PICTURE],
+            0,
+            r"size: expected one or two positive integers \(H, W\) up to 65535, but got 0",
+        ),
     ],
 )
 def test_what_cannot_be_segmented(
