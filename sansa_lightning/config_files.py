@@ -92,10 +92,11 @@ def documents(pairs: Iterable[tuple[str, str]], takes_file: Callable[[str], bool
             seen.add((key, path))
             document = Document(f"config {path}", key, read_yaml(path))
         else:
-            document, path = Document(f"--{option}", key, _value(option, value)), folder / "-"
+            document, path = Document(key or "--config", key, _value(option, value)), folder / "-"
         _check_sections(document)
         found.append(document)
-        waiting += [(at, text, path.parent) for at, text in _texts(document) if (at, text) != (key, value)]
+        named = [(at, text) for at, text in _texts(document) if at != key and is_file(path.parent / text)]
+        waiting += [(at, text, path.parent) for at, text in named if at in (*CONFIG, *SECTIONS) or takes_file(at)]
     return found
 
 

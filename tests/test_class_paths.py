@@ -12,7 +12,8 @@ from jsonargparse import ArgumentParser
 from torch.optim import Optimizer
 
 from launches import call, refusal, result, write_yaml
-from sansa_lightning.class_paths import check_before_import, named_classes, without_advice
+from sansa_lightning.class_paths import check_before_import, named_classes, wanted, without_advice
+from sansa_lightning.config_files import SECTIONS, documents
 from sansa_lightning.strategies.base import Strategy
 
 OWN = """
@@ -48,6 +49,10 @@ def folder(tmp_path, monkeypatch):
     yield tmp_path
     for name in ("of_mine", "harmful"):
         sys.modules.pop(name, None)
+
+
+def named(options, parser):
+    return named_classes(documents(options, lambda key: key in SECTIONS or bool(wanted(key, [parser]))), [parser])
 
 
 KEYS = {
@@ -163,30 +168,30 @@ def parser():
     ],
 )
 def test_where_classes_are_named(options, expected, parser):
-    assert sorted((each.key, each.path) for each in named_classes(options, [parser])) == expected
+    assert sorted((each.key, each.path) for each in named(options, parser)) == expected
 
 
 def test_a_file_is_looked_into(tmp_path, parser):
     file = write_yaml(tmp_path / "a.yaml", {"model": {"strategy": "a.B", "weights": "a.B"}})
-    (found,) = named_classes([("--config", str(file))], [parser])
+    (found,) = named([("--config", str(file))], parser)
     assert (found.place, found.key, found.path) == (f"config {file}", "model.strategy", "a.B")
-    (found,) = named_classes([("--model", str(write_yaml(tmp_path / "b.yaml", {"strategy": "a.B"})))], [parser])
+    (found,) = named([("--model", str(write_yaml(tmp_path / "b.yaml", {"strategy": "a.B"})))], parser)
     assert (found.key, found.path) == ("model.strategy", "a.B")
 
 
 def names(path, parser):
-    return named_classes([("--model.strategy", path)], [parser])
+    return named([("--model.strategy", path)], parser)
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nowhere.B", "model.strategy: there is no module 'nowhere', of which the class path 'nowhere.B' speaks"),
-        ("harmful.B", "model.strategy: there is no 'B' in the module 'harmful', of which"),
-        ("package.B", "there is no 'B' in the module 'package', of which"),
-        ("package.inner.B", "there is no 'B' in the module 'package.inner', of which"),
-        ("package.outer.B", "there is no 'outer' in the module 'package', of which"),
-        ("torch.optim.Adamw", "there is no 'Adamw' in the module 'torch.optim', of which"),
+        ("nowhere.B", "model.strategy: there is no module 'nowhere' (class path 'nowhere.B')"),
+        ("harmful.B", "model.strategy: there is no 'B' in the module 'harmful' (class path "),
+        ("package.B", "there is no 'B' in the module 'package' (class path "),
+        ("package.inner.B", "there is no 'B' in the module 'package.inner' (class path "),
+        ("package.outer.B", "there is no 'outer' in the module 'package' (class path "),
+        ("torch.optim.Adamw", "there is no 'Adamw' in the module 'torch.optim' (class path "),
         ("antigravity.B", "'antigravity.B' is of Python's own library, which has no class that a configuration may n"),
     ],
 )
@@ -215,5 +220,5 @@ def test_jsonargparses_advice_is_not_passed_on():
         "Parser key \"model.x\":\n  Problem with given class_path 'pty.spawn':\n  Importing 'pty.spawn' is not "
         "allowed, denied by the 'pty' entry of the import path denylist. Add the import path to import_path_allowlist"
     )
-    assert without_advice(said) == "model.x: 'pty.spawn' is nothing that a configuration may name"
+    assert without_advice(said) == "model.x: 'pty.spawn' may not be named in a configuration"
     assert without_advice("Option 'x' is not accepted") == "Option 'x' is not accepted"
