@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import warnings
 
 import pytest
@@ -57,7 +58,22 @@ def talk():
     log.setLevel(level)
 
 
-def test_each_filter_is_still_needed(talk):
+class Stopped(BoringModel):
+    """Somebody presses Ctrl-C."""
+
+    def training_step(self, *args: object) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def ctrl_c():
+    """Lightning ignores further ones for good."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_each_filter_is_still_needed(talk, ctrl_c):
     # If Lightning no longer prints one of these, its filter can go.
     model = BoringModel()
     model.frozen = torch.nn.Linear(1, 1).eval()
@@ -68,6 +84,8 @@ def test_each_filter_is_still_needed(talk):
         trainer.fit(model)
         trainer.predict(model, [torch.zeros(1, 32)])
         MeanMetric().compute()
+        with pytest.raises(SystemExit):
+            Trainer(max_steps=1, accelerator="cpu", **quiet).fit(Stopped())
     lines = [str(each.message) for each in seen]
     for beginning in WARNINGS:
         assert any(re.match(beginning, line) for line in lines), beginning
@@ -76,7 +94,7 @@ def test_each_filter_is_still_needed(talk):
 
 
 @pytest.mark.slow
-def test_a_run_prints_nothing_that_does_not_concern_it(tiny_yaml, tmp_path):
+def test_a_run_prints_nothing_that_does_not_concern_it(coco, tiny_yaml, tmp_path):
     options = ("--trainer.max_epochs", 1, "--trainer.enable_model_summary", "false")
     status, out, err = finish(start("fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run", *options))
     assert status == 0, err
@@ -85,6 +103,9 @@ def test_a_run_prints_nothing_that_does_not_concern_it(tiny_yaml, tmp_path):
         "Seed set to 0",
         "GPU available",
         "TPU available",
+        f"test: coco in {coco.root}, val split: 2 crowd regions",
+        f"test: coco in {coco.root}, val split: 1 pictures with an EXIF orientation",
+        f"train: coco in {coco.root}, train split: 1 pictures with an EXIF orientation",
         "test: 2 classes in the val split",
         "train: 5 classes in the train split",
         "nano has RANDOM weights",
@@ -92,7 +113,8 @@ def test_a_run_prints_nothing_that_does_not_concern_it(tiny_yaml, tmp_path):
         "`Trainer.fit` stopped: `max_epochs=1` reached.",
     )
     assert [line for line in lines if not line.startswith(expected)] == []
-    assert out.splitlines()[0].split() == ["class", "targets", "frozen", "adapted"]
+    assert out.splitlines()[0].strip() == "test"
+    assert out.splitlines()[1].split() == ["class", "targets", "frozen", "adapted"]
     assert out.splitlines()[-1] == f"run folder: {tmp_path / 'run'}"
 
     with warnings.catch_warnings(record=True) as seen:

@@ -46,6 +46,13 @@ def rgb(path: Path) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
+def there(path: Path) -> Path:
+    """The file itself, or else the one whose ending is in another case."""
+    ending = path.suffix.lower()
+    same = [file for file in path.parent.iterdir() if (file.stem, file.suffix.lower()) == (path.stem, ending)]
+    return path if path.exists() or len(same) != 1 else same[0]
+
+
 def labels(path: Path) -> np.ndarray:
     need(sound(path.read_bytes()), path)
     with Image.open(path) as picture:
@@ -443,7 +450,8 @@ def coco20i_released(root: Path) -> Reading:
             need(_digits(number) < 80 and (not listed or not now or listed == now), number)
             for file in map(text, files):
                 path = (root / "annotations" / file).with_suffix(".png")
-                reading.pairs[f"val/{file}", _digits(number)] = _label_pair(root / file, path, _digits(number), 80)
+                pair = _label_pair(there(root / file), path, _digits(number), 80)
+                reading.pairs[f"val/{file}", _digits(number)] = pair
     return reading
 
 
