@@ -21,10 +21,9 @@ import time
 import torch
 
 from sansa_lightning.clip import Prompt
-from sansa_lightning.sam2.encoder import checkpoint_activations
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import Base
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.trackers.zoo import Base
 
 VARIANTS = ("batched", "loop")
 STEPS = ("forward", "forward+backward")
@@ -35,7 +34,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
     sam = Base(arguments.base, weights=None).build()
     AdaptFormer().attach(sam)
     if arguments.recompute:
-        checkpoint_activations(sam)
+        sam.recompute()
     generator = torch.Generator().manual_seed(0)
     side = sam.image_size
     images = torch.randn(arguments.clips, 1 + arguments.targets, 3, side, side, generator=generator)

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from sansa_lightning.clip import Prompt
+from sansa_lightning.clip import ClipBatch, Prompt
 from sansa_lightning.images import EIGHT_BITS, resize_logits, resize_mask, to_frame
+from sansa_lightning.methods.base import Masks
+from sansa_lightning.methods.memory import KShotMemory
+from sansa_lightning.methods.propagation import check_clips
 from sansa_lightning.orientation import Exif, check_exif, turned
-from sansa_lightning.sam2.groups import segment_groups
-from sansa_lightning.sam2.memory import KShotMemory
-from sansa_lightning.sam2.propagate import Propagation, check_clips
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.model import FewShotModel
 
 TARGETS_PER_STEP = 4
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
@@ -53,35 +53,35 @@ def load(
         ValueError: unknown base, an option out of its range, or a file that does not fit.
         FileNotFoundError: a file is missing.
     """
-    from sansa_lightning.checkpoints import attach_from
-    from sansa_lightning.sam2.zoo import Base
+    from sansa_lightning.checkpoints import model_from, read_adapter
+    from sansa_lightning.methods.sansa import Sansa
+    from sansa_lightning.model import FewShotModel
     from sansa_lightning.strategies.frozen import Frozen
+    from sansa_lightning.trackers.zoo import Base
 
-    propagation = Propagation(kshot_memory, mask_threshold, encode_chunk)
     check_step(targets_per_step)
-    sam = Base(name, weights).build()
+    method = Sansa(kshot_memory, mask_threshold, encode_chunk)
+    tracker = Base(name, weights).build()
     if adapter is None:
-        Frozen().attach(sam)
-    else:
-        attach_from(Path(adapter), sam)
-    return Segmenter(sam, propagation, targets_per_step).eval()
+        return Segmenter(FewShotModel(tracker, Frozen(), method, name), targets_per_step).eval()
+    found = read_adapter(Path(adapter), tracker)
+    own = found.build_method()
+    return Segmenter(model_from(found, tracker, method if type(own) is Sansa else own, name), targets_per_step).eval()
 
 
 class Segmenter(nn.Module):
-    """A base with its strategy, and how it propagates.
+    """A model, used on pictures.
 
     Attributes:
-        base: the SAM2.
-        propagation: options of the recipe.
+        model: tracker, strategy and method.
         targets_per_step: see :func:`load`.
     """
 
-    def __init__(self, base: SAM2Base, propagation: Propagation, targets_per_step: int = TARGETS_PER_STEP) -> None:
+    def __init__(self, model: FewShotModel, targets_per_step: int = TARGETS_PER_STEP) -> None:
         super().__init__()
         check_step(targets_per_step)
         self.targets_per_step = targets_per_step
-        self.base = base
-        self.propagation = propagation
+        self.model = model
 
     def propagate(self, images: Tensor, prompts: Sequence[Sequence[Prompt]], propagate_targets: bool = True) -> Tensor:
         """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` when nothing trains.
@@ -99,9 +99,10 @@ class Segmenter(nn.Module):
             ValueError: shapes of images and prompts do not fit together.
         """
         check_clips(images, prompts)
-        parameter = self.base.maskmem_tpos_enc
-        placed = [[prompt.to(parameter.device) for prompt in clip] for clip in prompts]
-        return self.propagation(self.base, images.to(parameter.device), placed, propagate_targets).logits
+        truth = torch.zeros(images.shape[:2] + images.shape[3:], dtype=torch.uint8)  # not known here
+        batch = ClipBatch((), images, truth, tuple(map(tuple, prompts)), (), torch.ones(len(images), dtype=torch.bool))
+        masks: Masks = self.model(batch.to(self.model.device), propagate_targets)
+        return masks.logits
 
     @torch.inference_mode()
     def segment(
@@ -137,17 +138,17 @@ class Segmenter(nn.Module):
             raise ValueError(msg)
         prompted = [_prompted(pair, number, exif) for number, pair in enumerate(references)]
         pictures = [as_picture(picture, exif=exif) for picture in targets]
-        device = self.base.maskmem_tpos_enc.device
+        device = self.model.device
         frames = torch.stack([to_frame(picture, size) for picture, _ in prompted]).to(device)
         prompts = [fit_prompt(prompt, picture, size).to(device) for picture, prompt in prompted]
         starts = range(0, len(pictures), self.targets_per_step)
         groups = [pictures[start : start + self.targets_per_step] for start in starts]
         tensors = (torch.stack([to_frame(picture, size) for picture in group]).to(device) for group in groups)
-        answers = segment_groups(self.propagation, self.base, frames, prompts, tensors)
+        memory = self.model.remember(frames, prompts)
         return [
             (resize_logits(mask, (picture.height, picture.width)) > 0).cpu().numpy()
-            for group, logits in zip(groups, answers, strict=True)
-            for picture, mask in zip(group, logits, strict=True)
+            for group, images in zip(groups, tensors, strict=True)
+            for picture, mask in zip(group, self.model.segment([memory], images).logits[0], strict=True)
         ]
 
 

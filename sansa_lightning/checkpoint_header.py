@@ -8,35 +8,41 @@ from typing import Any
 from torch import Tensor
 
 from sansa_lightning.messages import brief
+from sansa_lightning.methods.base import Method
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.tensors import is_dense, kind
 
 HEADER = "sansa_lightning"
 """Key of a checkpoint under which it says what its tensors mean; a file without it may be a published adapter."""
 
-MODULE_PREFIX = "base."
-"""Where the base lives in the LightningModule, and so in the keys of a checkpoint's ``state_dict``."""
+PARTS = ("base.", "method.")
+"""How the names of a model's trained tensors begin, in a checkpoint as in the model."""
 
 HEADER_KEYS: dict[str, dict[str, type]] = {
     "strategy": {"class": str, "settings": Mapping},
+    "method": {"class": str, "settings": Mapping},
     "base": {"name": str, "fingerprint": str},
 }
-"""What a header says, and the kinds of it."""
+"""What a header says at least, and the kinds of it."""
+
+FIRST_METHOD = "Sansa"
+"""The method of checkpoints from before the header named it."""
 
 MOST_VALUES = 10_000
 """That a header may have; one that contains itself has no end."""
 
 
-def header(strategy: Strategy, base_name: str, base_fingerprint: str) -> dict[str, Any]:
+def header(strategy: Strategy, method: Method, base_name: str, base_fingerprint: str) -> dict[str, Any]:
     """What makes the tensors of a checkpoint meaningful: plain values only."""
     return {
         "strategy": {"class": type(strategy).__name__, "settings": strategy.settings()},
+        "method": {"class": type(method).__name__, "settings": method.settings()},
         "base": {"name": base_name, "fingerprint": base_fingerprint},
     }
 
 
 def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
-    """Header and trained entries of a checkpoint of a run, the entries by their names in the base.
+    """Header and trained tensors of a checkpoint of a run, by their names in the model.
 
     Args:
         content: of the file.
@@ -45,18 +51,19 @@ def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any]
     Raises:
         ValueError: a part is missing, is of another kind, or holds more than plain values.
     """
-    found = plain_header(content, where)
+    found = dict(plain_header(content, where))
+    found.setdefault("method", {"class": FIRST_METHOD, "settings": {}})
     for part, keys in HEADER_KEYS.items():
         for key, wanted in keys.items():
             _part(_part(found, part, Mapping, where), key, wanted, where)
     state = tensors_by_name(content, where)
-    if wrong := [name for name in state if not name.startswith(MODULE_PREFIX)]:
+    if wrong := [name for name in state if not name.startswith(PARTS)]:
         msg = (
             f"{where} does not fit what trains here: unexpected {len(wrong)} names, first {brief(wrong[0], 120)}; "
-            f"expected {MODULE_PREFIX}<...>"
+            f"expected {' or '.join(f'{part}<...>' for part in PARTS)}"
         )
         raise ValueError(msg)
-    return found, {name.removeprefix(MODULE_PREFIX): value for name, value in state.items()}
+    return found, dict(state)
 
 
 def plain_header(content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -128,13 +135,18 @@ def not_plain(value: Any) -> str | None:
 
 
 def check_header(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
-    """Refuse a checkpoint that belongs to another base or another strategy.
+    """Refuse a checkpoint that belongs to another base, strategy or method.
+
+    Args:
+        found: the header of the file.
+        expected: parts of a header, of which each value has to be there.
+        where: which file it is, for the message.
 
     Raises:
         ValueError: names what differs.
     """
-    for part in ("base", "strategy"):
-        for key, value in expected[part].items():
+    for part, values in expected.items():
+        for key, value in values.items():
             if (there := found[part].get(key)) != value:
                 msg = (
                     f"{where}: its {part} {key} is {brief(there, 400)}, but here it is {brief(value, 400)}; "

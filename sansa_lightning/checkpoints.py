@@ -5,22 +5,24 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from sansa_lightning.checkpoint_header import HEADER, check_header, own_parts
+from sansa_lightning.checkpoint_header import FIRST_METHOD, HEADER, check_header, own_parts
 from sansa_lightning.messages import brief, plain
-from sansa_lightning.sam2.zoo import fingerprint, published_layout
+from sansa_lightning.methods.base import Method
+from sansa_lightning.model import FewShotModel, ModelParts
 from sansa_lightning.strategies.adaptformer import AdaptFormer
-from sansa_lightning.strategies.base import Strategy, known_strategies, placed_blocks, trained_parameters
+from sansa_lightning.strategies.base import Strategy, placed_blocks, trained_parameters
+from sansa_lightning.strategies.settings import known_classes
 from sansa_lightning.strategies.trial import would_train
 from sansa_lightning.tensor_files import read_tensors
 from sansa_lightning.tensors import compare, summary
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.weights import fingerprint, published_layout
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +31,24 @@ ADAPTER_KEY = re.compile(
     r"((?:adapter_layer_norm_before|down_proj|up_proj)\.(?:weight|bias))"
 )
 TENSORS_PER_BLOCK = 6
+BASE = "base."
+UNFIT = (AttributeError, KeyError, TypeError, OverflowError, RuntimeError)
+"""What a constructor or an attachment raises where a file's settings are of another kind."""
 
 
-def trained_state(sam: SAM2Base) -> dict[str, Tensor]:
-    """Everything that trains on a base, by its name there."""
-    return {name: parameter.detach() for name, parameter in trained_parameters(sam).items()}
+def trained_state(module: nn.Module) -> dict[str, Tensor]:
+    """Everything that trains in a model or on a tracker, by its name there."""
+    return {name: parameter.detach() for name, parameter in trained_parameters(module).items()}
 
 
-def load_trained(sam: SAM2Base, state: Mapping[str, Any], where: str) -> None:
-    """Copy trained tensors into a base with its strategy attached, strictly.
+def load_trained(module: nn.Module, state: Mapping[str, Any], where: str) -> None:
+    """Copy trained tensors into a model, or into a tracker with its strategy attached, strictly.
 
     Raises:
         ValueError: a tensor is missing, has another shape or number format, holds NaN or infinity, or has no home;
             nothing was copied then.
     """
-    own = trained_parameters(sam)
+    own = trained_parameters(module)
     check_fit(state, own, where)
     for name, parameter in own.items():
         parameter.data.copy_(state[name])
@@ -63,25 +68,111 @@ def check_fit(state: Mapping[str, Any], own: Mapping[str, Tensor], where: str) -
         raise ValueError(msg)
 
 
-def attach_from(path: Path, sam: SAM2Base) -> Strategy:
-    """Attach the strategy that a file was trained with, and load its tensors.
+def load_checkpoint(model: FewShotModel, content: Mapping[str, Any], where: str) -> None:
+    """Load the trained tensors of a run's checkpoint into the model that it was trained as.
+
+    Raises:
+        ValueError: it is of another base, strategy or method, or its tensors do not fit.
+    """
+    found, state = own_parts(content, where)
+    own = model.header()
+    trained_as = {"class": model.method.trained_as().__name__}
+    check_header(found, {"base": own["base"], "strategy": own["strategy"], "method": trained_as}, where)
+    load_trained(model, state, where)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What a file was trained with, and what came of it; checked against a tracker.
+
+    Attributes:
+        where: which file it is, for messages.
+        strategy: not attached to anything yet.
+        method: as the header has it, ``class`` and ``settings``; None of a published file.
+        state: trained tensors by their names in the model.
+    """
+
+    where: str
+    strategy: Strategy
+    method: Mapping[str, Any] | None
+    state: Mapping[str, Tensor]
+
+    def of_base(self) -> dict[str, Tensor]:
+        """The tensors of the strategy by their names in the tracker."""
+        return {name.removeprefix(BASE): value for name, value in self.state.items() if name.startswith(BASE)}
+
+    def build_method(self) -> Method:
+        """The method that the file was trained with."""
+        if self.method is None or self.method["class"] == FIRST_METHOD:
+            from sansa_lightning.methods.sansa import Sansa
+
+            return Sansa.from_settings({} if self.method is None else self.method["settings"])
+        import sansa_lightning.methods.all  # noqa: F401  makes the project's own ones known
+
+        kind = _known(Method, self.method["class"], "method", self.where)
+        return _from_settings(kind, self.method["settings"], self.where)
+
+
+def read_adapter(path: Path, tracker: Tracker) -> Adapter:
+    """Read a file that was trained on a tracker, and see that it fits; the tracker is left alone.
 
     Args:
-        path: a checkpoint of this project, or a published SANSA adapter (spec 2.1, 2.2).
-        sam: a base without a strategy.
+        path: a checkpoint of this project, or a published SANSA adapter.
+        tracker: without a strategy.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is neither, or does not fit the base.
+        ValueError: the file is neither, or does not fit the tracker.
     """
     content = read_tensors(path)
-    if HEADER in content:
-        return _attach_own(path, content, sam)
-    return _attach_published(path, content, sam)
+    where = f"adapter {path}"
+    if HEADER not in content:
+        build, state = _published(path, content, tracker)
+        return _checked(Adapter(where, build(), None, state), build(), tracker)
+    found, state = own_parts(content, where)
+    check_header(found, {"base": {"fingerprint": fingerprint(tracker)}}, where)
+    import sansa_lightning.strategies.all  # noqa: F401  makes the project's own ones known
+
+    kind = _known(Strategy, found["strategy"]["class"], "strategy", where)
+    settings = found["strategy"]["settings"]
+    strategy, twin = (_from_settings(kind, settings, where) for _ in range(2))
+    return _checked(Adapter(where, strategy, found["method"], state), twin, tracker)
+
+
+def attach_from(path: Path, tracker: Tracker) -> Strategy:
+    """Attach the strategy that a file was trained with, and load its tensors; see :func:`read_adapter`.
+
+    Raises:
+        ValueError: also where a method was trained beside the strategy; :func:`model_from` loads both.
+    """
+    adapter = read_adapter(path, tracker)
+    if rest := adapter.state.keys() - {BASE + name for name in adapter.of_base()}:
+        msg = f"{adapter.where}: it holds {len(rest)} tensors of its method, too; expected the whole model to load them"
+        raise ValueError(msg)
+    adapter.strategy.attach(tracker, adapter.build_method().unused)
+    load_trained(tracker, adapter.of_base(), adapter.where)
+    return adapter.strategy
+
+
+def model_from(adapter: Adapter, tracker: Tracker, method: Method, base_name: str = "") -> FewShotModel:
+    """The model that a file holds.
+
+    Args:
+        adapter: see :func:`read_adapter`.
+        tracker: the same one, without a strategy.
+        method: how clips become masks; the file's own is ``adapter.build_method()``.
+        base_name: of the tracker.
+
+    Raises:
+        ValueError: the tensors do not fit what strategy and method train.
+    """
+    model = FewShotModel(tracker, adapter.strategy, method, base_name)
+    load_trained(model, adapter.state, adapter.where)
+    return model.eval()
 
 
 def published_adapter(path: Path, subcommand: str) -> Path | None:
-    """The file if it is a published adapter, to be read by :func:`attach_adapter`; None if it may be something else.
+    """The file if it is a published adapter, to be read by :func:`scored_as_trained`; None if it may be something else.
 
     Raises:
         ValueError: it is one, and the subcommand is fit; or it cannot be read.
@@ -100,68 +191,76 @@ def published_adapter(path: Path, subcommand: str) -> Path | None:
     return path
 
 
-def attach_adapter(path: Path, sam: SAM2Base, configured: Strategy) -> Strategy:
-    """:func:`attach_from` of a published file in the place of a configured strategy; says where they differ.
+def scored_as_trained(path: Path, parts: ModelParts, tracker: Tracker) -> FewShotModel:
+    """The model of a published file in the place of the configured one; says where their strategies differ.
+
+    Args:
+        path: of the file.
+        parts: as configured.
+        tracker: built from ``parts.base``, without a strategy.
 
     Raises:
         ValueError: the configured strategy is no AdaptFormer, or the file does not fit the base.
     """
-    if not isinstance(configured, AdaptFormer):
+    if not isinstance(parts.strategy, AdaptFormer):
         msg = (
-            f"adapter {path}: it holds AdaptFormer's tensors, but model.strategy is {type(configured).__name__}; "
+            f"adapter {path}: it holds AdaptFormer's tensors, but model.strategy is {type(parts.strategy).__name__}; "
             f"use the strategy that it was trained with"
         )
         raise ValueError(msg)
-    found = attach_from(path, sam)
-    said, brought = configured.settings(), found.settings()
+    adapter = read_adapter(path, tracker)
+    said, brought = parts.strategy.settings(), adapter.strategy.settings()
     different = [name for name in ("placement", "scale", "layer_norm", "insertion") if said[name] != brought[name]]
     if different:
         pairs = ", ".join(f"{name} {brought[name]} (model.strategy says {said[name]})" for name in different)
         log.warning("adapter %s is scored as it was trained: %s", path, pairs)
-    return found
+    return model_from(adapter, tracker, parts.method, parts.base.name)
 
 
-def _attach_own(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> Strategy:
-    where = f"adapter {path}"
-    found, state = own_parts(content, where)
-    check_header(found, {"base": {"fingerprint": fingerprint(sam)}, "strategy": {}}, where)
-    kind, settings = _strategy_class(found["strategy"]["class"], path), found["strategy"]["settings"]
-    return _attached(lambda: kind.from_settings(settings), state, sam, where)
-
-
-def _attached(build: Callable[[], Strategy], state: Mapping[str, Any], sam: SAM2Base, where: str) -> Strategy:
-    """The strategy that ``build`` gives, attached and loaded; tried first, so that a refusal leaves the base alone."""
+def _checked(adapter: Adapter, twin: Strategy, tracker: Tracker) -> Adapter:
+    """The adapter, after its tensors were compared with what its strategy, here a twin of it, would train."""
     try:
-        expected = would_train(build(), sam)
-        if expected is not None:
-            check_fit(state, expected, where)
-        strategy = build()
-        strategy.attach(sam)
+        expected = would_train(twin, tracker, adapter.build_method().unused)
     except ValueError as error:
-        msg = str(error) if str(error).startswith(where) else f"{where}: {plain(str(error), 400)}"
+        msg = str(error) if str(error).startswith(adapter.where) else f"{adapter.where}: {plain(str(error), 400)}"
         raise ValueError(msg) from error
-    except (AttributeError, KeyError, TypeError, OverflowError, RuntimeError) as error:
-        reason = plain(f"{type(error).__name__} {error}", 400)
-        msg = f"{where} is not a whole checkpoint of this project: its strategy's settings do not fit: {reason}"
-        raise ValueError(msg) from error
-    load_trained(sam, state, where)
-    return strategy
+    except UNFIT as error:
+        raise _not_whole(adapter.where, error) from error
+    if expected is not None:
+        check_fit(adapter.of_base(), expected, adapter.where)
+    return adapter
 
 
-def _strategy_class(name: str, path: Path) -> type[Strategy]:
-    """A strategy by its name, out of those that were imported: a file cannot make us import anything."""
-    import sansa_lightning.strategies.all  # noqa: F401  makes the project's own ones known
-
-    found = known_strategies()
+def _known(root: type, name: str, what: str, where: str) -> Any:
+    """A class by its name, out of those that were imported: a file cannot make us import anything."""
+    found = known_classes(root)
     if name not in found:
-        msg = f"adapter {path}: strategy {name!r} is not known; import its module first; known: {sorted(found)}"
+        msg = f"{where}: {what} {name!r} is not known; import its module first; known: {sorted(found)}"
         raise ValueError(msg)
     return found[name]
 
 
-def _attach_published(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> Strategy:
+def _from_settings(kind: Any, settings: Mapping[str, Any], where: str) -> Any:
+    try:
+        return kind.from_settings(settings)
+    except ValueError as error:
+        msg = f"{where}: {plain(str(error), 400)}"
+        raise ValueError(msg) from error
+    except UNFIT as error:
+        raise _not_whole(where, error) from error
+
+
+def _not_whole(where: str, error: Exception) -> ValueError:
+    reason = plain(f"{type(error).__name__} {error}", 400)
+    return ValueError(f"{where} is not a whole checkpoint of this project: its settings do not fit: {reason}")
+
+
+def _published(
+    path: Path, content: Mapping[str, Any], tracker: Tracker
+) -> tuple[Callable[[], Strategy], dict[str, Tensor]]:
+    """What builds the strategy of a published file, and its tensors by their names in the model."""
     state = published_state(published_layout(content, path), path)
-    hidden, blocks = {}, sam.image_encoder.trunk.blocks
+    hidden, blocks = {}, tracker.blocks()
     for number in sorted({block for block, _ in state}):
         down = state.get((number, "down_proj.weight"))
         count = sum(block == number for block, _ in state)
@@ -175,12 +274,12 @@ def _attach_published(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> 
             )
             raise ValueError(msg)
         hidden[number] = down.shape[0]
-    placement = [stage for stage in range(4) if set(placed_blocks(sam, [stage])) <= hidden.keys()]
-    if not placement or set(placed_blocks(sam, placement)) != hidden.keys():
+    placement = [stage for stage in range(4) if set(placed_blocks(tracker, [stage])) <= hidden.keys()]
+    if not placement or set(placed_blocks(tracker, placement)) != hidden.keys():
         msg = f"adapter {path}: blocks {sorted(hidden)} are not whole stages of this base; is it for another size?"
         raise ValueError(msg)
-    named = {f"image_encoder.trunk.blocks.{block}.adapter.{part}": value for (block, part), value in state.items()}
-    return _attached(lambda: AdaptFormer(placement=placement, hidden=hidden), named, sam, f"adapter {path}")
+    named = {f"{BASE}{blocks[block].name}.adapter.{part}": value for (block, part), value in state.items()}
+    return lambda: AdaptFormer(placement=placement, hidden=hidden), named
 
 
 def _bare(key: str) -> str:

@@ -13,8 +13,8 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, check_header, header, own_parts
-from sansa_lightning.checkpoints import attach_adapter, load_trained, trained_state
+from sansa_lightning.checkpoint_header import HEADER
+from sansa_lightning.checkpoints import load_checkpoint, scored_as_trained, trained_state
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.control_metrics import ControlledIoU, ControlScores
 from sansa_lightning.finite import DamagedClips
@@ -22,12 +22,13 @@ from sansa_lightning.losses import BCE, Dice, WeightedSum
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.metrics import FewShotScores
-from sansa_lightning.sam2.encoder import checkpoint_activations
-from sansa_lightning.sam2.zoo import Base, fingerprint
+from sansa_lightning.model import FewShotModel, ModelParts
 from sansa_lightning.scoring import target_logits
 from sansa_lightning.strategies.adaptformer import AdaptFormer
-from sansa_lightning.strategies.base import Strategy, trained_parameters
+from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.training_prompts import prompt_kinds
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.zoo import Base
 
 Stage = Literal["val", "test"]
 
@@ -72,17 +73,14 @@ class FewShotModule(LightningModule):
         if not 0 < threshold < 1:
             msg = f"FewShotModule.threshold: expected a probability in (0, 1), but got {threshold}"
             raise ValueError(msg)
-        self.base_recipe = base
-        self.strategy = strategy or AdaptFormer()
-        self.method = method or Sansa()
+        self.parts = ModelParts(base, strategy or AdaptFormer(), method or Sansa())
         self.losses = losses or WeightedSum({"bce": BCE(), "dice": Dice()})
         self.optimizer = optimizer
         self.schedule = schedule
         self.cut = math.log(threshold / (1 - threshold))
         self.memory_dropout = memory_dropout
         self.recompute = recompute
-        self.base: Any = None
-        self.fingerprint = ""
+        self.model: FewShotModel | None = None
         self.adapter: Path | None = None
         self.damaged = DamagedClips()
         self.scores: dict[str, FewShotScores] = {}
@@ -101,9 +99,9 @@ class FewShotModule(LightningModule):
                 "FewShotModule: expected datamodule=EpisodeDataModule(...), which knows the classes, but there is none"
             )
             raise ValueError(msg)
-        self.method.check(stage, data)
+        self.parts.method.check(stage, data)
         if stage == "fit" and hasattr(data, "train_prompt"):
-            self.strategy.check_training_prompts(prompt_kinds(data.train_prompt))
+            self.parts.strategy.check_training_prompts(prompt_kinds(data.train_prompt))
         if self.trainer.precision not in PRECISIONS:
             msg = f"trainer.precision: expected one of {', '.join(PRECISIONS)}, but got {self.trainer.precision}"
             raise ValueError(msg)
@@ -111,29 +109,43 @@ class FewShotModule(LightningModule):
         self.metric = ControlledIoU(tuple(names), tuple(names.values()), self.cut)
 
     def configure_model(self) -> None:
-        """Build the base and attach the strategy, once; or with ``adapter`` a published file, which brings its own.
+        """Build the model, once; with ``adapter`` a published file, which brings its own strategy.
 
         Raises:
-            ValueError: the strategy or the file does not fit the base.
+            ValueError: the strategy, the method or the file does not fit the base.
         """
-        if self.base is not None:
+        if self.model is not None:
             return
-        self.base = self.base_recipe.build()
-        self.fingerprint = fingerprint(self.base)
         if self.adapter is None:
-            self.strategy.attach(self.base)
+            self.model = self.parts.build()
         else:
-            self.strategy = attach_adapter(self.adapter, self.base, self.strategy)
+            self.model = scored_as_trained(self.adapter, self.parts, self.parts.base.build())
         if self.recompute:
-            checkpoint_activations(self.base)
+            self.model.base.recompute()
+
+    @property
+    def base(self) -> Tracker | None:
+        """The tracker with its strategy; None before it was built."""
+        return None if self.model is None else self.model.base
+
+    @property
+    def built(self) -> FewShotModel:
+        """The model, once it was built.
+
+        Raises:
+            ValueError: it was not.
+        """
+        if self.model is None:
+            msg = "FewShotModule: expected configure_model() first, which builds the model; the trainer calls it"
+            raise ValueError(msg)
+        return self.model
 
     def train(self, mode: bool = True) -> FewShotModule:
         """Train mode for what trains; what is frozen stays in eval."""
         super().train(mode)
-        if self.base is not None:
-            self.strategy.train(self.base, mode)
-            if self.memory_dropout:
-                self.base.memory_attention.train(mode)
+        if self.model is not None and self.memory_dropout:
+            base = self.model.base
+            base.get_submodule(base.parts()["memory_attention"][0]).train(mode)
         return self
 
     def on_train_start(self) -> None:
@@ -143,7 +155,7 @@ class FewShotModule(LightningModule):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """The paper's objective: each target's prediction becomes memory for the next, the loss is on all targets."""
         torch.manual_seed(self.dropout_seed(batch_idx))
-        logits = self.method(self.base, batch, propagate_targets=True).logits[:, batch.shots :]
+        logits = self.built(batch, propagate_targets=True).logits[:, batch.shots :]
         loss = self.losses(logits, batch.masks[:, batch.shots :])
         size = len(batch.episodes)
         self.log("train/loss", loss.total, prog_bar=True, batch_size=size)
@@ -185,9 +197,9 @@ class FewShotModule(LightningModule):
         Raises:
             ValueError: nothing trains, or a cosine has no end.
         """
-        parameters = list(trained_parameters(self).values())
+        parameters = list(self.built.trained().values())
         if not parameters:
-            msg = f"fit: {type(self.strategy).__name__} trains nothing; use validate or test, or another strategy"
+            msg = f"fit: {type(self.parts.strategy).__name__} trains nothing; use validate or test, or another strategy"
             raise ValueError(msg)
         optimizer = self.optimizer(parameters)
         if self.schedule == "constant":
@@ -204,27 +216,24 @@ class FewShotModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say what the tensors mean, and keep only those that train."""
-        checkpoint[HEADER] = self.header()
-        checkpoint["state_dict"] = {MODULE_PREFIX + name: value for name, value in trained_state(self.base).items()}
+        checkpoint[HEADER] = self.built.header()
+        checkpoint["state_dict"] = trained_state(self.built)
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Load trained tensors, strictly.
 
         Raises:
-            ValueError: the checkpoint is of another base or strategy, or its tensors do not fit.
+            ValueError: the checkpoint is of another base, strategy or method, or its tensors do not fit.
         """
-        where = "checkpoint"
-        found, state = own_parts(checkpoint, where)
-        check_header(found, self.header(), where)
-        load_trained(self.base, state, where)
+        load_checkpoint(self.built, checkpoint, "checkpoint")
 
     def header(self) -> dict[str, Any]:
-        """What a checkpoint says of itself: strategy, base, fingerprint."""
-        return header(self.strategy, self.base_recipe.name, self.fingerprint)
+        """What a checkpoint says of itself: strategy, method, base, fingerprint."""
+        return self.built.header()
 
     def segment(self, batch: ClipBatch) -> Tensor:
         """Logits of the targets from the references alone, float32 [B, N, H, W] at clip size."""
-        logits = self.method(self.base, batch, propagate_targets=False).logits[:, batch.shots :]
+        logits = self.built(batch, propagate_targets=False).logits[:, batch.shots :]
         self.damaged.count(logits)
         return logits
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.trackers.base import Place, Tracker
 
 MATCHING = ("cross_attn_image.q_proj", "cross_attn_image.k_proj")
 """Projections of memory attention by which a target finds its places in the memories."""
@@ -46,12 +46,11 @@ class Watch:
         self._signs: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
 
-    def listen(self, sam: SAM2Base) -> None:
+    def listen(self, tracker: Tracker) -> None:
         """Measure in every forward pass of a base, until :meth:`release`."""
-        self._hear(sam.image_encoder.trunk, "trunk_norm", lambda stages: _norm(stages[2]))
-        self._hear(sam.image_encoder, "neck_norm", lambda result: _norm(result["vision_features"]))
-        # Tokens and features of the image, [G, h·w, C].
-        self._hear(sam.sam_mask_decoder.transformer, "decoder_spread", lambda result: result[1].std(1).mean())
+        self._hear(tracker, "stage 2", "trunk_norm", _norm)
+        self._hear(tracker, "neck", "neck_norm", _norm)
+        self._hear(tracker, "decoder", "decoder_spread", lambda features: features.std(1).mean())
 
     def release(self) -> None:
         """Stop measuring."""
@@ -63,7 +62,7 @@ class Watch:
         """Drop what was measured; called before each step, since a phase may not run all parts."""
         self._signs.clear()
 
-    def check(self, sam: SAM2Base, step: int) -> dict[str, Tensor]:
+    def check(self, tracker: Tracker, step: int) -> dict[str, Tensor]:
         """The vital signs of a step after its backward pass; empty between checks.
 
         Returns:
@@ -79,7 +78,8 @@ class Watch:
         if step % self.every:
             return {}
         signs = dict(self._signs)
-        gradients = {n: p.grad.norm() for n, p in sam.memory_attention.named_parameters() if p.grad is not None}
+        attention = tracker.get_submodule(tracker.parts()["memory_attention"][0])
+        gradients = {n: p.grad.norm() for n, p in attention.named_parameters() if p.grad is not None}
         matching = [norm for name, norm in gradients.items() if any(part in name for part in MATCHING)]
         for sign, norms in (("memory_gradient", list(gradients.values())), ("matching_gradient", matching)):
             if norms:
@@ -97,11 +97,11 @@ class Watch:
             )
             raise CollapsedError(msg)
 
-    def _hear(self, module: nn.Module, name: str, measure: Callable[[Any], Tensor]) -> None:
-        def hear(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            self._signs[name] = measure(output).detach()
+    def _hear(self, tracker: Tracker, place: Place, name: str, measure: Callable[[Tensor], Tensor]) -> None:
+        def hear(features: Tensor) -> None:
+            self._signs[name] = measure(features).detach()
 
-        self._handles.append(module.register_forward_hook(hear))
+        self._handles.append(tracker.tap(place, hear))
 
 
 class WatchTraining(Callback):

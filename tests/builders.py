@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import copy
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from sansa_lightning import Prompt
-from sansa_lightning.sam2.nano import build_nano
+from sansa_lightning.methods.base import Method
+from sansa_lightning.methods.memory import KShotMemory, MemoryRule
+from sansa_lightning.methods.propagation import Propagation
+from sansa_lightning.methods.sansa import Sansa
+from sansa_lightning.methods.unused import unused_in_propagation
+from sansa_lightning.model import FewShotModel
+from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.frozen import Frozen
+from sansa_lightning.trackers.nano import build_nano
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 
-def nano(seed: int = 0) -> SAM2Base:
+UNUSED = unused_in_propagation
+"""What a method says that propagates as SANSA does, for strategies that unfreeze parts of the base."""
+
+
+def nano(seed: int = 0) -> Tracker:
     """A nano in eval mode, random, but with logits and memories large enough for 1e-5 to mean something."""
     return copy.deepcopy(_template(seed))
 
 
 @cache
-def _template(seed: int) -> SAM2Base:
+def _template(seed: int) -> Tracker:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sam = build_nano().eval()
@@ -34,7 +46,7 @@ def _template(seed: int) -> SAM2Base:
     return sam
 
 
-def nano_2_1(seed: int = 0) -> SAM2Base:
+def nano_2_1(seed: int = 0) -> Tracker:
     """A nano that encodes the distances of object pointers, as SAM 2.1 does."""
     sam = nano(seed)
     sam.add_tpos_enc_to_obj_ptrs = True
@@ -44,6 +56,16 @@ def nano_2_1(seed: int = 0) -> SAM2Base:
         torch.manual_seed(seed + 1)
         sam.obj_ptr_tpos_proj = nn.Linear(sam.hidden_dim, sam.mem_dim)
     return sam
+
+
+def propagation(kshot_memory: KShotMemory = "released", **options: Any) -> Propagation:
+    """SANSA's own."""
+    return Propagation(MemoryRule(kshot_memory), **options)
+
+
+def model(tracker: Tracker, strategy: Strategy | None = None, method: Method | None = None) -> FewShotModel:
+    """A tracker with nothing on it, as SANSA uses it, if nothing else is said."""
+    return FewShotModel(tracker, strategy or Frozen(), method or Sansa(), "nano").eval()
 
 
 def randomise(module: nn.Module, seed: int = 0) -> None:

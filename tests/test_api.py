@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from builders import frames, largest_difference, mask_prompt, nano, prompts_of_each_kind, randomise
+from builders import frames, largest_difference, mask_prompt, model, nano, prompts_of_each_kind, propagation, randomise
 from fakes.turned import camera
 from sansa_lightning import Prompt, Segmenter, load
 from sansa_lightning.api import as_picture, fit_prompt
 from sansa_lightning.checkpoints import trained_state
-from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import trained_parameters
 
@@ -33,7 +33,7 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    return Segmenter(nano(), Propagation()).eval()
+    return Segmenter(model(nano()))
 
 
 def picture(height: int, width: int, seed: int) -> NDArray[np.uint8]:
@@ -63,7 +63,7 @@ def test_load_and_propagate(tmp_path: Path) -> None:
     images, prompts = frames(2, 4), [prompts_of_each_kind()[:2], prompts_of_each_kind()[2:]]
     with torch.inference_mode():
         logits = found.propagate(images, prompts)
-        expected = Propagation(kshot_memory="invariant")(sam, images, prompts).logits
+        expected = propagation("invariant")(sam, images, prompts).logits
     assert torch.equal(logits, expected)
     assert not any(module.training for module in found.modules())
 
@@ -92,22 +92,21 @@ def test_what_cannot_be_loaded(arguments: dict[str, Any], error: type[Exception]
 
 def test_options_reach_the_recipe() -> None:
     found = load("nano", mask_threshold=0.5, encode_chunk=3, targets_per_step=2)
-    assert found.propagation == Propagation("released", mask_threshold=0.5, encode_chunk=3)
+    assert found.model.method.propagation == propagation("released", mask_threshold=0.5, encode_chunk=3)
     assert found.targets_per_step == 2
-    assert load("nano").propagation == Propagation()
+    assert load("nano").model.method.propagation == Propagation()
 
 
 # --- propagate --------------------------------------------------------------------------------------------------------
 
 
 def test_gradients_flow_through_propagate() -> None:
-    sam = nano()
-    AdaptFormer().attach(sam)
-    randomise(sam)
+    adapted = model(nano(), AdaptFormer())
+    randomise(adapted)
     images = frames(1, 3).requires_grad_()
-    Segmenter(sam, Propagation()).propagate(images, [[mask_prompt()]])[:, 1:].square().mean().backward()
+    Segmenter(adapted).propagate(images, [[mask_prompt()]])[:, 1:].square().mean().backward()
     assert images.grad.abs().amax() > 0
-    assert all(parameter.grad.abs().amax() > 0 for parameter in trained_parameters(sam).values())
+    assert all(parameter.grad.abs().amax() > 0 for parameter in adapted.trained().values())
 
 
 def test_targets_alone_or_in_a_row(segmenter: Segmenter) -> None:
@@ -358,7 +357,7 @@ def test_groups_of_targets_change_nothing_but_memory(step: int) -> None:
     sam.memory_attention.register_forward_hook(lambda _, __, output: calls["attention"].append(output.shape[1]))
     references = [(picture(50, 80, 0), Prompt.box([8, 10, 40, 45])), (picture(40, 40, 1), Prompt.points([[10, 20]]))]
     targets = [picture(30 + seed, 40, seed) for seed in range(2, 7)]
-    found = Segmenter(sam, Propagation(), step).eval().segment(references, targets, size=SIZE)
+    found = Segmenter(model(sam), step).segment(references, targets, size=SIZE)
     groups = [min(step, 5 - start) for start in range(0, 5, step)]
     assert calls == {"encoder": [2, *groups], "attention": groups}
     clip = torch.stack([prepared(image) for image in [*(image for image, _ in references), *targets]])[None]

@@ -16,26 +16,29 @@ from torch import Tensor, nn
 from builders import frames, largest_difference, mask_prompt, nano, randomise
 from sansa_lightning.checkpoint_header import HEADER, header
 from sansa_lightning.checkpoints import (
-    attach_adapter,
     attach_from,
     load_trained,
     published_adapter,
     published_state,
+    scored_as_trained,
     trained_state,
 )
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import fingerprint
+from sansa_lightning.methods.propagation import Propagation
+from sansa_lightning.methods.sansa import Sansa
+from sansa_lightning.model import ModelParts
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.frozen import Frozen
+from sansa_lightning.trackers.weights import fingerprint
+from sansa_lightning.trackers.zoo import Base
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 SETTINGS = {"placement": (1, 3), "factor": 0.5, "hidden_rule": "paper", "scale": 0.2}
 
 
-def trained(strategy: Strategy) -> SAM2Base:
+def trained(strategy: Strategy) -> Tracker:
     """A nano with a strategy attached and random values in it."""
     sam = nano()
     strategy.attach(sam)
@@ -43,7 +46,7 @@ def trained(strategy: Strategy) -> SAM2Base:
     return sam
 
 
-def logits_of(sam: SAM2Base) -> Tensor:
+def logits_of(sam: Tracker) -> Tensor:
     with torch.inference_mode():
         return Propagation()(sam, frames(1, 3), [[mask_prompt()]]).logits
 
@@ -53,7 +56,7 @@ def own(strategy: Strategy | None = None) -> dict[str, Any]:
     strategy = strategy or AdaptFormer(**SETTINGS)
     sam = trained(strategy)
     state = {f"base.{name}": value for name, value in trained_state(sam).items()}
-    return {HEADER: header(strategy, "nano", fingerprint(nano())), "state_dict": state, "epoch": 2}
+    return {HEADER: header(strategy, Sansa(), "nano", fingerprint(nano())), "state_dict": state, "epoch": 2}
 
 
 def published(prefix: str = "sam.", **settings: Any) -> dict[str, Tensor]:
@@ -303,7 +306,7 @@ def test_an_imported_adapter_can_be_saved_as_our_own(tmp_path: Path) -> None:
     sam, again = nano(), nano()
     strategy = attach_from(written(tmp_path, published(factor=0.8)), sam)
     state = {f"base.{name}": value for name, value in trained_state(sam).items()}
-    content = {HEADER: header(strategy, "nano", fingerprint(nano())), "state_dict": state}
+    content = {HEADER: header(strategy, Sansa(), "nano", fingerprint(nano())), "state_dict": state}
     attach_from(written(tmp_path, content), again)
     assert largest_difference(logits_of(sam), logits_of(again)) == 0
 
@@ -379,20 +382,24 @@ def test_other_files_are_none(tmp_path: Path, content: Any) -> None:
     assert published_adapter(tmp_path / "nowhere.pth", "fit") is None
 
 
+def parts(strategy: Strategy) -> ModelParts:
+    return ModelParts(Base("nano"), strategy, Sansa())
+
+
 def test_a_published_file_takes_the_place_of_the_strategy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, sam = written(tmp_path, published(factor=0.5)), nano()
-    found = attach_adapter(path, sam, AdaptFormer())
+    found = scored_as_trained(path, parts(AdaptFormer()), sam).strategy
     assert found.hidden == {2: 32, 3: 64, 4: 64, 5: 64, 6: 64}
     assert torch.equal(logits_of(sam), logits_of(trained(AdaptFormer(factor=0.5))))
     assert not caplog.records
-    attach_adapter(path, nano(), AdaptFormer([1], scale=0.3))
+    scored_as_trained(path, parts(AdaptFormer([1], scale=0.3)), nano())
     (said,) = [record.getMessage() for record in caplog.records]
     assert said == (
         f"adapter {path} is scored as it was trained: placement [2, 3] (model.strategy says [1]), "
         "scale 0.1 (model.strategy says 0.3)"
     )
     with pytest.raises(ValueError, match=r"it holds AdaptFormer's tensors, but model\.strategy is Frozen; use the"):
-        attach_adapter(path, nano(), Frozen())
+        scored_as_trained(path, parts(Frozen()), nano())
 
 
 # --- no checkpoint at all ---------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from golden import recipe
 from sansa_lightning import Prompt, Segmenter, load
-from sansa_lightning.sam2 import propagate
-from sansa_lightning.sam2.zoo import build_architecture
 from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.trackers.sam2.tracker import Sam2Tracker
+from sansa_lightning.trackers.zoo import Base
 
 TOLERANCE = 1e-4
 
@@ -27,7 +27,7 @@ def segmenter(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Segment
     folder = tmp_path_factory.mktemp("golden")
     weights = recipe(shared, "weights")
     expected = json.loads((shared / "golden" / "sam2_hiera_tiny.json").read_text())["weights"]
-    sam = build_architecture("sam2_hiera_tiny")
+    sam = Base("sam2_hiera_tiny", weights=None).random()
     AdaptFormer().attach(sam)
     state = weights.fill(sam.state_dict(), expected["seed"])
     assert weights.checksum(state) == expected["sha256"]
@@ -58,18 +58,17 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     found = Seen([], [])
 
     def noted(name: str, note: Callable[[Any], None]) -> None:
-        original = getattr(propagate, name)
+        original = getattr(Sam2Tracker, name)
 
         def noting(*args: Any) -> Any:
             result = original(*args)
             note(result)
             return result
 
-        monkeypatch.setattr(propagate, name, noting)
+        monkeypatch.setattr(Sam2Tracker, name, noting)
 
     noted("encode", lambda result: found.features.append(result.image))
-    for name in ("decode_references", "decode_targets"):
-        noted(name, lambda result: found.pointers.append(getattr(result, "decoded", result).pointer))
+    noted("decode", lambda result: found.pointers.append(result.pointer))
     return found
 
 

@@ -14,10 +14,10 @@ from sansa_lightning.data.prompts import BoxPrompt, MaskPrompt
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.module import FewShotModule
-from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.finetune import FineTune
 from sansa_lightning.strategies.frozen import Frozen
+from sansa_lightning.trackers.zoo import Base
 
 
 class SeededModule(FewShotModule):
@@ -171,11 +171,11 @@ def test_defaults_from_python_are_the_papers_and_those_of_the_command_line_the_m
         call("fit", "--print_config")
     shown = yaml.safe_load(capsys.readouterr().out)["model"]
     model = FewShotModule()
-    parts = (model.strategy, model.method, model.losses)
+    parts = (model.parts.strategy, model.parts.method, model.losses)
     for name, part in zip(("strategy", "method", "losses"), parts, strict=True):
         assert shown[name]["class_path"] == f"{type(part).__module__}.{type(part).__name__}"
-    assert model.strategy.settings()["scale"] == 0.1
-    assert shown["strategy"]["init_args"] == model.strategy.settings() | {"scale": 0.3}
+    assert model.parts.strategy.settings()["scale"] == 0.1
+    assert shown["strategy"]["init_args"] == model.parts.strategy.settings() | {"scale": 0.3}
     terms = {name: loss["class_path"] for name, loss in shown["losses"]["init_args"]["terms"].items()}
     assert terms == {
         name: f"{type(loss).__module__}.{type(loss).__name__}" for name, loss in model.losses.terms.items()
@@ -210,7 +210,7 @@ def test_a_lower_threshold_predicts_more(data):
         model.configure_model()
         model.eval()
         with torch.no_grad():
-            logits = model.method(model.base, batch, propagate_targets=False).logits[:, 1:]
+            logits = model.parts.method(model.base, batch, propagate_targets=False).logits[:, 1:]
             masks = torch.stack([torch.stack(clip) for clip in model.predict_step(batch, 0)])
         assert torch.equal(masks, logits.sigmoid() > threshold)
         areas.append(int(masks.sum()))

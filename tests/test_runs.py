@@ -13,7 +13,8 @@ from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.runs import attempt_folder, commit
-from sansa_lightning.sam2.zoo import Base, fingerprint
+from sansa_lightning.trackers.weights import fingerprint
+from sansa_lightning.trackers.zoo import Base
 
 
 def test_folder_holds_what_the_run_used_and_gave(fitted):

@@ -10,10 +10,10 @@ from builders import frames, mask_prompt, nano
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.module import FewShotModule
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.strategies.finetune import FineTune
+from sansa_lightning.trackers.zoo import Base
 from sansa_lightning.watch import CollapsedError, Watch, WatchTraining
 
 

@@ -11,8 +11,8 @@ from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.messages import one_line
 from sansa_lightning.module import FewShotModule
-from sansa_lightning.sam2.zoo import find_weights
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.trackers.weights import find_weights
 
 
 class Checks:
@@ -28,10 +28,10 @@ class Checks:
             ValueError: it does not fit.
             OSError: the weights are not there.
         """
-        base = module.base_recipe
+        base = module.parts.base
         if base.weights is not None:
             find_weights(base.name, base.weights)
-        return bool(trained_parameters(attached(base, module.strategy)))
+        return bool(trained_parameters(attached(base, module.parts)))
 
     def data(self, data: EpisodeDataModule, config: Namespace, *, trains: bool, in_domain: bool) -> None:
         """See that the data are there, also those to train on, and for a score on training classes as well.

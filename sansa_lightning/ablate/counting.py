@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
-from sansa_lightning.sam2.types import SAM2Base
-from sansa_lightning.sam2.zoo import Base, build_architecture
-from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.model import ModelParts
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.zoo import Base
 
 
 class WithoutInitialisation(TorchFunctionMode):
@@ -27,21 +28,21 @@ class WithoutInitialisation(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def attached(base: Base, strategy: Strategy) -> SAM2Base:
+def attached(base: Base, parts: ModelParts) -> Tracker:
     """A base of the right shapes, with a strategy on it; its own tensors have no values.
 
     Raises:
         ValueError: the strategy does not fit the base.
     """
-    sam = copy.deepcopy(_shapes(base.name))
-    sam.recipe = base
+    tracker = copy.deepcopy(_shapes(replace(base, weights=None)))
+    tracker.built_from = base
     with WithoutInitialisation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that copying values into a tensor without any does nothing
-        strategy.attach(sam)
-    return sam
+        parts.strategy.attach(tracker, parts.method.unused)
+    return tracker
 
 
 @cache
-def _shapes(name: str) -> SAM2Base:
+def _shapes(base: Base) -> Tracker:
     with WithoutInitialisation():
-        return build_architecture(name).to("meta")
+        return base.random().to("meta")

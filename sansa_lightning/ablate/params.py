@@ -16,8 +16,8 @@ from sansa_lightning.ablate.resolve import build, resolve
 from sansa_lightning.ablate.table import Row, Table, read_table
 from sansa_lightning.config_files import read_yaml
 from sansa_lightning.messages import one_line
-from sansa_lightning.sam2.zoo import BASES, Base
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.trackers.zoo import BASES, Base
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def count(table: Table, row: Row, base: str) -> Count:
     """
     config = resolve([table.experiment, *row.files], row.settings)
     module, _ = build(config)
-    name = module.base_recipe.name if _names_base(row) else base
-    sam = attached(Base(name, module.base_recipe.weights), module.strategy)
+    name = module.parts.base.name if _names_base(row) else base
+    sam = attached(Base(name, module.parts.base.weights), module.parts)
     trained = trained_parameters(sam)
     frozen = {key: parameter for key, parameter in sam.named_parameters() if key not in trained}
     return Count(row, grouped(trained), grouped(frozen))

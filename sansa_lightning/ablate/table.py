@@ -10,7 +10,7 @@ from typing import Any
 
 from sansa_lightning.config_files import read_yaml
 from sansa_lightning.report.paper import published
-from sansa_lightning.sam2.zoo import BASES
+from sansa_lightning.trackers.zoo import BASES
 
 TABLE_KEYS = ("title", "experiment", "adjust", "folds", "seeds", "in_domain", "paper", "rows")
 ROW_KEYS = ("name", "config", "set", "paper")

@@ -12,8 +12,8 @@ from sansa_lightning.analysis.probe import Cells, ProbeScore, class_cells, linea
 from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Pool
-from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import STAGES
+from sansa_lightning.trackers.base import Tracker
 
 Samples = list[tuple[ImageKey, ClassId]]
 
@@ -74,11 +74,11 @@ PROBE = f"{LinearProbe.__module__}.{LinearProbe.__qualname__}"
 """As configurations name it."""
 
 
-def probe_pool(sam: SAM2Base, pool: Pool, images: int, stage: int) -> ProbeScore | None:
+def probe_pool(tracker: Tracker, pool: Pool, images: int, stage: int) -> ProbeScore | None:
     """The probe of a pool's classes, or None if fewer than two of them can be trained and tested.
 
     Args:
-        sam: the base, with or without a strategy.
+        tracker: the base, with or without a strategy.
         pool: whose classes and images.
         images: see :class:`LinearProbe`.
         stage: likewise.
@@ -86,7 +86,7 @@ def probe_pool(sam: SAM2Base, pool: Pool, images: int, stage: int) -> ProbeScore
     train, test = split_samples(pool, images)
     if not train or not test:
         return None
-    trained, tested = (class_cells(sam, pool.source, samples, stage) for samples in (train, test))
+    trained, tested = (class_cells(tracker, pool.source, samples, stage) for samples in (train, test))
     both = sorted(set(trained.classes.tolist()) & set(tested.classes.tolist()))
     if len(both) < 2:
         return None

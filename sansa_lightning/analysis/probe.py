@@ -16,7 +16,7 @@ from sansa_lightning.clip import ClassId, ImageKey
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.images import to_frame
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.trackers.base import Tracker
 
 PURE = 0.9
 """Least share of a cell that an object fills for the cell to count as its surface."""
@@ -66,11 +66,13 @@ class ProbeScore(NamedTuple):
     counts: tuple[int, int]
 
 
-def pattern_cells(sam: SAM2Base, source: Patterns, keys: Sequence[ImageKey], stage: int = 2, chunk: int = 25) -> Cells:
+def pattern_cells(
+    tracker: Tracker, source: Patterns, keys: Sequence[ImageKey], stage: int = 2, chunk: int = 25
+) -> Cells:
     """Features of a stage of the trunk on all objects of the pattern benchmark's images.
 
     Args:
-        sam: the base, with or without a strategy.
+        tracker: the base, with or without a strategy.
         source: whose images.
         keys: which images.
         stage: 0 (fine) to 3 (coarse).
@@ -78,16 +80,16 @@ def pattern_cells(sam: SAM2Base, source: Patterns, keys: Sequence[ImageKey], sta
     """
     objects = ((key, *source.objects(key)) for key in keys)
     shown = ((source.load(key, classes[0])[0], instances, classes) for key, instances, classes in objects)
-    return cells_of(sam, shown, stage, chunk)
+    return cells_of(tracker, shown, stage, chunk)
 
 
 def class_cells(
-    sam: SAM2Base, source: Source, samples: Sequence[tuple[ImageKey, ClassId]], stage: int = 2, chunk: int = 8
+    tracker: Tracker, source: Source, samples: Sequence[tuple[ImageKey, ClassId]], stage: int = 2, chunk: int = 8
 ) -> Cells:
     """The same on the masks of classes: what any source has. Each sample counts as one object.
 
     Args:
-        sam: the base, with or without a strategy.
+        tracker: the base, with or without a strategy.
         source: whose images.
         samples: images, each with the class whose mask is to be looked at.
         stage: 0 (fine) to 3 (coarse).
@@ -95,16 +97,16 @@ def class_cells(
     """
     loaded = ((source.load(key, class_id), class_id) for key, class_id in samples)
     shown = ((image, (mask == 1).astype(np.uint8), (class_id,)) for (image, mask), class_id in loaded)
-    return cells_of(sam, shown, stage, chunk)
+    return cells_of(tracker, shown, stage, chunk)
 
 
 @torch.no_grad()
-def cells_of(sam: SAM2Base, shown: Iterator[Shown], stage: int, chunk: int) -> Cells:
+def cells_of(tracker: Tracker, shown: Iterator[Shown], stage: int, chunk: int) -> Cells:
     """Cells on the objects of images, at least one image, on the CPU; see :func:`pattern_cells`."""
     parts: list[Cells] = []
     images = 0
     while some := list(islice(shown, chunk)):
-        parts.append(_cells(sam, some, stage, images))
+        parts.append(_cells(tracker, some, stage, images))
         images += len(some)
     return Cells(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
@@ -139,11 +141,11 @@ def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
     )
 
 
-def _cells(sam: SAM2Base, shown: Sequence[Shown], stage: int, number: int) -> Cells:
+def _cells(tracker: Tracker, shown: Sequence[Shown], stage: int, number: int) -> Cells:
     """Of a chunk of images that begins with image ``number``."""
-    device = next(sam.parameters()).device
-    frames = torch.stack([to_frame(picture, sam.image_size) for picture, _, _ in shown]).to(device)
-    maps = sam.image_encoder.trunk(frames)[stage].movedim(1, -1).float().cpu()
+    device = next(tracker.parameters()).device
+    frames = torch.stack([to_frame(picture, tracker.image_size) for picture, _, _ in shown]).to(device)
+    maps = tracker.stages(frames)[stage].movedim(1, -1).float().cpu()
     parts = []
     for image, (features, (_, instances, classes)) in enumerate(zip(maps, shown, strict=True), number):
         owners = pure_owners(torch.from_numpy(instances), len(features))

@@ -21,26 +21,26 @@ from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RandomEpisodes
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.failures import run_main
+from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.metrics import FewShotScores
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.trackers.base import Tracker
 
 CLASSES = range(len(NAMES))
 
 
-def probes(sam: SAM2Base, source: Patterns, fold: int, images: int) -> dict[str, Any]:
+def probes(tracker: Tracker, source: Patterns, fold: int, images: int) -> dict[str, Any]:
     """Linear probes of stage 2: of all classes, and of the unseen classes of a fold.
 
     The classifier is trained on train images and tested on val images, whose tiles are others.
 
     Args:
-        sam: the base, with or without a strategy.
+        tracker: the base, with or without a strategy.
         source: the benchmark.
         fold: whose classes are unseen.
         images: images of each class to train on; half as many to test on.
     """
-    train = pattern_cells(sam, source, [key for c in CLASSES for key in source.images(c, "train")[:images]])
-    test = pattern_cells(sam, source, [key for c in CLASSES for key in source.images(c, "val")[: images // 2]])
+    train = pattern_cells(tracker, source, [key for c in CLASSES for key in source.images(c, "train")[:images]])
+    test = pattern_cells(tracker, source, [key for c in CLASSES for key in source.images(c, "val")[: images // 2]])
     unseen = [c for c in CLASSES if c % FOLDS == fold]
     return {
         "all_classes": linear_probe(train, test)._asdict(),
@@ -49,12 +49,12 @@ def probes(sam: SAM2Base, source: Patterns, fold: int, images: int) -> dict[str,
 
 
 def unseen_scores(
-    sam: SAM2Base, source: Patterns, fold: int, episodes: int, seed: int
+    tracker: Tracker, source: Patterns, fold: int, episodes: int, seed: int
 ) -> tuple[FewShotScores, ControlScores]:
     """Score and controls on episodes of one reference and one target of a fold's unseen classes.
 
     Args:
-        sam: the base, with or without a strategy.
+        tracker: the base, with or without a strategy.
         source: the benchmark.
         fold: 0 to 3.
         episodes: how many.
@@ -62,11 +62,11 @@ def unseen_scores(
     """
     (pool,) = Strict(fold).pools(source, "test")
     clips = ClipDataset(
-        RandomEpisodes([pool], 1, 1, seed, episodes), {source.name: source}, sam.image_size, MaskPrompt()
+        RandomEpisodes([pool], 1, 1, seed, episodes), {source.name: source}, tracker.image_size, MaskPrompt()
     )
-    propagation = Propagation()
+    method = Sansa()
     return controlled_scores(
-        lambda batch: propagation(sam, batch.images, batch.prompts, propagate_targets=False).logits[:, batch.shots :],
+        lambda batch: method(tracker, batch, propagate_targets=False).logits[:, batch.shots :],
         ControlledClips(clips, pool),
     )
 
@@ -80,7 +80,7 @@ def percent(scores: FewShotScores, controls: ControlScores) -> dict[str, float]:
 def main() -> None:
     """Print the scores of the base that the command line names."""
     from sansa_lightning.checkpoints import attach_from
-    from sansa_lightning.sam2.zoo import Base
+    from sansa_lightning.trackers.zoo import Base
 
     parser = argparse.ArgumentParser(description="Linear probe and controls of a nano on the pattern benchmark.")
     parser.add_argument("--weights", default="official", help='a file, "official", or "none" for random weights')
@@ -96,14 +96,14 @@ def main() -> None:
     if not 0 <= given.fold < FOLDS:
         msg = f"--fold: expected 0 to {FOLDS - 1}, but got {given.fold}"
         raise ValueError(msg)
-    sam = Base("nano", weights=None if given.weights == "none" else given.weights).build()
+    tracker = Base("nano", weights=None if given.weights == "none" else given.weights).build()
     if given.adapter:
-        attach_from(given.adapter, sam)
-    source = Patterns(size=sam.image_size)
+        attach_from(given.adapter, tracker)
+    source = Patterns(size=tracker.image_size)
     found: dict[str, Any] = {"fold": given.fold, "episodes": given.episodes, "seed": given.seed}
-    found["controls"] = percent(*unseen_scores(sam, source, given.fold, given.episodes, given.seed))
+    found["controls"] = percent(*unseen_scores(tracker, source, given.fold, given.episodes, given.seed))
     if given.probe_images:
-        found["probe"] = probes(sam, source, given.fold, given.probe_images)
+        found["probe"] = probes(tracker, source, given.fold, given.probe_images)
     print(json.dumps(found))
 
 

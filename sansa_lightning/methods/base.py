@@ -3,17 +3,75 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from sansa_lightning.clip import ClipBatch
-from sansa_lightning.sam2.propagate import Masks
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.clip import ClipBatch, Prompt
+from sansa_lightning.strategies.base import NOTHING
+from sansa_lightning.strategies.parts import PromptKinds
+from sansa_lightning.strategies.settings import plain_settings
+from sansa_lightning.trackers.base import Tracker
+
+ReferenceMemory = Any
+"""What a method keeps of the references of one class, to segment any number of targets with; its own business."""
+
+
+class Masks(NamedTuple):
+    """Mask logits of a batch of clips; a pixel is foreground where they are above 0.
+
+    Attributes:
+        low: as the decoder gives them, float32 [B, T, 4h, 4w].
+        logits: resized to the clip's own size, float32 [B, T, H, W].
+    """
+
+    low: Tensor
+    logits: Tensor
+
+    @classmethod
+    def of(cls, low: Tensor, size: tuple[int, int]) -> Masks:
+        """From what the decoder gives, for clips of a size (H, W)."""
+        return cls(low, F.interpolate(low, size, mode="bilinear", align_corners=False))
+
+
+class Answers(NamedTuple):
+    """What a method says of G targets for each of M classes.
+
+    Attributes:
+        logits: at the size of the targets, float32 [M, G, H, W]; above 0 is foreground.
+        iou: predicted IoU of each mask, float32 [M, G], in [0, 1].
+    """
+
+    logits: Tensor
+    iou: Tensor
 
 
 class Method(nn.Module, ABC):
-    """How a clip becomes masks; a module, since a method may bring parameters of its own."""
+    """How a clip becomes masks; a module, since a method may bring networks of its own.
+
+    What trains of it is saved, loaded and counted like what a strategy trains, under ``method.<name>``.
+    """
+
+    def attach(self, tracker: Tracker) -> None:
+        """Freeze everything that the method brings; a subclass then unfreezes what trains.
+
+        Args:
+            tracker: the base with its strategy.
+        """
+        self.requires_grad_(False)
+
+    def unused(self, prompts: PromptKinds | None) -> str:
+        """A pattern of the names of the tracker's parameters that training leaves without a gradient.
+
+        They stay frozen, whatever a strategy unfreezes: a parameter without a gradient would stop distributed
+        training, and weight decay would shrink it.
+
+        Args:
+            prompts: what annotates the references of the training clips; None where the strategy does not know.
+        """
+        return NOTHING
 
     def check(self, stage: str, data: Any) -> None:
         """Refuse a run that cannot work, before anything is built.
@@ -27,11 +85,45 @@ class Method(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, sam: SAM2Base, batch: ClipBatch, propagate_targets: bool) -> Masks:
+    def forward(self, tracker: Tracker, batch: ClipBatch, propagate_targets: bool) -> Masks:
         """Logits of every frame of every clip: one step a frame for the whole batch.
 
         Args:
-            sam: the base with its strategy.
+            tracker: the base with its strategy.
             batch: B clips.
             propagate_targets: whether the prediction of a target becomes memory for later ones.
         """
+
+    @abstractmethod
+    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> ReferenceMemory:
+        """Read the references of one class, once for any number of targets.
+
+        Args:
+            tracker: the base with its strategy.
+            images: float32 [K, 3, H, W], ImageNet-normalised.
+            prompts: K prompts, in pixels of the images.
+        """
+
+    @abstractmethod
+    def segment(self, tracker: Tracker, memories: Sequence[ReferenceMemory], images: Tensor) -> Answers:
+        """Masks of targets, each from the references of a class alone; a target is encoded once for all classes.
+
+        Args:
+            tracker: the base with its strategy.
+            memories: what :meth:`remember` gave for each of M classes.
+            images: G targets, float32 [G, 3, H, W], ImageNet-normalised.
+        """
+
+    @classmethod
+    def trained_as(cls) -> type[Method]:
+        """The method whose checkpoints this one uses: itself, or the one that it only changes in evaluation."""
+        return cls
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain values: a method keeps each under its own name."""
+        return plain_settings(self)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The method that gave these :meth:`settings`."""
+        return cls(**settings)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from sansa_lightning.clip import ClipBatch
+from sansa_lightning.methods.base import Masks, Method
+from sansa_lightning.methods.propagation import Reading
 from sansa_lightning.methods.sansa import Sansa
-from sansa_lightning.sam2.propagate import Masks, Reading
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.trackers.base import Tracker
 
 
 class EvaluationMethod(Sansa):
@@ -20,12 +21,17 @@ class EvaluationMethod(Sansa):
     Arguments as for :class:`Sansa`.
     """
 
+    @classmethod
+    def trained_as(cls) -> type[Method]:
+        """SANSA: only evaluation differs."""
+        return Sansa
+
     def check(self, stage: str, data: Any) -> None:
         """Refuse to train."""
         if stage == "fit":
             self._refuse_training()
 
-    def forward(self, sam: SAM2Base, batch: ClipBatch, propagate_targets: bool) -> Masks:
+    def forward(self, tracker: Tracker, batch: ClipBatch, propagate_targets: bool) -> Masks:
         """See :meth:`Method.forward`; each target is segmented from the references alone.
 
         Raises:
@@ -33,12 +39,12 @@ class EvaluationMethod(Sansa):
         """
         if propagate_targets:
             self._refuse_training()
-        reading = self.propagation.read(sam, batch.images, batch.prompts)
-        low = torch.cat([reading.answers, self._segment(sam, batch, reading)], dim=1)
+        reading = self.propagation.read(tracker, batch.images, batch.prompts)
+        low = torch.cat([reading.answers, self._segment(tracker, batch, reading)], dim=1)
         return Masks.of(low, (batch.masks.shape[-2], batch.masks.shape[-1]))
 
     @abstractmethod
-    def _segment(self, sam: SAM2Base, batch: ClipBatch, reading: Reading) -> Tensor:
+    def _segment(self, tracker: Tracker, batch: ClipBatch, reading: Reading) -> Tensor:
         """Logits of the targets as the decoder gives them, float32 [B, N, 4h, 4w]."""
 
     def _refuse_training(self) -> None:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sansa_lightning.clip import ClipBatch
+from sansa_lightning.methods.base import Masks
 from sansa_lightning.methods.evaluation import EvaluationMethod
-from sansa_lightning.sam2.decoder import decode_corrections, decode_targets
-from sansa_lightning.sam2.memory import KShotMemory
-from sansa_lightning.sam2.propagate import Masks, Reading, condition_targets
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.methods.memory import KShotMemory
+from sansa_lightning.methods.prompting import decode_corrections
+from sansa_lightning.methods.propagation import Reading
+from sansa_lightning.trackers.base import Tracker
 
 Place = tuple[int, int]
 """(x, y) of a pixel."""
@@ -49,9 +50,9 @@ class NegativeClicks(EvaluationMethod):
             raise ValueError(msg)
         self.clicks = clicks
 
-    def _segment(self, sam: SAM2Base, batch: ClipBatch, reading: Reading) -> Tensor:
-        features = condition_targets(sam, reading.features, reading.targets, reading.bank)
-        answers = decode_targets(sam, features).mask
+    def _segment(self, tracker: Tracker, batch: ClipBatch, reading: Reading) -> Tensor:
+        features = self.propagation.condition_targets(tracker, reading.features, reading.targets, reading.bank)
+        answers = self.propagation.decode_targets(tracker, features).mask
         truths = batch.masks[:, batch.shots :].flatten(0, 1).cpu().numpy()
         size = (truths.shape[1], truths.shape[2])
         places: list[list[Place]] = [[] for _ in truths]
@@ -65,7 +66,7 @@ class NegativeClicks(EvaluationMethod):
             index = torch.tensor(wrong, device=answers.device)
             coords = torch.tensor([places[target] for target in wrong], dtype=torch.float32, device=answers.device)
             labels = torch.zeros(coords.shape[:2], dtype=torch.int32, device=answers.device)
-            corrected = decode_corrections(sam, features.select(index), coords, labels, answers[index], size)
+            corrected = decode_corrections(tracker, features.select(index), coords, labels, answers[index], size)
             answers = answers.index_copy(0, index, corrected.mask)
         return answers[:, 0].unflatten(0, reading.targets.shape)
 

@@ -9,10 +9,8 @@ from torch import Tensor
 
 from sansa_lightning.clip import ClipBatch
 from sansa_lightning.methods.evaluation import EvaluationMethod
-from sansa_lightning.sam2.decoder import decode_targets
-from sansa_lightning.sam2.encoder import encode
-from sansa_lightning.sam2.propagate import Reading, condition_targets
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.methods.propagation import Reading
+from sansa_lightning.trackers.base import Tracker
 
 
 class NegativeReferences(EvaluationMethod):
@@ -36,22 +34,22 @@ class NegativeReferences(EvaluationMethod):
             )
             raise ValueError(msg)
 
-    def _segment(self, sam: SAM2Base, batch: ClipBatch, reading: Reading) -> Tensor:
-        low = decode_targets(sam, condition_targets(sam, reading.features, reading.targets, reading.bank)).mask
+    def _segment(self, tracker: Tracker, batch: ClipBatch, reading: Reading) -> Tensor:
+        low = self.propagation.segment_targets(tracker, reading.features, reading.targets, reading.bank).mask
         claims = low[:, 0].unflatten(0, reading.targets.shape)
-        return claims - self._rivals(sam, batch, reading, torch.zeros_like(claims))
+        return claims - self._rivals(tracker, batch, reading, torch.zeros_like(claims))
 
-    def _rivals(self, sam: SAM2Base, batch: ClipBatch, reading: Reading, background: Tensor) -> Tensor:
+    def _rivals(self, tracker: Tracker, batch: ClipBatch, reading: Reading, background: Tensor) -> Tensor:
         """The highest logit of the background, which is 0, and of the negative references, [B, N, 4h, 4w]."""
         owned = [(owner, one) for owner, negatives in enumerate(batch.negatives) for one in negatives]
         if not owned:
             return background
         owners = torch.tensor([owner for owner, _ in owned], device=background.device)
-        features = encode(sam, torch.stack([one.image for _, one in owned]), self.propagation.encode_chunk)
+        features = tracker.encode(torch.stack([one.image for _, one in owned]), self.propagation.encode_chunk)
         alone = torch.arange(len(owned), device=background.device)[:, None]
         size = (batch.masks.shape[-2], batch.masks.shape[-1])
-        _, bank = self.propagation.read_references(sam, features, alone, [[one.prompt] for _, one in owned], size)
+        _, bank = self.propagation.read_references(tracker, features, alone, [[one.prompt] for _, one in owned], size)
         targets = reading.targets[owners]
-        low = decode_targets(sam, condition_targets(sam, reading.features, targets, bank)).mask
+        low = self.propagation.segment_targets(tracker, reading.features, targets, bank).mask
         rivals = low[:, 0].unflatten(0, targets.shape)
         return background.scatter_reduce(0, owners.reshape(-1, 1, 1, 1).expand_as(rivals), rivals, "amax")

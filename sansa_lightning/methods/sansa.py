@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from sansa_lightning.clip import ClipBatch
-from sansa_lightning.methods.base import Method
-from sansa_lightning.sam2.memory import KShotMemory
-from sansa_lightning.sam2.propagate import Masks, Propagation
-from sansa_lightning.sam2.types import SAM2Base
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sansa_lightning.clip import ClipBatch, Prompt
+from sansa_lightning.methods.base import Answers, Masks, Method
+from sansa_lightning.methods.memory import KShotMemory, MemoryBank, MemoryRule
+from sansa_lightning.methods.propagation import Propagation
+from sansa_lightning.methods.unused import unused_in_propagation
+from sansa_lightning.strategies.parts import PromptKinds
+from sansa_lightning.trackers.base import Tracker
 
 
 class Sansa(Method):
     """Prompt-and-propagate without anything around it.
 
     Args:
-        kshot_memory: "released" (order of the references matters) or "invariant" (spec 1.2, step 8).
+        kshot_memory: "released" (order of the references matters) or "invariant"; see ``memory.KShotMemory``.
         mask_threshold: a mask prompt, resized bilinearly, is foreground above it; in [0, 1).
         encode_chunk: frames that go through the image encoder at a time; all of the batch if None.
     """
@@ -25,8 +32,37 @@ class Sansa(Method):
         encode_chunk: int | None = None,
     ) -> None:
         super().__init__()
-        self.propagation = Propagation(kshot_memory, mask_threshold, encode_chunk)
+        self.kshot_memory = kshot_memory
+        self.mask_threshold = mask_threshold
+        self.encode_chunk = encode_chunk
+        self.propagation = Propagation(MemoryRule(kshot_memory), mask_threshold, encode_chunk)
 
-    def forward(self, sam: SAM2Base, batch: ClipBatch, propagate_targets: bool) -> Masks:
+    def unused(self, prompts: PromptKinds | None) -> str:
+        """See :meth:`Method.unused`."""
+        return unused_in_propagation(prompts)
+
+    def forward(self, tracker: Tracker, batch: ClipBatch, propagate_targets: bool) -> Masks:
         """See :meth:`Method.forward`."""
-        return self.propagation(sam, batch.images, batch.prompts, propagate_targets)
+        return self.propagation(tracker, batch.images, batch.prompts, propagate_targets)
+
+    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> MemoryBank:
+        """See :meth:`Method.remember`."""
+        features = tracker.encode(images, self.encode_chunk)
+        grid = torch.arange(len(images), device=images.device)[None]
+        size = (images.shape[-2], images.shape[-1])
+        return self.propagation.read_references(tracker, features, grid, [prompts], size)[1]
+
+    def segment(self, tracker: Tracker, memories: Sequence[MemoryBank], images: Tensor) -> Answers:
+        """See :meth:`Method.segment`; classes of equally many references share the calls of memory and decoder."""
+        features = tracker.encode(images, self.encode_chunk)
+        size = (images.shape[-2], images.shape[-1])
+        logits = images.new_empty(len(memories), len(images), *size)
+        iou = images.new_empty(len(memories), len(images))
+        for shots in {memory.shots for memory in memories}:
+            chosen = [number for number, memory in enumerate(memories) if memory.shots == shots]
+            bank = MemoryBank.stacked([memories[number] for number in chosen])
+            grid = torch.arange(len(images), device=images.device).expand(len(chosen), -1)
+            decoded = self.propagation.segment_targets(tracker, features, grid, bank)
+            logits[chosen] = Masks.of(decoded.mask[:, 0].unflatten(0, grid.shape), size).logits
+            iou[chosen] = decoded.iou.unflatten(0, grid.shape).to(iou)
+        return Answers(logits, iou)

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 
 from sansa_lightning.files import replacing
-from sansa_lightning.sam2.types import SAM2Base
+from sansa_lightning.trackers.base import Tracker
 
 LARGEST = torch.finfo(torch.float16).max
 
 
-def write_weights(sam: SAM2Base, path: Path) -> None:
+def write_weights(sam: Tracker, path: Path) -> None:
     """Write all tensors of a base in half precision (float16) as safetensors, whole or not at all.
 
     Half precision halves the file; a base that is built from it computes in float32 as any other. Scores of shipped

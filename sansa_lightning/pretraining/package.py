@@ -14,7 +14,7 @@ from typing import Any
 from sansa_lightning.failures import run_main
 from sansa_lightning.files import replacing, sha256_of, write_text
 from sansa_lightning.pretraining.tracker import WEIGHTS
-from sansa_lightning.sam2.packaged import ASSETS
+from sansa_lightning.trackers.packaged import ASSETS
 
 LARGEST = 8_000_000
 """Most bytes of a packaged file."""

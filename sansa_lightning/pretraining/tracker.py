@@ -19,13 +19,13 @@ from sansa_lightning.clip import ClipBatch
 from sansa_lightning.data.patterns.tracking import TrackingBatch
 from sansa_lightning.finite import DamagedClips
 from sansa_lightning.messages import brief
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
 from sansa_lightning.pretraining.jaccard import TrackingJ, TrackingScore
 from sansa_lightning.pretraining.objective import ContentObjective, TrackingObjective
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.strategies.checks import check_whole
+from sansa_lightning.trackers.zoo import Base
 from sansa_lightning.watch import Watch
 
 SIDE = 96

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.checks import is_number, is_whole
 from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
+from sansa_lightning.strategies.switch import Switch
+from sansa_lightning.trackers.base import Tracker
 
 HiddenRule = Literal["released", "paper"]
 Insertion = Literal["parallel", "sequential"]
@@ -67,20 +68,20 @@ class AdaptFormer(Strategy):
         self.layer_norm = layer_norm
         self.insertion = insertion
 
-    def inject(self, sam: SAM2Base) -> None:
+    def inject(self, tracker: Tracker) -> None:
         """Give each block of the placement an adapter, under the published name ``blocks.<i>.adapter``."""
-        blocks = blocks_of(sam, self.placement, "AdaptFormer")
+        blocks = blocks_of(tracker, self.placement, "AdaptFormer")
         if self.hidden is not None and set(self.hidden) != set(blocks):
             msg = f"AdaptFormer.hidden: expected a width for each of the blocks {blocks}, but got {sorted(self.hidden)}"
             raise ValueError(msg)
-        trunk = sam.image_encoder.trunk.blocks
+        trunk = tracker.blocks()
         widths = {number: self.width(number, trunk[number].dim, trunk[number].dim_out) for number in blocks}
         if any(width < 1 for width in widths.values()):
             msg = f"AdaptFormer: expected bottlenecks of at least 1 channel, but got {widths} (block: channels)"
             raise ValueError(msg)
         for number, width in widths.items():
-            block = trunk[number]
-            block.adapter = Bottleneck(block.dim_out, width, self.scale, self.layer_norm)
+            block: Any = trunk[number].module
+            block.adapter = Bottleneck(trunk[number].dim_out, width, self.scale, self.layer_norm)
             INSERTIONS[self.insertion](block, block.adapter)
 
     def width(self, number: int, dim: int, dim_out: int) -> int:
@@ -92,7 +93,7 @@ class AdaptFormer(Strategy):
         return round(self.factor * dim_out)
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Switch):
     """scale · up(ReLU(down(LayerNorm(x)))), or without the LayerNorm; starts as zero because ``up`` does."""
 
     def __init__(self, channels: int, hidden: int, scale: float, layer_norm: bool = True) -> None:
@@ -114,29 +115,32 @@ class Bottleneck(nn.Module):
 
     def read(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Keep the residual stream after attention, before ``norm2``."""
-        self._residual = inputs[0]
+        if self.enabled:
+            self._residual = inputs[0]
 
     def add(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """The MLP's result plus the adapter's."""
+        if not self.enabled:
+            return output
         residual, self._residual = self._residual, None
         added: Tensor = output + self(residual)
         return added
 
     def follow(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """A module's result plus what the adapter makes of it."""
-        followed: Tensor = output + self(output)
+        followed: Tensor = output + self(output) if self.enabled else output
         return followed
 
 
 def insert_beside_mlp(block: Any, adapter: Bottleneck) -> None:
     """Blocks call norm2 and then mlp on its result: the adapter reads what norm2 gets, mlp's result carries it."""
-    block.norm2.register_forward_pre_hook(adapter.read)
-    block.mlp.register_forward_hook(adapter.add)
+    adapter.on_input(block.norm2, adapter.read)
+    adapter.on_output(block.mlp, adapter.add)
 
 
 def insert_after_mlp(block: Any, adapter: Bottleneck) -> None:
     """The adapter reads mlp's result, before it is added to the residual stream."""
-    block.mlp.register_forward_hook(adapter.follow)
+    adapter.on_output(block.mlp, adapter.follow)
 
 
 INSERTIONS: dict[str, Callable[[Any, Bottleneck], None]] = {

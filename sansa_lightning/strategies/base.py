@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from torch import nn
 
-from sansa_lightning.sam2.encoder import blocks_of_stage
-from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.attachment import Attachment
 from sansa_lightning.strategies.checks import is_whole
+from sansa_lightning.strategies.parts import PromptKinds
+from sansa_lightning.strategies.settings import known_classes, plain_settings
+from sansa_lightning.trackers.base import Tracker
 
 STAGES = (0, 1, 2, 3)
 """Stages of the image encoder, from fine to coarse."""
+
+NOTHING = r"(?!)"
+"""A pattern that matches no name."""
+
+Unused = Callable[[PromptKinds | None], str]
+"""From what annotates the references of the training clips to a pattern of the names of the parameters that such clips
+leave without a gradient: a method's ``unused``."""
+
+
+def all_used(_prompts: PromptKinds | None) -> str:
+    """Where no method is known."""
+    return NOTHING
+
 
 _ATTACHED = "attached_strategy"
 """Attribute of a base that has a strategy: the strategy and what attaching it did. Copies of the base have it too."""
@@ -28,38 +42,54 @@ class Strategy(ABC):
     single truth of what trains, what is saved and what is counted.
     """
 
-    def attach(self, sam: SAM2Base) -> None:
+    def attach(self, tracker: Tracker, unused: Unused = all_used) -> None:
         """Freeze everything, then inject or unfreeze; all of it is in eval afterwards.
+
+        Args:
+            tracker: the base.
+            unused: says which parameters the method's training leaves without a gradient; they stay frozen.
 
         Raises:
             ValueError: the base has a strategy already, or the placement does not exist on it.
         """
-        if there := getattr(sam, _ATTACHED, None):
+        if there := getattr(tracker, _ATTACHED, None):
             msg = f"{type(self).__name__}: this base already has {type(there[0]).__name__} attached"
             raise ValueError(msg)
-        sam.requires_grad_(False)
-        attachment = Attachment(sam)
-        self.inject(sam)
-        sam.eval()
-        attachment.done(sam)
-        setattr(sam, _ATTACHED, (self, attachment))
+        tracker.requires_grad_(False)
+        attachment = Attachment(tracker)
+        self.put_on(tracker, unused)
+        tracker.eval()
+        attachment.done(tracker)
+        setattr(tracker, _ATTACHED, (self, attachment))
 
     @staticmethod
-    def attachment_of(sam: SAM2Base) -> Attachment:
+    def attachment_of(tracker: Tracker) -> Attachment:
         """What attaching its strategy did to a base.
 
         Raises:
             ValueError: it has none.
         """
-        there: tuple[Strategy, Attachment] | None = getattr(sam, _ATTACHED, None)
+        there: tuple[Strategy, Attachment] | None = getattr(tracker, _ATTACHED, None)
         if there is None:
             msg = "expected a base with a strategy attached to it, but it has none"
             raise ValueError(msg)
         return there[1]
 
     @abstractmethod
-    def inject(self, sam: SAM2Base) -> None:
+    def inject(self, tracker: Tracker) -> None:
         """Add trained modules to a frozen base, or unfreeze some of its own."""
+
+    def put_on(self, tracker: Tracker, unused: Unused) -> None:
+        """Inject, and freeze again what would get no gradient; arguments as for :meth:`attach`."""
+        self.inject(tracker)
+        pattern = re.compile(unused(self.training_prompts()))
+        for name, parameter in trained_parameters(tracker).items():
+            if pattern.fullmatch(name):
+                parameter.requires_grad_(False)
+
+    def training_prompts(self) -> PromptKinds | None:
+        """What annotates the references of the training clips, if this strategy is told."""
+        return None
 
     def check_training_prompts(self, kinds: frozenset[str]) -> None:  # noqa: B027  most train the same with each
         """Refuse training clips that would not use what trains, before anything is built.
@@ -73,45 +103,36 @@ class Strategy(ABC):
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values: a strategy keeps each under its own name."""
-        return {name: _plain(getattr(self, name)) for name in inspect.signature(type(self)).parameters}
+        return plain_settings(self)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """The strategy that gave these :meth:`settings`."""
         return cls(**settings)
 
-    def train(self, sam: SAM2Base, mode: bool) -> None:
+    def train(self, tracker: Tracker, mode: bool) -> None:
         """Switch what trains between train and eval; what is frozen is always in eval.
 
         Frozen is not eval by itself: dropout in memory attention would be active (spec 3).
         """
-        sam.eval()
+        tracker.eval()
         if mode:
-            _train_what_trains(sam)
+            train_what_trains(tracker)
 
 
 def known_strategies() -> dict[str, type[Strategy]]:
-    """Every strategy class that was imported, by its name: naming one in a file cannot make us import anything."""
-    unseen, found = [Strategy], {}
-    while unseen:
-        children = unseen.pop().__subclasses__()
-        unseen += children
-        found.update({child.__name__: child for child in children if not inspect.isabstract(child)})
-    return found
+    """Every strategy class that was imported, by its name; see :func:`known_classes`."""
+    return known_classes(Strategy)
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _train_what_trains(module: nn.Module) -> None:
+def train_what_trains(module: nn.Module) -> None:
     """Put into train mode each module all of whose parameters train, and nothing else."""
     trained = [parameter.requires_grad for parameter in module.parameters()]
     if trained and all(trained):
         module.train()
     elif any(trained):
         for child in module.children():
-            _train_what_trains(child)
+            train_what_trains(child)
 
 
 def check_stages(placement: Sequence[int], owner: str) -> tuple[int, ...]:
@@ -129,10 +150,9 @@ def check_stages(placement: Sequence[int], owner: str) -> tuple[int, ...]:
     return tuple(sorted(map(int, stages)))
 
 
-def placed_blocks(sam: SAM2Base, placement: Sequence[int]) -> list[int]:
+def placed_blocks(tracker: Tracker, placement: Sequence[int]) -> list[int]:
     """Numbers of the encoder blocks in the stages of ``placement``, ascending."""
-    stages = blocks_of_stage(sam)
-    return [block for stage in placement for block in stages[stage]]
+    return [block.number for block in tracker.blocks() if block.stage in placement]
 
 
 def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:

@@ -35,6 +35,19 @@ def check_whole(value: Any, where: str, least: int = 1, what: str = "") -> int:
     return int(value)
 
 
+def check_positive(value: Any, where: str) -> float:
+    """A number above 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not is_number(value) or value <= 0:
+        msg = f"{where}: expected a number above 0, but got {value!r}"
+        raise ValueError(msg)
+    number: float = value
+    return number
+
+
 def check_probability(value: Any, where: str) -> float:
     """A probability below 1.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from torch import nn
 
 from sansa_lightning.messages import brief
-from sansa_lightning.sam2.types import SAM2Base
-from sansa_lightning.strategies.base import Strategy, known_strategies, trained_parameters
+from sansa_lightning.strategies.base import Strategy, Unused, all_used, known_strategies, trained_parameters
+from sansa_lightning.strategies.switch import Switch
+from sansa_lightning.trackers.base import Tracker
 
 
 class Compose(Strategy):
@@ -32,40 +34,46 @@ class Compose(Strategy):
             raise ValueError(msg)
         self.strategies = tuple(strategies)
 
-    def inject(self, sam: SAM2Base) -> None:
-        """Inject all of them.
+    def inject(self, tracker: Tracker) -> None:
+        """Inject all of them, as :meth:`put_on` does where every prompt may be used."""
+        self.put_on(tracker, all_used)
+
+    def put_on(self, tracker: Tracker, unused: Unused) -> None:
+        """Put all of them on.
 
         Raises:
             ValueError: two strategies work on the same module.
         """
-        original = dict(sam.named_modules())
+        original = dict(tracker.named_modules())
         taken: dict[str, str] = {}
         trained: list[nn.Parameter] = []
         for strategy in self.strategies:
-            sam.requires_grad_(False)  # each finds the base frozen, as when it is alone
-            before = _states(sam, original)
-            strategy.inject(sam)
-            after = _states(sam, original)
+            tracker.requires_grad_(False)  # each finds the base frozen, as when it is alone
+            before = _states(tracker, original)
+            strategy.put_on(tracker, unused)
+            after = _states(tracker, original)
             changed = [name for name in original if before[name] != after[name]]
-            if both := [name for name in changed if name in taken]:
-                first, second = taken[both[0]], type(strategy).__name__
-                msg = (
-                    f"Compose: {first} and {second} both work on {both[0] or 'the base itself'}"
-                    f"{f' and {len(both) - 1} more modules' if len(both) > 1 else ''}; give them different placements, "
-                    f"targets or parts"
-                )
-                raise ValueError(msg)
+            self._check_apart(strategy, changed, taken)
             taken |= dict.fromkeys(changed, type(strategy).__name__)
-            trained += trained_parameters(sam).values()
+            trained += trained_parameters(tracker).values()
         for parameter in trained:
             parameter.requires_grad_(True)
 
-    def train(self, sam: SAM2Base, mode: bool) -> None:
+    def _check_apart(self, strategy: Strategy, changed: Sequence[str], taken: Mapping[str, str]) -> None:
+        if both := [name for name in changed if name in taken]:
+            msg = (
+                f"Compose: {taken[both[0]]} and {type(strategy).__name__} both work on {both[0] or 'the base itself'}"
+                f"{f' and {len(both) - 1} more modules' if len(both) > 1 else ''}; give them different placements, "
+                f"targets or parts"
+            )
+            raise ValueError(msg)
+
+    def train(self, tracker: Tracker, mode: bool) -> None:
         """Train mode for what any of the strategies puts into it."""
         training: set[nn.Module] = set()
         for strategy in self.strategies:
-            strategy.train(sam, mode)
-            training |= {module for module in sam.modules() if module.training}
+            strategy.train(tracker, mode)
+            training |= {module for module in tracker.modules() if module.training}
         for module in training:
             module.training = True
 
@@ -96,13 +104,14 @@ class Compose(Strategy):
         return cls([known[part["class"]].from_settings(part["settings"]) for part in settings["strategies"]])
 
 
-def _states(sam: nn.Module, original: Mapping[str, nn.Module]) -> dict[str, tuple[Any, ...]]:
+def _states(tracker: nn.Module, original: Mapping[str, nn.Module]) -> dict[str, tuple[Any, ...]]:
     """What a strategy changes about each module of the base: its place, its hooks, which of its parameters train."""
-    now = dict(sam.named_modules())
+    now = dict(tracker.named_modules())
+    hooked = Counter(id(module) for switch in now.values() if isinstance(switch, Switch) for module in switch.hooked)
     return {
         name: (
             now.get(name) is module,
-            len(module._forward_hooks) + len(module._forward_pre_hooks),
+            hooked[id(module)],
             [parameter.requires_grad for parameter in module.parameters(recurse=False)],
         )
         for name, module in original.items()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sansa_lightning.sam2.types import SAM2Base
-from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.base import Strategy, Unused
 from sansa_lightning.strategies.parts import (
     PromptKinds,
     check_parts,
@@ -13,6 +12,7 @@ from sansa_lightning.strategies.parts import (
     check_prompts_used,
     part_parameters,
 )
+from sansa_lightning.trackers.base import Tracker
 
 
 class FineTune(Strategy):
@@ -22,9 +22,9 @@ class FineTune(Strategy):
 
     Args:
         parts: one or several of trunk, neck, qkv, memory_attention, memory_encoder, prompt_encoder, mask_decoder; or
-            the paper's rows full (all of it), backbone (the trunk) and decoder (mask_decoder); see ``parts.PARTS``.
+            the paper's rows full (all of it), backbone (the trunk) and decoder (mask_decoder).
         prompts: what annotates the references of the training clips, "mask", "points" (boxes too) or "mixed";
-            parameters that such clips don't use stay frozen, see ``parts.NOT_USED_WITH``.
+            parameters that such clips don't use stay frozen, see ``Method.unused``.
     """
 
     def __init__(self, parts: Sequence[str] | str = "full", prompts: PromptKinds = "mask") -> None:
@@ -36,16 +36,23 @@ class FineTune(Strategy):
         """Refuse clips that are annotated otherwise than ``prompts`` says."""
         check_prompts_used(self.prompts, kinds, "FineTune")
 
-    def inject(self, sam: SAM2Base) -> None:
-        """Unfreeze the parts.
+    def inject(self, tracker: Tracker) -> None:
+        """Unfreeze the parts."""
+        for parameter in part_parameters(tracker, self.parts).values():
+            parameter.requires_grad_(True)
+
+    def put_on(self, tracker: Tracker, unused: Unused) -> None:
+        """Unfreeze what such prompts use of the parts.
 
         Raises:
             ValueError: a part of which this base has nothing, or nothing that such prompts use.
         """
+        super().put_on(tracker, unused)
         for part in self.parts:
-            parameters = part_parameters(sam, [part], self.prompts)
-            if not parameters:
+            if not any(parameter.requires_grad for parameter in part_parameters(tracker, [part]).values()):
                 msg = f"FineTune.parts: this base has nothing in {part} that trains with prompts {self.prompts!r}"
                 raise ValueError(msg)
-            for parameter in parameters.values():
-                parameter.requires_grad_(True)
+
+    def training_prompts(self) -> PromptKinds:
+        """As it was told."""
+        return self.prompts

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sansa_lightning.sam2.types import SAM2Base
-from sansa_lightning.sam2.zoo import recipe_of
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.parts import SETS, PromptKinds, check_prompts, check_prompts_used, part_parameters
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.zoo import base_of
 
 
 class FromScratch(Strategy):
@@ -28,13 +28,17 @@ class FromScratch(Strategy):
         """Refuse clips that are annotated otherwise than ``prompts`` says."""
         check_prompts_used(self.prompts, kinds, "FromScratch")
 
-    def inject(self, sam: SAM2Base) -> None:
+    def training_prompts(self) -> PromptKinds:
+        """As it was told."""
+        return self.prompts
+
+    def inject(self, tracker: Tracker) -> None:
         """Make sure that the weights are random, then unfreeze them.
 
         Raises:
             ValueError: the base has weights, and nobody said to throw them away.
         """
-        recipe = recipe_of(sam)
+        recipe = base_of(tracker)
         if recipe.weights is not None:
             if not self.reinitialise:
                 msg = (
@@ -42,6 +46,6 @@ class FromScratch(Strategy):
                     f"FromScratch.reinitialise to true to throw them away"
                 )
                 raise ValueError(msg)
-            sam.load_state_dict(recipe.random().state_dict())
-        for parameter in part_parameters(sam, SETS["full"], self.prompts).values():
+            tracker.load_state_dict(recipe.random().state_dict())
+        for parameter in part_parameters(tracker, SETS["full"]).values():
             parameter.requires_grad_(True)

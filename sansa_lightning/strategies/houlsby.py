@@ -8,10 +8,11 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.checks import check_whole
 from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
+from sansa_lightning.strategies.switch import Switch
+from sansa_lightning.trackers.base import Tracker
 
 
 class Houlsby(Strategy):
@@ -30,19 +31,19 @@ class Houlsby(Strategy):
         self.placement = check_placement(placement, "Houlsby")
         self.width = check_whole(width, "Houlsby.width", what="channel")
 
-    def inject(self, sam: SAM2Base) -> None:
+    def inject(self, tracker: Tracker) -> None:
         """Give each block of the placement two adapters, ``blocks.<i>.houlsby.{after_attention,after_mlp}``."""
-        for number in blocks_of(sam, self.placement, "Houlsby"):
-            block = sam.image_encoder.trunk.blocks[number]
+        for number in blocks_of(tracker, self.placement, "Houlsby"):
+            block = tracker.blocks()[number].module
             after_attention, after_mlp = (SerialAdapter(block.dim_out, self.width) for _ in range(2))
             block.houlsby = nn.ModuleDict({"after_attention": after_attention, "after_mlp": after_mlp})
             # Attention works on windows, and gives them before they are put together again: an adapter sees tokens
             # one by one, so it may act there. Padding of the last windows is cut off afterwards.
-            block.attn.register_forward_hook(after_attention.follow)
-            block.mlp.register_forward_hook(after_mlp.follow)
+            after_attention.on_output(block.attn, after_attention.follow)
+            after_mlp.on_output(block.mlp, after_mlp.follow)
 
 
-class SerialAdapter(nn.Module):
+class SerialAdapter(Switch):
     """m + up(GELU(down(m))); starts as the identity because ``up`` is zero."""
 
     def __init__(self, channels: int, width: int) -> None:
@@ -60,5 +61,5 @@ class SerialAdapter(nn.Module):
 
     def follow(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """The result of the sublayer in front of it, adapted."""
-        adapted: Tensor = self(output)
+        adapted: Tensor = self(output) if self.enabled else output
         return adapted

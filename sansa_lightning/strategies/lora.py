@@ -1,13 +1,16 @@
-"""LoRA: low-rank updates of the encoder's linear layers, by the peft library (Hu et al., 2021)."""
+"""LoRA: low-rank updates of a tracker's layers, by the peft library (Hu et al., 2021)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from sansa_lightning.strategies.checks import check_probability, check_whole, is_number
+from sansa_lightning.strategies.checks import check_positive, check_probability, check_whole
 from sansa_lightning.strategies.peft_layers import PeftStrategy
 from sansa_lightning.strategies.placement import Placement
+from sansa_lightning.strategies.targets import Targets
 
 
 class LoRA(PeftStrategy):
@@ -18,9 +21,10 @@ class LoRA(PeftStrategy):
 
     Args:
         placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
-        targets: layers of each block: "qkv", "proj" (of attention), "mlp" (both layers), "skip" (where width changes).
-        rank: of the update.
-        alpha: scaling is alpha / rank, or alpha / sqrt(rank) with ``use_rslora``.
+        targets: layers of each block: "qkv", "proj" (of attention), "mlp" (both layers), "skip" (where width changes);
+            or layers of any part, see ``targets.Targets``.
+        rank: of the update; one for all, or one a part.
+        alpha: scaling is alpha / rank, or alpha / sqrt(rank) with ``use_rslora``; one for all, or one a part.
         dropout: probability on the update's input, while training.
         use_dora: learn direction and magnitude apart (DoRA, Liu et al., 2024).
         use_rslora: rank-stabilised scaling (Kalajdzievski, 2023).
@@ -29,32 +33,53 @@ class LoRA(PeftStrategy):
     def __init__(
         self,
         placement: Placement = (2, 3),
-        targets: Sequence[str] = ("qkv",),
-        rank: int = 16,
-        alpha: float = 16.0,
+        targets: Targets = ("qkv",),
+        rank: int | Mapping[str, int] = 16,
+        alpha: float | Mapping[str, float] = 16.0,
         dropout: float = 0.1,
         use_dora: bool = False,
         use_rslora: bool = False,
     ) -> None:
         super().__init__(placement, targets)
-        if not is_number(alpha) or alpha <= 0:
-            msg = f"LoRA.alpha: expected a number above 0, but got {alpha!r}"
-            raise ValueError(msg)
-        self.rank = check_whole(rank, "LoRA.rank")
-        self.alpha = alpha
+        self.rank = self._each(rank, "rank", check_whole)
+        self.alpha = self._each(alpha, "alpha", check_positive)
         self.dropout = check_probability(dropout, "LoRA.dropout")
         self.use_dora = use_dora
         self.use_rslora = use_rslora
 
-    def config(self, modules: list[str]) -> Any:
+    def _each(self, given: Any, name: str, check: Callable[[Any, str], Any]) -> Any:
+        """A setting that is one for all layers, or one a part.
+
+        Raises:
+            ValueError: a part of the targets has none, or another part has one.
+        """
+        where = f"LoRA.{name}"
+        if not isinstance(given, Mapping):
+            return check(given, where)
+        parts = set(self.targets) if isinstance(self.targets, Mapping) else {"trunk"}
+        if set(given) != parts:
+            msg = f"{where}: expected one for each part of the targets, {sorted(parts)}, but got {dict(given)}"
+            raise ValueError(msg)
+        return {part: check(value, f"{where}.{part}") for part, value in given.items()}
+
+    def config(self, modules: Mapping[str, Sequence[str]]) -> Any:
         """A ``peft.LoraConfig``."""
         from peft import LoraConfig
 
+        ranks = _by_layer(modules, self.rank) if isinstance(self.rank, Mapping) else {}
+        alphas = _by_layer(modules, self.alpha) if isinstance(self.alpha, Mapping) else {}
         return LoraConfig(
-            r=self.rank,
-            lora_alpha=self.alpha,  # peft divides by the rank: a float is as good as its int
+            r=1 if isinstance(self.rank, Mapping) else self.rank,
+            lora_alpha=1 if isinstance(self.alpha, Mapping) else self.alpha,  # a float will do
+            rank_pattern=ranks,
+            alpha_pattern=alphas,
             lora_dropout=self.dropout,
             use_dora=self.use_dora,
             use_rslora=self.use_rslora,
-            target_modules=modules,
+            target_modules=list(chain.from_iterable(modules.values())),
         )
+
+
+def _by_layer(modules: Mapping[str, Sequence[str]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A value of each layer; peft reads the keys as patterns of whole names."""
+    return {f"^{re.escape(name)}$": values[part] for part, names in modules.items() for name in names}

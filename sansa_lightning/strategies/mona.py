@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sansa_lightning.sam2.types import SAM2Base
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.checks import check_probability, check_whole
 from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
+from sansa_lightning.strategies.switch import Switch
+from sansa_lightning.trackers.base import Tracker
 
 KERNELS = (3, 5, 7)
 NORM_START = 1e-6
@@ -34,16 +35,16 @@ class Mona(Strategy):
         self.width = check_whole(width, "Mona.width", what="channel")
         self.dropout = check_probability(dropout, "Mona.dropout")
 
-    def inject(self, sam: SAM2Base) -> None:
+    def inject(self, tracker: Tracker) -> None:
         """Give each block of the placement two adapters, ``blocks.<i>.mona.{after_attention,after_mlp}``."""
-        for number in blocks_of(sam, self.placement, "Mona"):
-            block = sam.image_encoder.trunk.blocks[number]
+        for number in blocks_of(tracker, self.placement, "Mona"):
+            block = tracker.blocks()[number].module
             block.mona = MonaPair(block.dim_out, self.width, self.dropout)
-            block.norm2.register_forward_pre_hook(block.mona.change_residual)
-            block.mlp.register_forward_hook(block.mona.change_result)
+            block.mona.on_input(block.norm2, block.mona.change_residual)
+            block.mona.on_output(block.mlp, block.mona.change_result)
 
 
-class MonaPair(nn.Module):
+class MonaPair(Switch):
     """The two adapters of a block, and how they reach its residual stream through hooks alone.
 
     A block computes y = x + MLP(norm2(x)). Wanted is y' = x' + m + c(x' + m) with x' = x + b(x), m = MLP(norm2(x')),
@@ -57,8 +58,10 @@ class MonaPair(nn.Module):
         self.after_mlp = ConvAdapter(channels, width, dropout)
         self._kept: tuple[Tensor, ...] = ()
 
-    def change_residual(self, _module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
+    def change_residual(self, _module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """What norm2 gets: x' instead of x; keeps b(x) and x' for the other hook."""
+        if not self.enabled:
+            return inputs
         change = self.after_attention(inputs[0])
         changed = inputs[0] + change
         self._kept = change, changed
@@ -66,6 +69,8 @@ class MonaPair(nn.Module):
 
     def change_result(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """What the MLP returns: b(x) + m + c(x' + m)."""
+        if not self.enabled:
+            return output
         (change, changed), self._kept = self._kept, ()
         result: Tensor = change + output + self.after_mlp(changed + output)
         return result

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from sansa_lightning.strategies.peft_layers import PeftStrategy
 from sansa_lightning.strategies.placement import Placement
+from sansa_lightning.strategies.targets import Targets
 
 
 class PeftTuner(PeftStrategy):
@@ -20,7 +22,8 @@ class PeftTuner(PeftStrategy):
     Args:
         tuner: a name of ``peft.PeftType``, for instance "LOHA".
         placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
-        targets: layers of each block: "qkv", "proj" (of attention), "mlp" (both layers), "skip" (where width changes).
+        targets: layers of each block: "qkv", "proj" (of attention), "mlp" (both layers), "skip" (where width changes);
+            or layers of any part, see ``targets.Targets``.
         options: fields of the tuner's peft configuration, without ``target_modules``.
     """
 
@@ -28,15 +31,15 @@ class PeftTuner(PeftStrategy):
         self,
         tuner: str,
         placement: Placement = (2, 3),
-        targets: Sequence[str] = ("qkv",),
+        targets: Targets = ("qkv",),
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(placement, targets)
         self.tuner = tuner.upper()
         self.options = dict(options or {})
-        self.config([])
+        self.config({})
 
-    def config(self, modules: list[str]) -> Any:
+    def config(self, modules: Mapping[str, Sequence[str]]) -> Any:
         """The tuner's peft configuration.
 
         Raises:
@@ -55,7 +58,7 @@ class PeftTuner(PeftStrategy):
             msg = f"PeftTuner.tuner: peft cannot inject {self.tuner!r}; nearest it can: {', '.join(near)}"
             raise ValueError(msg)
         try:
-            return known[self.tuner](target_modules=modules, **self.options)
+            return known[self.tuner](target_modules=list(chain.from_iterable(modules.values())), **self.options)
         except (TypeError, ValueError) as error:
             msg = f"PeftTuner.options: {self.tuner} does not take {self.options}: {error}"
             raise ValueError(msg) from error

@@ -7,14 +7,16 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from sansa_lightning.sam2.encoder import blocks_of_stage
-from sansa_lightning.sam2.types import SAM2Base
-from sansa_lightning.strategies.base import check_stages, placed_blocks
+from sansa_lightning.strategies.base import STAGES, check_stages, placed_blocks
+from sansa_lightning.trackers.base import Tracker
 
 log = logging.getLogger(__name__)
 
 Placement = Sequence[int] | str
 """Stages of the image encoder, 0 to 3, as a list; or a name of ``NAMED``; or blocks, as "blocks 0-2, 5"."""
+
+Placed = tuple[int, ...] | str
+"""A placement in its one form."""
 
 NONE = "none"
 NAMED: dict[str, tuple[int, ...]] = {"all": (0, 1, 2, 3), "early": (0, 1), "middle": (1, 2), "late": (2, 3)}
@@ -51,7 +53,7 @@ def check_placement(placement: Placement, owner: str) -> tuple[int, ...] | str:
     return f"blocks {_ranges(blocks)}"
 
 
-def blocks_of(sam: SAM2Base, placement: tuple[int, ...] | str, owner: str) -> list[int]:
+def blocks_of(tracker: Tracker, placement: tuple[int, ...] | str, owner: str) -> list[int]:
     """Numbers of the encoder blocks of a checked placement, ascending; says in the log which they are.
 
     Raises:
@@ -61,27 +63,28 @@ def blocks_of(sam: SAM2Base, placement: tuple[int, ...] | str, owner: str) -> li
         log.warning("%s.placement is 'none': nothing is injected, and nothing of it trains", owner)
         return []
     if not isinstance(placement, str):
-        blocks = placed_blocks(sam, placement)
+        blocks = placed_blocks(tracker, placement)
     else:
         blocks = _numbers(placement.removeprefix("blocks "))
-        _check_blocks(sam, blocks, owner)
-    log.info("%s sits in %d blocks: %s", owner, len(blocks), _by_stage(sam, blocks))
+        _check_blocks(tracker, blocks, owner)
+    log.info("%s sits in %d blocks: %s", owner, len(blocks), _by_stage(tracker, blocks))
     return blocks
 
 
-def _check_blocks(sam: SAM2Base, blocks: list[int], owner: str) -> None:
-    last = len(sam.image_encoder.trunk.blocks) - 1
+def _check_blocks(tracker: Tracker, blocks: list[int], owner: str) -> None:
+    last = len(tracker.blocks()) - 1
     if absent := [block for block in blocks if block > last]:
         msg = (
             f"{owner}.placement: blocks {_ranges(absent)} do not exist; this base has blocks 0-{last} "
-            f"({_by_stage(sam, range(last + 1))}), the nearest is {last}"
+            f"({_by_stage(tracker, range(last + 1))}), the nearest is {last}"
         )
         raise ValueError(msg)
 
 
-def _by_stage(sam: SAM2Base, blocks: Sequence[int]) -> str:
-    stages = [sorted(set(stage) & set(blocks)) for stage in blocks_of_stage(sam)]
-    return "; ".join(f"stage {stage}: {_ranges(members)}" for stage, members in enumerate(stages) if members)
+def _by_stage(tracker: Tracker, blocks: Sequence[int]) -> str:
+    members = {stage: [block.number for block in tracker.blocks() if block.stage == stage] for stage in STAGES}
+    placed = {stage: [number for number in numbers if number in blocks] for stage, numbers in members.items()}
+    return "; ".join(f"stage {stage}: {_ranges(numbers)}" for stage, numbers in placed.items() if numbers)
 
 
 def _numbers(text: str) -> list[int]:

@@ -2,52 +2,76 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sansa_lightning.sam2.types import SAM2Base
-from sansa_lightning.sam2.zoo import recipe_of
+from sansa_lightning.strategies.attachment import valued
 from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.switch import is_switch, off
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.zoo import base_of
 
 
 class Without(AbstractContextManager[None]):
-    """``with Without(sam): ...`` computes what the base computed before a strategy was attached, also after training.
+    """``with Without(tracker): ...`` computes what the base computed without a strategy, also after training.
 
-    Injected modules and hooks are passed by: nothing is copied. Where tensors of the base itself train (fine-tuning,
+    Injected modules are switched off: nothing is copied. Where tensors of the base itself train (fine-tuning,
     from scratch), those that differ now are taken from a base built anew, and are kept as long as this object is: at
     most a second base. It can be entered again and again, and sees what was trained on since for injected strategies
     only. Use it in eval mode; torch modules compiled as a whole do not notice.
 
     Args:
-        sam: a base with a strategy.
+        tracker: a base with a strategy.
 
     Raises:
-        ValueError: the base has no strategy; when entered, also: what it learnt was merged into its weights.
+        ValueError: the base has no strategy, or one that cannot be switched off; when entered, also: what it learnt
+            was merged into its weights.
     """
 
-    def __init__(self, sam: SAM2Base) -> None:
-        self.sam = sam
-        self.attachment = Strategy.attachment_of(sam)
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self.attachment = Strategy.attachment_of(tracker)
+        self.switches = self._switches()
         self.originals = self._originals()
-        self._entered: AbstractContextManager[None] | None = None
+        self._entered = ExitStack()
 
     def __enter__(self) -> None:
-        self._entered = self.attachment.left_out(self.sam, self.originals)
-        self._entered.__enter__()
+        there = {id(module) for module in self.tracker.modules()}
+        if any(id(switch) not in there for switch in self.switches):
+            msg = "Without: what this base learnt was merged into its weights; build the base anew to have it without"
+            raise ValueError(msg)
+        own = self.attachment.tensors(self.tracker)
+        with ExitStack() as stack:
+            for switch in self.switches:
+                stack.enter_context(off(switch))
+            for name, original in self.originals.items():
+                stack.enter_context(valued(own[name], original))
+            self._entered = stack.pop_all()
 
     def __exit__(self, *error: object) -> None:
-        if self._entered is not None:
-            entered, self._entered = self._entered, None
-            entered.__exit__(*error)  # type: ignore[arg-type]
+        self._entered.close()
+
+    def _switches(self) -> list[nn.Module]:
+        """What the strategy added and can be switched off: all of it that has tensors."""
+        switches = [module for module in self.attachment.injected if is_switch(module)]
+        known = {id(parameter) for switch in switches for parameter in switch.parameters()}
+        known |= {id(tensor) for tensor in self.attachment.tensors(self.tracker).values()}
+        if loose := [name for name, parameter in self.tracker.named_parameters() if id(parameter) not in known]:
+            msg = (
+                f"Without: {len(loose)} tensors that a strategy added cannot be switched off, first {loose[0]}; "
+                f"expected modules derived from strategies.switch.Switch"
+            )
+            raise ValueError(msg)
+        return switches
 
     def _originals(self) -> dict[str, Tensor]:
         """The original values of the base's own tensors that differ from them; none unless some of them train."""
-        own = self.attachment.tensors(self.sam)
+        own = self.attachment.tensors(self.tracker)
         if not any(tensor.requires_grad for tensor in own.values()):
             return {}
-        recipe = recipe_of(self.sam)
-        fresh = (recipe.random() if recipe.weights is None else recipe.build()).state_dict()
+        base = base_of(self.tracker)
+        fresh = (base.random() if base.weights is None else base.build()).state_dict()
         moved = {name: fresh[name].to(tensor.device) for name, tensor in own.items()}
         return {name: value for name, value in moved.items() if not torch.equal(value, own[name])}

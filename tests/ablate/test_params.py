@@ -7,7 +7,7 @@ import pytest
 from launches import write_yaml
 from sansa_lightning.ablate.params import count, describe, main
 from sansa_lightning.ablate.table import read_table
-from sansa_lightning.sam2.zoo import build_architecture
+from sansa_lightning.trackers.zoo import Base
 
 TABLES = Path(__file__).parents[2] / "ablations" / "tables"
 
@@ -42,7 +42,7 @@ def test_bases_of_rows_are_their_own():
 
 
 def test_parts_are_those_of_a_base_that_was_really_built():
-    sam = build_architecture("nano")
+    sam = Base("nano", weights=None).random()
     found = counts("table3_finetune", "nano")
     whole = sum(parameter.numel() for parameter in sam.parameters())
     for name, each in found.items():

@@ -13,13 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from builders import nano
+from builders import model, nano
 from sansa_lightning import Prompt, Segmenter
 from sansa_lightning.data.picture_checks import TURNED
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco_file import CocoFile
 from sansa_lightning.data.sources.folder import Folder
-from sansa_lightning.sam2.propagate import Propagation
 
 COCO = ("exif3_180", "exif6_square", "exif6_upright_json")
 FOLDERS = ("f_void_border_0_1_255", "f_rgba_alpha_mask", "f_palette_index1", "f_upper_PNG")
@@ -78,7 +77,7 @@ def test_several_classes_in_a_mask_are_refused(case: Path) -> None:
 @pytest.mark.parametrize("case", ["segment_16bit"], indirect=True)
 @pytest.mark.parametrize("kind", ["16.png", "F.tif"])
 def test_more_than_8_bits(case: Path, kind: str) -> None:
-    segmenter, box = Segmenter(nano(), Propagation()).eval(), Prompt.box([10, 10, 50, 50])
+    segmenter, box = Segmenter(model(nano())), Prompt.box([10, 10, 50, 50])
     good = [Image.open(case / f"{what}8.png") for what in ("ref", "target")]
     deep = [Image.open(case / f"{what}{kind}") for what in ("ref", "target")]
     assert segmenter.segment([(good[0], box)], [good[1]], size=64)[0].shape == (72, 96)

@@ -23,7 +23,7 @@ from sansa_lightning.data.prompts import BoxPrompt, MaskPrompt, MultiPrompt, Poi
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.methods.sansa import Sansa
-from sansa_lightning.sam2.nano import build_nano
+from sansa_lightning.trackers.nano import build_nano
 
 TRAIN, TEST = 12, 9
 

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from builders import nano, randomise
 from fuzz import raw, trees
-from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, header
+from sansa_lightning.checkpoint_header import HEADER, header
 from sansa_lightning.checkpoints import trained_state
-from sansa_lightning.sam2.zoo import fingerprint
+from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.trackers.weights import fingerprint
 
 Rng = np.random.Generator
 
@@ -34,9 +35,9 @@ def own() -> dict[str, Any]:
     mark = fingerprint(sam)
     strategy.attach(sam)
     randomise(sam)
-    state = {f"{MODULE_PREFIX}{name}": tensor.clone() for name, tensor in trained_state(sam).items()}
+    state = {f"base.{name}": tensor.clone() for name, tensor in trained_state(sam).items()}
     return {
-        HEADER: header(strategy, "nano", mark),
+        HEADER: header(strategy, Sansa(), "nano", mark),
         "state_dict": state,
         **{"epoch": 1, "global_step": 8, "pytorch-lightning_version": "2.6.6"},
         **{"loops": {"fit_loop": {}}, "callbacks": {"WatchTraining": {"low": 0, "least_spread": 0.1}}},

@@ -22,10 +22,9 @@ from fakes.coco import write_coco
 from fuzz.checkpoint_mutations import OF_BYTES, OF_CONTENT, own, published
 from launches import call, tiny, write_yaml
 from sansa_lightning.checkpoint_files import AtomicCheckpointIO, check_checkpoint
-from sansa_lightning.checkpoint_header import MODULE_PREFIX
 from sansa_lightning.checkpoints import attach_from, published_adapter
-from sansa_lightning.sam2.zoo import load_weights
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.trackers.weights import load_weights
 
 LAYOUTS = ("own", "published", "bare", "weights", "safetensors")
 LONGEST = 800
@@ -196,5 +195,5 @@ def _tensors(content: Any) -> dict[str, Tensor] | None:
     state = content.get("state_dict", content.get("model", content))
     if not isinstance(state, dict):
         return None
-    bare = {str(name).removeprefix(MODULE_PREFIX).replace("module.", "").removeprefix("sam."): name for name in state}
+    bare = {str(name).removeprefix("base.").replace("module.", "").removeprefix("sam."): name for name in state}
     return {name: state[key] for name, key in bare.items()}

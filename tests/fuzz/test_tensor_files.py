@@ -16,11 +16,11 @@ from builders import nano
 from fuzz import raw, trees
 from fuzz.checkpoint_mutations import own
 from sansa_lightning.checkpoint_files import check_checkpoint
-from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX
+from sansa_lightning.checkpoint_header import HEADER
 from sansa_lightning.checkpoints import attach_from
-from sansa_lightning.sam2.zoo import load_weights
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.tensor_files import read_tensors
+from sansa_lightning.trackers.weights import load_weights
 
 OF_BYTES, OF_CONTENT = 250, 100
 
@@ -117,7 +117,7 @@ def test_content_of_a_checkpoint(tmp_path):
         except ValueError as error:
             outcomes[refused(error, path)] += 1
             continue
-        expected = {name.removeprefix(MODULE_PREFIX): tensor for name, tensor in content["state_dict"].items()}
+        expected = {name.removeprefix("base."): tensor for name, tensor in content["state_dict"].items()}
         trained = trained_parameters(sam)
         assert trained.keys() == expected.keys()
         assert all(torch.equal(trained[name], tensor.float()) for name, tensor in expected.items())

@@ -15,9 +15,9 @@ from builders import frames, largest_difference, mask_prompt, nano, prompts_of_e
 from launches import refusal
 from sansa_lightning.clip import ClipBatch, Episode, Prompt
 from sansa_lightning.methods.negative_references import NegativeReferences
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.negatives import Negative
-from sansa_lightning.sam2.propagate import Propagation
 
 SIZE = (96, 96)
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from builders import nano
 from sansa_lightning.pretraining.export import write_weights
-from sansa_lightning.sam2.zoo import Base
+from sansa_lightning.trackers.zoo import Base
 
 
 def test_a_base_is_built_from_the_file(tmp_path):

@@ -11,7 +11,7 @@ from builders import nano
 from sansa_lightning.pretraining import package as module
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.package import package
-from sansa_lightning.sam2.packaged import card, packaged_weights
+from sansa_lightning.trackers.packaged import card, packaged_weights
 
 
 @pytest.fixture

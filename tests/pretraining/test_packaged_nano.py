@@ -10,12 +10,12 @@ from builders import randomise
 from sansa_lightning.analysis.semantics import probes
 from sansa_lightning.data.patterns.tracking import TrackingClips, collate
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.tracker import TrackerModule
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.without import Without
+from sansa_lightning.trackers.zoo import Base
 
 
 @pytest.mark.slow

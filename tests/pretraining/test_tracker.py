@@ -13,11 +13,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from sansa_lightning.analysis.linear_probe import LinearProbe
 from sansa_lightning.checkpoint_header import HEADER
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.jaccard import TrackingJ
 from sansa_lightning.pretraining.tracker import WATCH, TrackerModule
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import Base
+from sansa_lightning.trackers.zoo import Base
 from sansa_lightning.watch import CollapsedError
 
 STEPS = 3

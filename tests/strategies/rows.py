@@ -7,13 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from builders import nano
-from sansa_lightning.sam2.zoo import Base
 from sansa_lightning.strategies import all as project
+from sansa_lightning.trackers.zoo import Base
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
-
     from sansa_lightning.strategies.base import Strategy
+    from sansa_lightning.trackers.base import Tracker
 
 WIDTHS = [(32, 32), (32, 64), (64, 128), (128, 128), (128, 128), (128, 128), (128, 256)]
 """Channels in and out of nano's blocks; stages 2 and 3 are blocks 2 to 6."""
@@ -104,10 +103,10 @@ class Row:
         return self.kind(**{**self.settings, **({"strategies": inner} if inner else {})})
 
 
-def base() -> SAM2Base:
+def base() -> Tracker:
     """A nano that knows that its weights are random."""
     sam = nano()
-    sam.recipe = Base("nano", weights=None)
+    sam.built_from = Base("nano", weights=None)
     return sam
 
 

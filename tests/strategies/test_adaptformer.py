@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from builders import frames, largest_difference, mask_prompt, nano, randomise
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import build_architecture
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer, Bottleneck
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.trackers.zoo import Base
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 # Spec 1.1: channels of the first stage and blocks of each stage.
 SIZES = {"tiny": (96, (1, 2, 7, 2)), "base_plus": (112, (2, 3, 16, 3)), "large": (144, (2, 6, 36, 4))}
@@ -47,13 +47,13 @@ def expected_total(size: str, rule: str, factor: float) -> int:
 
 
 @pytest.fixture(scope="module", params=SIZES)
-def published(request: pytest.FixtureRequest) -> tuple[str, SAM2Base]:
+def published(request: pytest.FixtureRequest) -> tuple[str, Tracker]:
     """A published architecture, built once; tests inject one AdaptFormer after another and only look at its shapes."""
-    return request.param, build_architecture(f"sam2_hiera_{request.param}").requires_grad_(False)
+    return request.param, Base(f"sam2_hiera_{request.param}", weights=None).random().requires_grad_(False)
 
 
 @pytest.mark.parametrize("rule", ["released", "paper"])
-def test_totals_equal_the_table(published: tuple[str, SAM2Base], rule: str) -> None:
+def test_totals_equal_the_table(published: tuple[str, Tracker], rule: str) -> None:
     size, sam = published
     for factor in (0.3, 0.5, 0.8):
         AdaptFormer(factor=factor, hidden_rule=rule).inject(sam)
@@ -62,7 +62,7 @@ def test_totals_equal_the_table(published: tuple[str, SAM2Base], rule: str) -> N
         assert total == TOTALS[size, rule].get(factor, total)
 
 
-def test_keys_and_widths_as_published(published: tuple[str, SAM2Base]) -> None:
+def test_keys_and_widths_as_published(published: tuple[str, Tracker]) -> None:
     size, sam = published
     AdaptFormer().inject(sam)
     start, end = FIRST_BLOCKS[size]
@@ -91,7 +91,7 @@ def test_starts_as_nothing_on_nano() -> None:
 
 def test_starts_as_nothing_on_tiny() -> None:
     torch.manual_seed(0)
-    sam = build_architecture("sam2_hiera_tiny").eval()
+    sam = Base("sam2_hiera_tiny", weights=None).random().eval()
     image = torch.randn(1, 3, 256, 256)
     with torch.inference_mode():
         before = sam.image_encoder(image)["backbone_fpn"]  # all that the rest of the model sees of an image

@@ -10,16 +10,16 @@ import yaml
 
 import sansa_lightning.strategies.all as project
 from builders import frames, largest_difference, mask_prompt, nano, randomise
-from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, check_stages, placed_blocks, trained_parameters
 from sansa_lightning.strategies.frozen import Frozen
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 
-def step(sam: SAM2Base, strategy: Strategy) -> None:
+def step(sam: Tracker, strategy: Strategy) -> None:
     """One training step."""
     strategy.train(sam, True)
     optimiser = torch.optim.SGD(trained_parameters(sam).values(), lr=0.1)

@@ -10,9 +10,8 @@ import yaml
 from jsonargparse import ArgumentParser
 
 import sansa_lightning.strategies.all  # noqa: F401  lets the parser know the short names
-from builders import frames, largest_difference, mask_prompt, nano, randomise
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.types import SAM2Base
+from builders import UNUSED, frames, largest_difference, mask_prompt, nano, randomise
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, trained_parameters
 from sansa_lightning.strategies.compose import Compose
@@ -22,9 +21,10 @@ from sansa_lightning.strategies.houlsby import Houlsby
 from sansa_lightning.strategies.lora import LoRA
 from sansa_lightning.strategies.mona import Mona
 from sansa_lightning.strategies.peft_tuner import PeftTuner
+from sansa_lightning.trackers.base import Tracker
 
 
-def logits(sam: SAM2Base) -> torch.Tensor:
+def logits(sam: Tracker) -> torch.Tensor:
     with torch.inference_mode():
         return Propagation()(sam, frames(1, 2), [[mask_prompt()]]).logits
 
@@ -43,13 +43,13 @@ def logits(sam: SAM2Base) -> torch.Tensor:
 def test_two_strategies_on_one_module(first: Strategy, second: Strategy, where: str) -> None:
     names = f"{type(first).__name__} and {type(second).__name__}"
     with pytest.raises(ValueError, match=re.escape(f"Compose: {names} both work on {where}; give them different")):
-        Compose([first, second]).attach(nano())
+        Compose([first, second]).attach(nano(), UNUSED)
 
 
 def test_one_layer_wrapped_twice() -> None:
     message = r"LoRA: image_encoder\.trunk\.blocks\.6\.attn\.qkv is wrapped already, by another strategy of this base"
     with pytest.raises(ValueError, match=message):
-        Compose([PeftTuner("LOHA", [3]), LoRA("blocks 6")]).attach(nano())
+        Compose([PeftTuner("LOHA", [3]), LoRA("blocks 6")]).attach(nano(), UNUSED)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_one_layer_wrapped_twice() -> None:
 )
 def test_together_they_train_what_each_trains_alone(strategies: list[Strategy]) -> None:
     sam = nano()
-    Compose(strategies).attach(sam)
+    Compose(strategies).attach(sam, UNUSED)
     alone: set[str] = set()
     for strategy in strategies:
         other = nano()
-        strategy.attach(other)
+        strategy.attach(other, UNUSED)
         alone |= set(trained_parameters(other))
     assert set(trained_parameters(sam)) == alone
 
@@ -85,14 +85,14 @@ def test_strategies_are_injected_in_their_order() -> None:
         def inject(self, sam: object) -> None:
             order.append(self.label)
 
-    Compose([Noted("b"), Noted("a"), Noted("c")]).attach(nano())
+    Compose([Noted("b"), Noted("a"), Noted("c")]).attach(nano(), UNUSED)
     assert order == ["b", "a", "c"]
 
 
 def test_each_keeps_its_modes() -> None:
     """LoRA's dropout wakes up although another strategy comes after it."""
     sam, strategy = nano(), Compose([LoRA(dropout=0.5), FineTune("memory_attention")])
-    strategy.attach(sam)
+    strategy.attach(sam, UNUSED)
     randomise(sam)
     image = frames(1, 1)[0]
 
@@ -110,7 +110,7 @@ def test_each_keeps_its_modes() -> None:
 
 def test_each_merges_its_own() -> None:
     sam, lora, loha, tuned = nano(), LoRA([2]), PeftTuner("LOHA", [3]), FineTune("neck")
-    Compose([lora, loha, tuned]).attach(sam)
+    Compose([lora, loha, tuned]).attach(sam, UNUSED)
     randomise(sam)
     before = logits(sam)
     assert largest_difference(before, logits(nano())) > 0.1

@@ -16,19 +16,19 @@ from rows import ROWS, Row, base
 from torch import Tensor, nn
 
 import sansa_lightning.strategies.all as project
-from builders import frames, largest_difference, mask_prompt, randomise
+from builders import UNUSED, frames, largest_difference, mask_prompt, randomise
 from sansa_lightning import Prompt
-from sansa_lightning.checkpoint_header import HEADER, MODULE_PREFIX, header
+from sansa_lightning.checkpoint_header import HEADER, header
 from sansa_lightning.checkpoints import attach_from, trained_state
-from sansa_lightning.sam2.encoder import checkpoint_activations
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import fingerprint
+from sansa_lightning.methods.propagation import Propagation
+from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.strategies.base import Strategy, trained_parameters
+from sansa_lightning.trackers.weights import fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 PLACED = [row for row in ROWS if "placement" in inspect.signature(row.kind).parameters]
 TRAINED = [row for row in ROWS if row.count]
@@ -36,18 +36,18 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
 every_trained_row = pytest.mark.parametrize("row", TRAINED, ids=lambda row: row.label)
 
 
-def attached(row: Row) -> tuple[SAM2Base, Strategy]:
+def attached(row: Row) -> tuple[Tracker, Strategy]:
     sam, strategy = base(), row.build()
     torch.manual_seed(0)
-    strategy.attach(sam)
+    strategy.attach(sam, UNUSED)
     return sam, strategy
 
 
-def logits(sam: SAM2Base, targets: int = 2, seed: int = 0) -> Tensor:
+def logits(sam: Tracker, targets: int = 2, seed: int = 0) -> Tensor:
     return Propagation()(sam, frames(1, 1 + targets, seed=seed), [[mask_prompt()]]).logits
 
 
-def backward(sam: SAM2Base, targets: int = 2) -> dict[str, Tensor | None]:
+def backward(sam: Tracker, targets: int = 2) -> dict[str, Tensor | None]:
     """Gradients by name after one clip, with fixed draws of dropout."""
     torch.manual_seed(0)
     logits(sam, targets)[:, 1:].square().mean().backward()
@@ -63,7 +63,7 @@ def test_attaching_changes_no_bit_and_trains_what_is_declared(row: Row) -> None:
     sam = base()
     with torch.inference_mode():
         before = logits(sam)
-    row.build().attach(sam)
+    row.build().attach(sam, UNUSED)
     with torch.inference_mode():
         assert torch.equal(logits(sam), before)
     trained = trained_parameters(sam)
@@ -96,7 +96,7 @@ def test_steps_change_what_trains_and_nothing_else(row: Row) -> None:
     assert certain <= changed <= set(trained)
 
 
-def check_modes(sam: SAM2Base) -> None:
+def check_modes(sam: Tracker) -> None:
     """Modules whose own parameters train are in train mode, and none whose own parameters are frozen."""
     for name, module in sam.named_modules():
         own = [parameter.requires_grad for parameter in module.parameters(recurse=False)]
@@ -115,8 +115,8 @@ def test_what_was_trained_makes_an_equal_model_of_a_fresh_base(row: Row, tmp_pat
     if optimiser:
         optimiser.step()
     content = {
-        HEADER: header(strategy, "nano", fingerprint(base())),
-        "state_dict": {MODULE_PREFIX + name: value for name, value in trained_state(sam).items()},
+        HEADER: header(strategy, Sansa(), "nano", fingerprint(base())),
+        "state_dict": {f"base.{name}": value for name, value in trained_state(sam).items()},
         "optimizer_states": [optimiser.state_dict()] if optimiser else [],
     }
     path = tmp_path / "trained.ckpt"
@@ -141,7 +141,7 @@ def test_settings_are_plain_and_make_an_equal_one(row: Row) -> None:
 def test_attaching_twice(row: Row) -> None:
     sam, _ = attached(row)
     with pytest.raises(ValueError, match=rf"{row.strategy}: this base already has {row.strategy} attached"):
-        row.build().attach(sam)
+        row.build().attach(sam, UNUSED)
 
 
 @pytest.mark.parametrize("row", PLACED, ids=lambda row: row.label)
@@ -156,8 +156,8 @@ def test_attaching_twice(row: Row) -> None:
 def test_a_placement_that_is_not_there(row: Row, placement: list[int] | str, message: str) -> None:
     sam = base()
     with pytest.raises(ValueError, match=row.strategy + message):
-        row.kind(**{**row.settings, "placement": placement}).attach(sam)
-    row.build().attach(sam)  # nothing was done to the base
+        row.kind(**{**row.settings, "placement": placement}).attach(sam, UNUSED)
+    row.build().attach(sam, UNUSED)  # nothing was done to the base
 
 
 @every_row
@@ -174,7 +174,7 @@ def test_prompts_of_different_kinds_in_one_batch(row: Row) -> None:
 @every_trained_row
 def test_recomputed_activations_give_the_same_gradients_with_one_target(row: Row) -> None:
     gradients = []
-    for prepare in (lambda sam: None, checkpoint_activations):
+    for prepare in (lambda sam: None, lambda sam: sam.recompute()):
         sam, strategy = attached(row)
         randomise(sam)
         prepare(sam)
@@ -190,7 +190,7 @@ def test_recomputed_activations_give_the_same_gradients_with_one_target(row: Row
 class Clips(nn.Module):
     """A base as a module of images, for DistributedDataParallel."""
 
-    def __init__(self, sam: SAM2Base) -> None:
+    def __init__(self, sam: Tracker) -> None:
         super().__init__()
         self.sam = sam
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from builders import nano
-from sansa_lightning.sam2.zoo import build_architecture
+from builders import UNUSED, nano
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.strategies.finetune import FineTune
+from sansa_lightning.trackers.zoo import Base
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 
 @pytest.fixture(scope="module")
-def large() -> SAM2Base:
-    return build_architecture("sam2_hiera_large")
+def large() -> Tracker:
+    return Base("sam2_hiera_large", weights=None).random()
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def large() -> SAM2Base:
         ("full", 224e6, 224_023_821),
     ],
 )
-def test_sizes_on_large_are_those_of_the_paper(large: SAM2Base, parts: str, paper: float, ours: int) -> None:
+def test_sizes_on_large_are_those_of_the_paper(large: Tracker, parts: str, paper: float, ours: int) -> None:
     large.requires_grad_(False)
     FineTune(parts).inject(large)
     count = sum(parameter.numel() for parameter in trained_parameters(large).values())
@@ -37,7 +37,7 @@ def test_sizes_on_large_are_those_of_the_paper(large: SAM2Base, parts: str, pape
     assert count == pytest.approx(paper, rel=0.02)
 
 
-def test_what_full_leaves_out_on_large(large: SAM2Base) -> None:
+def test_what_full_leaves_out_on_large(large: Tracker) -> None:
     """The IoU head, the MLP of the single-mask token, four point embeddings and two embeddings "without memory"."""
     iou_head = 2 * (256 * 256 + 256) + 256 * 4 + 4
     single_mask = 2 * (256 * 256 + 256) + 256 * 32 + 32
@@ -48,7 +48,7 @@ def test_what_full_leaves_out_on_large(large: SAM2Base) -> None:
 def test_dropout_of_memory_attention_is_active_when_it_trains() -> None:
     for parts, active in (("full", True), ("memory_attention", True), ("decoder", False)):
         sam, strategy = nano(), FineTune(parts)
-        strategy.attach(sam)
+        strategy.attach(sam, UNUSED)
         strategy.train(sam, True)
         assert all(module.training is active for module in sam.memory_attention.modules())
         strategy.train(sam, False)
@@ -75,7 +75,7 @@ def test_prompts_decide_what_of_a_part_trains() -> None:
     names = {}
     for prompts in ("mask", "points", "mixed"):
         sam = nano()
-        FineTune("prompt_encoder", prompts).attach(sam)
+        FineTune("prompt_encoder", prompts).attach(sam, UNUSED)
         names[prompts] = {name.split(".")[1] for name in trained_parameters(sam)}
     always = {"not_a_point_embed", "no_mask_embed"}
     assert names["mask"] == always | {"mask_downscaling", "weight", "bias"}

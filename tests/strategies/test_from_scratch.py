@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from builders import nano
-from sansa_lightning.sam2.zoo import Base, fingerprint, recipe_of
+from builders import UNUSED, nano
 from sansa_lightning.strategies.from_scratch import FromScratch
+from sansa_lightning.trackers.weights import fingerprint
+from sansa_lightning.trackers.zoo import Base, base_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +29,13 @@ def test_a_base_with_weights_is_refused(weights: Path) -> None:
     with pytest.raises(
         ValueError, match=r"FromScratch: nano holds weights \(.*nano\.pt\); set the base's weights to null"
     ):
-        FromScratch().attach(sam)
+        FromScratch().attach(sam, UNUSED)
     assert fingerprint(sam) == before == fingerprint(nano(seed=3))
 
 
 def test_weights_are_thrown_away_when_told(weights: Path) -> None:
     sam = Base("nano", weights, seed=5).build()
-    FromScratch(reinitialise=True).attach(sam)
+    FromScratch(reinitialise=True).attach(sam, UNUSED)
     assert fingerprint(sam) == fingerprint(Base("nano", None, seed=5).build())
 
 
@@ -42,14 +43,14 @@ def test_weights_are_thrown_away_when_told(weights: Path) -> None:
 def test_random_weights_stay_as_they_are(reinitialise: bool) -> None:
     sam = Base("nano", None).build()
     before = fingerprint(sam)
-    FromScratch(reinitialise).attach(sam)
+    FromScratch(reinitialise).attach(sam, UNUSED)
     assert fingerprint(sam) == before
 
 
 def test_a_base_of_unknown_origin() -> None:
     with pytest.raises(ValueError, match=r"this base does not say what it was built from; build it with .*Base"):
-        FromScratch().attach(nano())
-    assert recipe_of(Base("nano", None).build()) == Base("nano", None)
+        FromScratch().attach(nano(), UNUSED)
+    assert base_of(Base("nano", None).build()) == Base("nano", None)
 
 
 def test_a_kind_of_prompts_that_is_not_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,25 +10,25 @@ import torch
 from torch import Tensor
 
 from builders import frames, largest_difference, mask_prompt, nano, randomise
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import fingerprint
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.strategies.lora import LoRA
 from sansa_lightning.strategies.peft_layers import PeftStrategy
 from sansa_lightning.strategies.peft_tuner import PeftTuner
+from sansa_lightning.trackers.weights import fingerprint
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 EVERYTHING = ("qkv", "proj", "mlp", "skip")
 
 
-def logits(sam: SAM2Base) -> Tensor:
+def logits(sam: Tracker) -> Tensor:
     with torch.inference_mode():
         return Propagation()(sam, frames(1, 3), [[mask_prompt()]]).logits
 
 
-def attached(strategy: PeftStrategy) -> SAM2Base:
+def attached(strategy: PeftStrategy) -> Tracker:
     sam = nano()
     strategy.attach(sam)
     randomise(sam)
@@ -114,8 +115,8 @@ def test_fingerprint_of_the_base_is_taken_before() -> None:
 
 def test_peft_wraps_what_it_was_asked_to_or_else() -> None:
     class Careless(LoRA):
-        def config(self, modules: list[str]) -> Any:
-            return super().config(modules[1:])
+        def config(self, modules: Mapping[str, Sequence[str]]) -> Any:
+            return super().config({part: names[1:] for part, names in modules.items()})
 
     message = r"Careless: asked peft to wrap \[.*blocks\.2\.attn\.qkv.*\], but it wrapped \[.*blocks\.3\.attn\.qkv"
     with pytest.raises(ValueError, match=message):
@@ -131,7 +132,7 @@ def test_peft_wraps_what_it_was_asked_to_or_else() -> None:
         ),
         ({"targets": []}, r"LoRA\.targets: .* but got \[\]"),
         ({"targets": ["qkv", "qkv"]}, r"LoRA\.targets: expected different layers"),
-        ({"targets": 3}, r"LoRA\.targets: expected a list out of \['qkv', .*\], but got 3"),
+        ({"targets": 3}, r"LoRA\.targets: expected a list of layers, such as \['qkv', .*\], but got 3"),
         ({"rank": 0}, r"LoRA\.rank: expected at least 1, a whole number, but got 0"),
         ({"rank": 2.5}, r"LoRA\.rank: expected at least 1, a whole number, but got 2\.5"),
         ({"rank": True}, r"LoRA\.rank: .* but got True"),
@@ -152,3 +153,74 @@ def test_a_target_that_no_placed_block_has() -> None:
     with pytest.raises(ValueError, match=message):
         LoRA("blocks 3-4", EVERYTHING).attach(sam)
     LoRA("blocks 2-4", EVERYTHING).attach(sam)  # the first block of a stage has it
+
+
+# --- targets by part --------------------------------------------------------------------------------------------------
+
+BY_PART = {"trunk": ["qkv", "proj"], "memory_attention": ["q_proj", "k_proj", "v_proj", "out_proj"]}
+
+
+def test_targets_of_parts_with_a_rank_and_scaling_each() -> None:
+    """As FS-SAM2 has them: suffixes of names, a convolution among them."""
+    sam = nano()
+    LoRA("all", {**BY_PART, "memory_encoder": ["out_proj"]}, RANKS, ALPHAS, dropout=0.0).attach(sam)
+    layers = {name: module for name, module in sam.named_modules() if hasattr(module, "lora_A")}
+    trunk = {name for name in layers if name.startswith("image_encoder.trunk.")}
+    blocks = range(7)
+    skips = {f"image_encoder.trunk.blocks.{block}.proj" for block in (1, 2, 6)}
+    assert trunk == {
+        *(f"image_encoder.trunk.blocks.{block}.attn.{layer}" for block in blocks for layer in ("qkv", "proj")),
+        *skips,
+        "image_encoder.trunk.patch_embed.proj",
+    }
+    attentions = [f"memory_attention.layers.{n}.{kind}" for n in (0, 1) for kind in ("self_attn", "cross_attn_image")]
+    assert layers.keys() - trunk == {
+        "memory_encoder.out_proj",
+        *(f"{attention}.{layer}" for attention in attentions for layer in BY_PART["memory_attention"]),
+    }
+    for name, layer in layers.items():
+        part = next(part for part in RANKS if part in name)
+        assert layer.r["default"] == RANKS[part]
+        assert layer.scaling["default"] == ALPHAS[part] / RANKS[part]
+
+
+RANKS = {"trunk": 4, "memory_attention": 8, "memory_encoder": 2}
+ALPHAS = {"trunk": 16.0, "memory_attention": 4.0, "memory_encoder": 1.0}
+
+
+def test_a_placement_holds_for_the_trunk_alone() -> None:
+    sam = nano()
+    LoRA([3], BY_PART).attach(sam)
+    layers = {name for name, module in sam.named_modules() if hasattr(module, "lora_A")}
+    assert {name for name in layers if "trunk" in name} == {
+        f"image_encoder.trunk.blocks.6.{layer}" for layer in ("attn.qkv", "attn.proj", "proj")
+    }
+    assert len(layers) == 3 + 2 * 2 * 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"targets": ["q_proj"]}, r"name the part of layers outside the encoder's blocks, as \{memory_attention: "),
+        (
+            {"targets": {"memory": ["q_proj"]}},
+            r"LoRA\.targets: expected some of the parts .* but got \['memory'\]",
+        ),
+        ({"targets": {"trunk": "qkv"}}, r"LoRA\.targets\.trunk: expected a list of layers"),
+        (
+            {"targets": BY_PART, "rank": {"trunk": 4}},
+            r"LoRA\.rank: expected one for each part of the targets, \[",
+        ),
+        ({"rank": {"trunk": 0}}, r"LoRA\.rank\.trunk: expected at least 1"),
+        ({"alpha": {"trunk": -1}}, r"LoRA\.alpha\.trunk: expected a number above 0"),
+    ],
+)
+def test_settings_by_part_that_do_not_fit(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LoRA(**settings)
+
+
+def test_a_layer_that_a_part_does_not_have() -> None:
+    message = r"LoRA\.targets\.memory_encoder: no layer is called \['q_proj'\]; there are \[.*'out_proj'.*\]"
+    with pytest.raises(ValueError, match=message):
+        LoRA(targets={"memory_encoder": ["q_proj"]}).attach(nano())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -17,14 +18,15 @@ from sansa_lightning.data.prompts import (
     ScribblePrompt,
     WholeBoxPrompt,
 )
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import build_architecture
+from sansa_lightning.methods.propagation import Propagation
+from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.compose import Compose
 from sansa_lightning.strategies.finetune import FineTune
 from sansa_lightning.strategies.from_scratch import FromScratch
-from sansa_lightning.strategies.parts import NEVER_USED, NOT_USED_WITH, PARTS, check_parts, part_parameters
+from sansa_lightning.strategies.parts import PARTS, check_parts, part_parameters
 from sansa_lightning.strategies.training_prompts import prompt_kinds
+from sansa_lightning.trackers.zoo import Base
 
 POINTS = Prompt.points([[30, 40], [50, 20], [5, 60]], [1, 1, 0])
 BOX = Prompt.box([10, 12.5, 60, 70])
@@ -34,10 +36,9 @@ CHOSEN = r".*hypernetworks_mlps\.[123]\..*|.*k_proj\.bias"
 
 @pytest.mark.parametrize("name", ["nano", "sam2_hiera_tiny", "sam2.1_hiera_tiny"])
 def test_every_parameter_lies_in_one_part(name: str) -> None:
-    sam = build_architecture(name)
-    patterns = [pattern for part, pattern in PARTS.items() if part != "qkv"]
-    homes = {name: sum(bool(re.fullmatch(pattern, name)) for pattern in patterns) for name, _ in sam.named_parameters()}
-    assert set(homes.values()) == {1}
+    sam = Base(name, weights=None).random()
+    homes = Counter(name for part in PARTS if part != "qkv" for name in sam.in_part(part))
+    assert homes == Counter(name for name, _ in sam.named_parameters())
 
 
 def gradients(*prompts: Prompt) -> tuple[set[str], set[str]]:
@@ -55,8 +56,7 @@ def gradients(*prompts: Prompt) -> tuple[set[str], set[str]]:
 
 
 def unused(prompts: str) -> set[str]:
-    pattern = f"{NEVER_USED}|{NOT_USED_WITH[prompts]}"
-    return {name for name, _ in nano().named_parameters() if re.fullmatch(pattern, name)}
+    return {name for name, _ in nano().named_parameters() if re.fullmatch(Sansa().unused(prompts), name)}
 
 
 def test_what_mask_prompts_leave_unused() -> None:
@@ -80,7 +80,7 @@ def test_what_batches_of_mixed_prompts_may_leave_without_a_gradient() -> None:
 def test_parts_of_a_name_and_their_order() -> None:
     assert check_parts("full", "x") == tuple(part for part in PARTS if part != "qkv")
     assert check_parts(["mask_decoder", "neck"], "x") == ("neck", "mask_decoder")
-    names = part_parameters(nano(), ["qkv"], "mask")
+    names = part_parameters(nano(), ["qkv"])
     assert len(names) == 2 * 7
     assert all(".attn.qkv." in name for name in names)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from rows import ROWS, base
 
-from builders import nano
+from builders import UNUSED, nano
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, trained_parameters
 from sansa_lightning.strategies.trial import without_numbers, would_train
@@ -15,11 +15,11 @@ from sansa_lightning.strategies.trial import without_numbers, would_train
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
 def test_it_says_what_would_train(row):
     sam, random = base(), torch.random.get_rng_state()
-    found = would_train(row.build(), sam)
+    found = would_train(row.build(), sam, UNUSED)
     assert torch.equal(torch.random.get_rng_state(), random)
     assert found is not None
     assert all(parameter.is_meta for parameter in found.values())
-    row.build().attach(sam)  # the base is free for it
+    row.build().attach(sam, UNUSED)  # the base is free for it
     expected = trained_parameters(sam)
     assert {name: (each.shape, each.dtype) for name, each in found.items()} == {
         name: (each.shape, each.dtype) for name, each in expected.items()
@@ -40,7 +40,7 @@ def test_one_that_reads_the_numbers_cannot_be_tried():
 
     sam = nano()
     assert would_train(OfLargest(), sam) is None
-    OfLargest().attach(sam)
+    OfLargest().attach(sam, UNUSED)
     assert trained_parameters(sam).keys() == {"maskmem_tpos_enc"}
 
 

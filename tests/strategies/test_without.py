@@ -10,32 +10,33 @@ import pytest
 import torch
 from rows import ROWS, Row
 
-from builders import frames, mask_prompt, randomise
-from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import Base
+from builders import UNUSED, frames, mask_prompt, randomise
+from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.strategies.from_scratch import FromScratch
 from sansa_lightning.strategies.lora import LoRA
 from sansa_lightning.strategies.without import Without
+from sansa_lightning.trackers.zoo import Base
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
     from torch import Tensor
+
+    from sansa_lightning.trackers.base import Tracker
 
 RANDOM = Base("nano", weights=None)
 
 
-def tracked(sam: SAM2Base) -> Tensor:
+def tracked(sam: Tracker) -> Tensor:
     """Logits of three frames, each prediction being memory for the next."""
     with torch.inference_mode():
         return Propagation()(sam, frames(1, 4), [[mask_prompt()]], propagate_targets=True).logits
 
 
-def trained(row: Row) -> SAM2Base:
+def trained(row: Row) -> Tracker:
     sam = RANDOM.build()
     torch.manual_seed(0)
-    row.build().attach(sam)
+    row.build().attach(sam, UNUSED)
     randomise(sam)
     return sam
 
@@ -57,7 +58,7 @@ def test_adapters_trained_on_the_packaged_base_leave_its_tensors_and_its_trackin
     packaged = Base("nano").build()
     expected, tensors = tracked(packaged), packaged.state_dict()
     sam, strategy = Base("nano").build(), AdaptFormer(scale=0.3)
-    strategy.attach(sam)
+    strategy.attach(sam, UNUSED)
     strategy.train(sam, True)
     optimiser = torch.optim.AdamW(trained_parameters(sam).values(), lr=3e-3, weight_decay=0.01)
     for seed in range(2):
@@ -76,7 +77,7 @@ def test_adapters_trained_on_the_packaged_base_leave_its_tensors_and_its_trackin
 def test_a_base_trained_from_scratch_gets_its_weights_back() -> None:
     packaged = Base("nano").build()
     sam = Base("nano").build()
-    FromScratch(reinitialise=True).attach(sam)
+    FromScratch(reinitialise=True).attach(sam, UNUSED)
     off = Without(sam)
     assert not torch.equal(tracked(sam), tracked(packaged))
     with off:
@@ -94,7 +95,7 @@ def test_an_error_inside_brings_the_strategy_back() -> None:
 
 def test_what_was_merged_cannot_be_left_out() -> None:
     sam, strategy = RANDOM.build(), LoRA()
-    strategy.attach(sam)
+    strategy.attach(sam, UNUSED)
     off = Without(sam)
     strategy.merge(sam)
     with pytest.raises(ValueError, match="merged into its weights; build the base anew"), off:
@@ -108,7 +109,7 @@ def test_a_base_without_strategy_is_refused() -> None:
 
 def test_an_attached_base_can_be_forgotten() -> None:
     sam = RANDOM.build()
-    AdaptFormer().attach(sam)
+    AdaptFormer().attach(sam, UNUSED)
     gone = weakref.ref(sam)
     del sam
     gc.collect()

@@ -1,39 +1,19 @@
-"""Prompt-and-propagate, batched over clips: the one place where the recipe stands (spec 1.2; paper section 3)."""
+"""Prompt-and-propagate, batched over clips (SANSA, section 3; docs/sansa.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sansa_lightning.clip import Prompt
-from sansa_lightning.sam2.decoder import Decoded, decode_references, decode_targets, full_size
-from sansa_lightning.sam2.encoder import Features, encode
-from sansa_lightning.sam2.memory import KShotMemory, Memory, MemoryBank, remember
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
-
-
-class Masks(NamedTuple):
-    """Mask logits of a batch of clips; a pixel is foreground where they are above 0.
-
-    Attributes:
-        low: as the decoder gives them, float32 [B, T, 4h, 4w].
-        logits: resized to the clip's own size, float32 [B, T, H, W].
-    """
-
-    low: Tensor
-    logits: Tensor
-
-    @classmethod
-    def of(cls, low: Tensor, size: tuple[int, int]) -> Masks:
-        """From what the decoder gives, for clips of a size (H, W)."""
-        return cls(low, F.interpolate(low, size, mode="bilinear", align_corners=False))
+from sansa_lightning.methods.base import Masks
+from sansa_lightning.methods.memory import RELEASED, MemoryBank, MemoryRule
+from sansa_lightning.methods.prompting import BEST, decode_references
+from sansa_lightning.trackers.base import NO_PROMPT, Decoded, DecodeRule, Features, Memory, Tracker
 
 
 class Reading(NamedTuple):
@@ -57,38 +37,37 @@ class Propagation:
     """How references and targets of a clip become one pseudo-video.
 
     Attributes:
-        kshot_memory: "released" (order of the references matters) or "invariant"; see spec 1.2, step 8.
+        memory: what is written, and which memories a target reads.
         mask_threshold: a mask prompt, resized bilinearly, is foreground above it: 0 as released, 0.5 for tight masks.
         encode_chunk: frames that go through the image encoder at a time; all of the batch if None.
+        decode: which of the decoder's masks a target takes.
     """
 
-    kshot_memory: KShotMemory = "released"
+    memory: MemoryRule = RELEASED
     mask_threshold: float = 0.0
     encode_chunk: int | None = None
+    decode: DecodeRule = BEST
 
     def __post_init__(self) -> None:
-        """Refuse values outside their range.
+        """Check the numbers.
 
         Raises:
-            ValueError: an option is out of range.
+            ValueError: one is out of its range.
         """
-        if self.kshot_memory not in ("released", "invariant"):
-            msg = f"Propagation.kshot_memory: expected 'released' or 'invariant', but got {self.kshot_memory!r}"
-            raise ValueError(msg)
         if not 0 <= self.mask_threshold < 1:
-            msg = f"Propagation.mask_threshold: expected a number in [0, 1), but got {self.mask_threshold}"
+            msg = f"mask_threshold: expected a number in [0, 1), but got {self.mask_threshold}"
             raise ValueError(msg)
         if self.encode_chunk is not None and self.encode_chunk < 1:
-            msg = f"Propagation.encode_chunk: expected at least 1 frame, or null for all, but got {self.encode_chunk}"
+            msg = f"encode_chunk: expected at least 1 frame, or null for all, but got {self.encode_chunk}"
             raise ValueError(msg)
 
     def __call__(
-        self, sam: SAM2Base, images: Tensor, prompts: Sequence[Sequence[Prompt]], propagate_targets: bool = True
+        self, tracker: Tracker, images: Tensor, prompts: Sequence[Sequence[Prompt]], propagate_targets: bool = True
     ) -> Masks:
         """Logits of every frame of every clip; differentiable.
 
         Args:
-            sam: the base, with or without a strategy.
+            tracker: the base, with or without a strategy.
             images: float32 [B, T, 3, H, W], ImageNet-normalised, K references first.
             prompts: B times K prompts, in pixels of the clip.
             propagate_targets: True: each target's prediction becomes memory for later ones (the training objective);
@@ -97,12 +76,12 @@ class Propagation:
         Raises:
             ValueError: shapes of images and prompts do not fit together.
         """
-        reading = self.read(sam, images, prompts)
+        reading = self.read(tracker, images, prompts)
         follow = self._follow_targets if propagate_targets else self._judge_targets
-        low = torch.cat([reading.answers, follow(sam, reading)], dim=1)
+        low = torch.cat([reading.answers, follow(tracker, reading)], dim=1)
         return Masks.of(low, (images.shape[-2], images.shape[-1]))
 
-    def read(self, sam: SAM2Base, images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> Reading:
+    def read(self, tracker: Tracker, images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> Reading:
         """Encode all frames and remember the references; arguments as for a call.
 
         Raises:
@@ -110,14 +89,14 @@ class Propagation:
         """
         shots = check_clips(images, prompts)
         clips, frames, _, height, width = images.shape
-        features = encode(sam, images.flatten(0, 1), self.encode_chunk)
+        features = tracker.encode(images.flatten(0, 1), self.encode_chunk)
         grid = torch.arange(clips * frames, device=images.device).reshape(clips, frames)
-        answers, bank = self.read_references(sam, features, grid[:, :shots], prompts, (height, width))
+        answers, bank = self.read_references(tracker, features, grid[:, :shots], prompts, (height, width))
         return Reading(features, grid[:, shots:], answers, bank)
 
     def read_references(
         self,
-        sam: SAM2Base,
+        tracker: Tracker,
         features: Features,
         grid: Tensor,
         prompts: Sequence[Sequence[Prompt]],
@@ -126,7 +105,7 @@ class Propagation:
         """All references of all clips at once: none of them looks at another one.
 
         Args:
-            sam: the base.
+            tracker: the base.
             features: of all frames.
             grid: int64 [B, K], which of the frames are references.
             prompts: B times K prompts, in pixels of the clip.
@@ -138,55 +117,54 @@ class Propagation:
         clips, shots = grid.shape
         part = features.select(grid.flatten())
         flat = [prompt for clip in prompts for prompt in clip]
-        decoded, remembered = decode_references(sam, part, flat, size, self.mask_threshold)
-        memory = remember(sam, part.image, remembered, decoded.pointer)
+        found = decode_references(tracker, part, flat, size, self.mask_threshold)
+        memory = tracker.remember(part, self.memory.written(found.remembered), found.pointers)
         by_clip = [tensor.unflatten(0, (clips, shots)) for tensor in memory]
         frames = [Memory(*(tensor[:, k] for tensor in by_clip)) for k in range(shots)]
-        answers = decoded.mask.reshape(clips, shots, *decoded.mask.shape[-2:])
-        return answers, MemoryBank(shots, self.kshot_memory, frames)
+        answers = found.masks.reshape(clips, shots, *found.masks.shape[-2:])
+        return answers, MemoryBank(shots, self.memory, frames)
 
-    def _follow_targets(self, sam: SAM2Base, reading: Reading) -> Tensor:
+    def condition_targets(self, tracker: Tracker, features: Features, grid: Tensor, bank: MemoryBank) -> Features:
+        """All targets at once after memory attention, each as the frame right after the references.
+
+        Args:
+            tracker: the base.
+            features: of all frames.
+            grid: int64 [B, N], which of the frames are targets.
+            bank: memories of the references alone.
+
+        Returns:
+            Features of the B·N targets, clip by clip, for the decoder.
+        """
+        alone = bank.repeat(grid.shape[1])
+        return alone.condition(tracker, features.select(grid.flatten()), bank.shots + 1)
+
+    def decode_targets(self, tracker: Tracker, conditioned: Features) -> Decoded:
+        """Masks of targets from features that were conditioned on memory."""
+        return tracker.decode(conditioned, NO_PROMPT, self.decode)
+
+    def segment_targets(self, tracker: Tracker, features: Features, grid: Tensor, bank: MemoryBank) -> Decoded:
+        """Masks of all targets, each from the references alone; arguments as for :meth:`condition_targets`."""
+        return self.decode_targets(tracker, self.condition_targets(tracker, features, grid, bank))
+
+    def _follow_targets(self, tracker: Tracker, reading: Reading) -> Tensor:
         """One step a target for the whole batch; the prediction becomes memory."""
         features, grid, _, bank = reading
         length = bank.shots + grid.shape[1]
         masks = []
         for column in grid.unbind(dim=1):
             part = features.select(column)
-            decoded = _segment(sam, part, bank, length)
+            decoded = self.decode_targets(tracker, bank.condition(tracker, part, length))
             masks.append(decoded.mask)
             if len(masks) < grid.shape[1]:  # nobody would read the last one
-                mask = full_size(sam, decoded.mask)
-                bank.frames.append(remember(sam, part.image, mask, decoded.pointer))
+                logits = tracker.full_resolution(decoded.mask)
+                bank.frames.append(tracker.remember(part, self.memory.written(logits), decoded.pointer))
         return torch.cat(masks, dim=1)
 
-    def _judge_targets(self, sam: SAM2Base, reading: Reading) -> Tensor:
+    def _judge_targets(self, tracker: Tracker, reading: Reading) -> Tensor:
         """All targets at once, each as the frame right after the references."""
-        conditioned = condition_targets(sam, reading.features, reading.targets, reading.bank)
-        return decode_targets(sam, conditioned).mask[:, 0].unflatten(0, reading.targets.shape)
-
-
-def condition_targets(sam: SAM2Base, features: Features, grid: Tensor, bank: MemoryBank) -> Features:
-    """All targets at once after memory attention, each as the frame right after the references.
-
-    Args:
-        sam: the base.
-        features: of all frames.
-        grid: int64 [B, N], which of the frames are targets.
-        bank: memories of the references alone.
-
-    Returns:
-        Features of the B·N targets, clip by clip, for the decoder.
-    """
-    alone = MemoryBank(bank.shots, bank.mode, [memory.repeat(grid.shape[1]) for memory in bank.frames])
-    return _conditioned(sam, features.select(grid.flatten()), alone, bank.shots + 1)
-
-
-def _segment(sam: SAM2Base, part: Features, bank: MemoryBank, length: int) -> Decoded:
-    return decode_targets(sam, _conditioned(sam, part, bank, length))
-
-
-def _conditioned(sam: SAM2Base, part: Features, bank: MemoryBank, length: int) -> Features:
-    return Features(bank.condition(sam, part.image, part.position, length), part.fine, part.position)
+        decoded = self.segment_targets(tracker, reading.features, reading.targets, reading.bank)
+        return decoded.mask[:, 0].unflatten(0, reading.targets.shape)
 
 
 def check_clips(images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> int:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from builders import frames, largest_difference, nano, prompts_of_each_kind
-from sansa_lightning.sam2.decoder import decode_corrections, decode_references, decode_targets
-from sansa_lightning.sam2.encoder import encode
+from sansa_lightning.methods.prompting import BEST, decode_corrections, decode_references
+from sansa_lightning.trackers.base import NO_PROMPT
 
 
 def test_prompts_of_one_group_share_a_call_and_keep_their_order() -> None:
@@ -17,13 +17,13 @@ def test_prompts_of_one_group_share_a_call_and_keep_their_order() -> None:
     mask, one, three, box = prompts_of_each_kind()
     prompts = [box, mask, three, one, mask, box]  # groups: 2 points twice, dense twice, 3 points, 1 point
     with torch.inference_mode():
-        features = encode(sam, frames(1, 6)[0])
+        features = sam.encode(frames(1, 6)[0])
         together = decode_references(sam, features, prompts, (96, 96), 0.0)
         assert sizes == [2, 2, 1, 1]
         for frame, prompt in enumerate(prompts):
             alone = decode_references(sam, features.select(torch.tensor([frame])), [prompt], (96, 96), 0.0)
-            assert largest_difference(together.decoded.mask[frame], alone.decoded.mask[0]) <= 1e-5
-            assert largest_difference(together.decoded.pointer[frame], alone.decoded.pointer[0]) <= 1e-5
+            assert largest_difference(together.masks[frame], alone.masks[0]) <= 1e-5
+            assert largest_difference(together.pointers[frame], alone.pointers[0]) <= 1e-5
             assert largest_difference(together.remembered[frame], alone.remembered[0]) <= 1e-5
 
 
@@ -38,7 +38,7 @@ def test_a_target_is_the_mask_with_the_best_predicted_iou(best: int) -> None:
 
     sam.sam_mask_decoder.register_forward_hook(prefer)
     with torch.inference_mode():
-        decoded = decode_targets(sam, encode(sam, frames(1, 2)[0]))
+        decoded = sam.decode(sam.encode(frames(1, 2)[0]), NO_PROMPT, BEST)
         pointer = sam.obj_ptr_proj(raw["tokens"][:, best])
     assert raw["masks"].shape[1] == 3
     assert torch.equal(decoded.mask[:, 0], raw["masks"][:, best])
@@ -52,8 +52,8 @@ def test_a_correction_reads_clicks_and_the_last_answer(clicks: int) -> None:
     coords = torch.tensor([[[10.0, 20.0], [33.5, 7.0]], [[40.0, 5.0], [12.0, 30.0]]])[:, :clicks]
     labels = torch.tensor([[0, 1], [0, 0]], dtype=torch.int32)[:, :clicks]
     with torch.inference_mode():
-        features = encode(sam, frames(1, 2)[0])
-        last = decode_targets(sam, features).mask * 1000
+        features = sam.encode(frames(1, 2)[0])
+        last = sam.decode(features, NO_PROMPT, BEST).mask * 1000
         assert last.abs().max() > 32
         corrected = decode_corrections(sam, features, coords, labels, last, (48, 48))
         stock = sam._forward_sam_heads(

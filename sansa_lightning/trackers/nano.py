@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import nn
 
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.trackers.base import Tracker
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,12 @@ class NanoSize:
     feedforward: int = 256
 
 
-def build_nano(size: NanoSize | None = None) -> SAM2Base:
+def build_nano(size: NanoSize | None = None) -> Tracker:
     """A nano with random weights; the switches of spec 1.1 stand as for the published bases."""
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.sam2.tracker import Sam2Tracker
 
     size = size or NanoSize()
-    sam: SAM2Base = SAM2Base(
+    tracker = Sam2Tracker(
         image_encoder=_image_encoder(size),
         memory_attention=_memory_attention(size),
         memory_encoder=_memory_encoder(size),
@@ -67,9 +65,9 @@ def build_nano(size: NanoSize | None = None) -> SAM2Base:
         only_obj_ptrs_in_the_past_for_eval=True,
         use_mlp_for_obj_ptr_proj=True,
     )
-    # SAM2Base fixes the decoder's MLP at 2048 and its IoU head at 256, more than all of nano.
-    sam.sam_mask_decoder = _mask_decoder(size)
-    return sam
+    # Tracker fixes the decoder's MLP at 2048 and its IoU head at 256, more than all of nano.
+    tracker.sam_mask_decoder = _mask_decoder(size)
+    return tracker
 
 
 def _image_encoder(size: NanoSize) -> nn.Module:

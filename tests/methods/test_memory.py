@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 import torch
 
 from builders import largest_difference, nano, nano_2_1
-from sansa_lightning.sam2.memory import (
+from sansa_lightning.methods.memory import (
     KShotMemory,
-    Memory,
     MemoryBank,
+    MemoryRule,
     pointer_memories,
-    remember,
     spatial_memories,
 )
-
-if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+from sansa_lightning.trackers.base import Features, Memory, Tracker
 
 MODES: tuple[KShotMemory, ...] = ("released", "invariant")
 BUILDERS = {"2.0": nano, "2.1": nano_2_1}
@@ -31,15 +26,19 @@ class Frame(int):
     __hash__ = object.__hash__
 
 
-def a_bank(sam: SAM2Base, count: int, shots: int, mode: KShotMemory, clips: int = 2) -> MemoryBank:
+def a_bank(sam: Tracker, count: int, shots: int, mode: KShotMemory, clips: int = 2) -> MemoryBank:
     generator = torch.Generator().manual_seed(count)
     side = sam.image_size // sam.backbone_stride
     shapes = [(clips, sam.mem_dim, side, side), (clips, sam.mem_dim, side, side), (clips, sam.hidden_dim)]
     memories = [Memory(*(torch.randn(shape, generator=generator) for shape in shapes)) for _ in range(count)]
-    return MemoryBank(shots, mode, memories)
+    return MemoryBank(shots, MemoryRule(mode), memories)
 
 
-def stock_condition(sam: SAM2Base, bank: MemoryBank, image: torch.Tensor, length: int) -> torch.Tensor:
+def conditioned(sam: Tracker, bank: MemoryBank, image: torch.Tensor, clip_length: int) -> torch.Tensor:
+    return bank.condition(sam, Features(image, (), torch.ones_like(image[:1])), clip_length).image
+
+
+def stock_condition(sam: Tracker, bank: MemoryBank, image: torch.Tensor, length: int) -> torch.Tensor:
     """What the sam2 package makes of the same memories.
 
     Released: frame 0 is the one conditioning frame. Invariant: all references are, at the distance of frame 0.
@@ -48,7 +47,7 @@ def stock_condition(sam: SAM2Base, bank: MemoryBank, image: torch.Tensor, length
         {"maskmem_features": memory.features, "maskmem_pos_enc": [memory.position], "obj_ptr": memory.pointer}
         for memory in bank.frames
     ]
-    conditioning = 1 if bank.mode == "released" else bank.shots
+    conditioning = 1 if bank.rule.frames == "released" else bank.shots
     return sam._prepare_memory_conditioned_features(
         frame_idx=len(outputs),
         is_init_cond_frame=False,
@@ -124,7 +123,7 @@ def test_conditioning_equals_the_sam2_package(family: str, mode: KShotMemory) ->
         for shots in {1, (count + 1) // 2, count}:
             bank = a_bank(sam, count, shots, mode)
             with torch.inference_mode():
-                ours = bank.condition(sam, image, torch.ones_like(image[:1]), clip_length=count + 1)
+                ours = conditioned(sam, bank, image, clip_length=count + 1)
                 stock = stock_condition(sam, bank, image, length=count + 1)
             assert largest_difference(ours, stock) <= 1e-5, (count, shots)
 
@@ -135,7 +134,7 @@ def test_more_pointers_than_the_limit_equals_the_sam2_package() -> None:
     image = torch.randn(1, sam.hidden_dim, 12, 12, generator=torch.Generator().manual_seed(1))
     bank = a_bank(sam, 9, shots=2, mode="released", clips=1)
     with torch.inference_mode():
-        ours = bank.condition(sam, image, torch.ones_like(image), clip_length=12)
+        ours = conditioned(sam, bank, image, clip_length=12)
         stock = stock_condition(sam, bank, image, length=12)
     assert largest_difference(ours, stock) <= 1e-5
 
@@ -146,8 +145,8 @@ def test_distances_of_pointers_matter_to_2_1_only() -> None:
         sam = BUILDERS[family]()
         bank = a_bank(sam, 2, shots=1, mode="released", clips=1)
         with torch.inference_mode():
-            short = bank.condition(sam, image, torch.ones_like(image), clip_length=3)
-            long = bank.condition(sam, image, torch.ones_like(image), clip_length=9)
+            short = conditioned(sam, bank, image, clip_length=3)
+            long = conditioned(sam, bank, image, clip_length=9)
         assert (largest_difference(short, long) > 1e-3) == matters, family
 
 
@@ -158,7 +157,8 @@ def test_a_memory_equals_the_sam2_package() -> None:
     logits = torch.randn(2, 1, 96, 96, generator=generator) * 5
     pointer = torch.randn(2, sam.hidden_dim, generator=generator)
     with torch.inference_mode():
-        memory = remember(sam, image, logits, pointer)
+        features = Features(image, (), torch.ones_like(image[:1]))
+        memory = sam.remember(features, MemoryRule().written(logits), pointer)
         features, position = sam._encode_new_memory(
             [image.flatten(2).permute(2, 0, 1)], [(12, 12)], logits, torch.ones(2, 1), is_mask_from_pts=True
         )

@@ -14,20 +14,13 @@ import torch
 from safetensors.torch import save_file
 
 from builders import nano
-from sansa_lightning.sam2.configurations import composed
-from sansa_lightning.sam2.zoo import (
-    BASES,
-    OVERRIDES,
-    Base,
-    build_architecture,
-    find_weights,
-    fingerprint,
-    load_weights,
-)
 from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.trackers.sam2.configurations import left_over
+from sansa_lightning.trackers.weights import find_weights, fingerprint, load_weights
+from sansa_lightning.trackers.zoo import BASES, Base
 
 if TYPE_CHECKING:
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 # Spec 1.1: what a published file has and a base without object scores has not.
 SCORES = {
@@ -48,15 +41,15 @@ PUBLISHED = [
 ]
 
 
-def shapes(sam: SAM2Base) -> dict[str, tuple[int, ...]]:
+def shapes(sam: Tracker) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in sam.state_dict().items()}
 
 
-def state_of(sam: SAM2Base, extra: set[str] | frozenset[str] = frozenset()) -> dict[str, torch.Tensor]:
+def state_of(sam: Tracker, extra: set[str] | frozenset[str] = frozenset()) -> dict[str, torch.Tensor]:
     return {**sam.state_dict(), **{key: torch.ones(1) for key in extra}}
 
 
-def same(first: SAM2Base, second: SAM2Base) -> bool:
+def same(first: Tracker, second: Tracker) -> bool:
     return all(
         torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     )
@@ -73,7 +66,7 @@ def test_published_architectures_lack_exactly_the_object_scores(family: str, siz
     config, file = HF_MODEL_ID_TO_FILENAMES[f"facebook/{name.replace('_', '-')}"]
     assert file == f"{name}.pt"
     stock = build_sam2(config, device="cpu")
-    ours, theirs = shapes(build_architecture(name)), shapes(stock)
+    ours, theirs = shapes(Base(name, weights=None).random()), shapes(stock)
     assert theirs.keys() - ours.keys() == SCORES | ({"no_obj_embed_spatial"} if family == "sam2.1" else set())
     assert ours.items() <= theirs.items()
     if family == "sam2" and size in STOCK_SIZE:
@@ -85,7 +78,7 @@ def test_published_architectures_lack_exactly_the_object_scores(family: str, siz
 def test_switches_of_the_specification() -> None:
     """Spec 1.1, for nano as for tiny."""
     for name in ("nano", "sam2_hiera_tiny"):
-        sam = build_architecture(name)
+        sam = Base(name, weights=None).random()
         assert not sam.pred_obj_scores
         assert not sam.fixed_no_obj_ptr
         assert not sam.soft_no_obj_ptr
@@ -108,27 +101,24 @@ def test_a_hydra_of_the_callers_is_left_as_it_is(tmp_path: Path) -> None:
     """Inside a context of the caller's, after it and without one: every time the package's own configurations."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
     from hydra.version import getbase
     from sam2.build_sam import build_sam2
+
+    def state() -> tuple[Any, ...]:
+        return GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase()
 
     (tmp_path / "own.yaml").write_text("a: 1\n")
     name = "configs/sam2/sam2_hiera_t.yaml"
     assert build_sam2(name, device="cpu").image_size == 1024  # by the hydra that importing sam2 started
-    of_sam2 = (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase())
-    assert composed(name, OVERRIDES).model.pred_obj_scores is False
-    assert (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase()) == of_sam2
+    of_sam2 = state()
+    assert not Base("sam2_hiera_tiny", weights=None).random().pred_obj_scores
+    assert state() == of_sam2
     GlobalHydra.instance().clear()  # or hydra takes no other
     with initialize_config_dir(str(tmp_path), version_base="1.3"):
-        inside = (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase())
-        assert composed(name, OVERRIDES).model.pred_obj_scores is False
-        assert (GlobalHydra.instance(), GlobalHydra.instance().hydra, getbase()) == inside
+        inside = state()
+        assert Base("sam2_hiera_tiny", weights=None, object_scores=True).random().pred_obj_scores
+        assert state() == inside
         assert compose("own").a == 1
-        with pytest.raises(HydraException):
-            composed(name, ["nonsense"])
-        assert compose("own").a == 1
-        assert getbase() == inside[2]
-    assert composed(name, []).model.pred_obj_scores is True
     assert not GlobalHydra.instance().is_initialized()
     GlobalHydra.instance().hydra = of_sam2[1]
     assert build_sam2(name, device="cpu").image_size == 1024
@@ -139,12 +129,12 @@ def test_sam2_imported_inside_a_hydra_of_the_callers(tmp_path: Path) -> None:
     code = f"""
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from sansa_lightning.sam2.zoo import build_architecture
+from sansa_lightning.trackers.zoo import Base
 with initialize_config_dir({str(tmp_path)!r}, version_base=None):
-    assert build_architecture("sam2_hiera_tiny").image_size == 1024
+    assert Base("sam2_hiera_tiny", weights=None).random().image_size == 1024
     assert compose("own").a == 1
 assert not GlobalHydra.instance().is_initialized()
-assert build_architecture("sam2_hiera_tiny").image_size == 1024
+assert Base("sam2_hiera_tiny", weights=None).random().image_size == 1024
 print("fine")
 """
     (tmp_path / "own.yaml").write_text("a: 1\n")
@@ -233,7 +223,7 @@ def test_weights_that_do_not_fit_copy_nothing(tmp_path: Path, change: Any, messa
     torch.save({"model": state}, path)
     sam = nano()
     with pytest.raises(ValueError, match=rf"weights: .*w\.pt does not fit this base: .*{message}"):
-        load_weights(sam, path)
+        load_weights(sam, path, left_over("nano", object_scores=False))
     assert same(sam, nano())
 
 
@@ -244,7 +234,7 @@ def test_safetensors_are_looked_at_too(tmp_path: Path, dtype: torch.dtype, value
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
     sam = nano()
     with pytest.raises(ValueError, match=r"w\.safetensors does not fit this base: 1 tensors .*, first no_mem_embed: "):
-        load_weights(sam, path)
+        load_weights(sam, path, left_over("nano", object_scores=False))
     assert same(sam, nano())
 
 
@@ -343,7 +333,7 @@ def test_offline_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("SANSA_WEIGHTS", "HF_HUB_CACHE")}
     environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
     code = (
-        "from sansa_lightning.sam2.zoo import find_weights\n"
+        "from sansa_lightning.trackers.weights import find_weights\n"
         "try:\n    find_weights('sam2.1_hiera_small', 'official')\n"
         "except FileNotFoundError as error:\n    print(error)"
     )

@@ -10,9 +10,9 @@ import pytest
 from builders import nano
 from sansa_lightning.files import sha256_of
 from sansa_lightning.pretraining.export import write_weights
-from sansa_lightning.sam2 import packaged
-from sansa_lightning.sam2.packaged import ASSETS, card, packaged_weights
-from sansa_lightning.sam2.zoo import Base
+from sansa_lightning.trackers import packaged
+from sansa_lightning.trackers.packaged import ASSETS, card, packaged_weights
+from sansa_lightning.trackers.zoo import Base
 
 
 @pytest.fixture
@@ -48,7 +48,9 @@ def test_another_file_than_the_card_describes_is_refused(assets):
 
 def test_official_weights_of_nano_are_the_packaged_ones(monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr("sansa_lightning.sam2.zoo.packaged_weights", lambda name: asked.append(name) or tmp_path / "n")
+    monkeypatch.setattr(
+        "sansa_lightning.trackers.weights.packaged_weights", lambda name: asked.append(name) or tmp_path / "n"
+    )
     with pytest.raises(FileNotFoundError, match=r"weights: .*n is not a file|n is not a file"):
         Base("nano", weights="official").build()
     assert asked == ["nano"]

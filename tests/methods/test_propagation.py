@@ -11,26 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from builders import frames, largest_difference, mask_prompt, nano, nano_2_1, prompts_of_each_kind
+from builders import frames, largest_difference, mask_prompt, nano, nano_2_1, prompts_of_each_kind, propagation
 from sansa_lightning import Prompt
-from sansa_lightning.sam2 import propagate
-from sansa_lightning.sam2.encoder import encode
-from sansa_lightning.sam2.memory import KShotMemory
-from sansa_lightning.sam2.propagate import Propagation
+from sansa_lightning.methods.memory import KShotMemory, MemoryRule
+from sansa_lightning.methods.propagation import Propagation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sam2.modeling.sam2_base import SAM2Base
+    from sansa_lightning.trackers.base import Tracker
 
 MODES: tuple[KShotMemory, ...] = ("released", "invariant")
 BUILDERS = {"2.0": nano, "2.1": nano_2_1}
 TOLERANCE = 1e-5
 
 
-def run(sam: SAM2Base, images: Tensor, prompts: list[list[Prompt]], follow: bool = True, **options: object) -> Tensor:
+def run(sam: Tracker, images: Tensor, prompts: list[list[Prompt]], follow: bool = True, **options: object) -> Tensor:
     with torch.inference_mode():
-        return Propagation(**options)(sam, images, prompts, propagate_targets=follow).logits
+        return propagation(**options)(sam, images, prompts, propagate_targets=follow).logits
 
 
 def three_clips_of_mixed_prompts() -> list[list[Prompt]]:
@@ -43,7 +41,7 @@ def three_clips_of_mixed_prompts() -> list[list[Prompt]]:
 # --- equality with the sam2 package -----------------------------------------------------------------------------------
 
 
-def use_mask(sam: SAM2Base, features: Tensor, fine: list[Tensor], mask: Tensor) -> tuple[Any, ...]:
+def use_mask(sam: Tracker, features: Tensor, fine: list[Tensor], mask: Tensor) -> tuple[Any, ...]:
     """In the place of the package's method: memory gets the mask after its round trip, with soft edges (1.2, step 6).
 
     The package reports the mask itself; here the decoder's answer is kept to be reported.
@@ -57,7 +55,7 @@ def use_mask(sam: SAM2Base, features: Tensor, fine: list[Tensor], mask: Tensor) 
     return low, high, out[2], low, high, out[5], out[6]
 
 
-def inputs_of(sam: SAM2Base, prompt: Prompt | None, size: torch.Size) -> dict[str, Any]:
+def inputs_of(sam: Tracker, prompt: Prompt | None, size: torch.Size) -> dict[str, Any]:
     """A prompt as ``track_step`` takes it, at the size of the base's input; of a mask any touched pixel counts."""
     side = (sam.image_size, sam.image_size)
     if prompt is None:
@@ -69,7 +67,7 @@ def inputs_of(sam: SAM2Base, prompt: Prompt | None, size: torch.Size) -> dict[st
     return {"point_inputs": {"point_coords": coords[None], "point_labels": prompt.labels[None]}, "mask_inputs": None}
 
 
-def stock_loop(sam: SAM2Base, images: Tensor, prompts: list[Prompt], mode: KShotMemory) -> Tensor:
+def stock_loop(sam: Tracker, images: Tensor, prompts: list[Prompt], mode: KShotMemory) -> Tensor:
     """One clip, frame after frame, with nothing but the sam2 package; its mask prompts as in :func:`use_mask`."""
     # One mask for prompts, the best of three for targets (spec 1.2, step 4).
     sam.multimask_output_in_sam = sam.multimask_output_for_tracking = True
@@ -248,7 +246,7 @@ def test_the_reported_mask_of_a_reference_is_the_decoders_answer() -> None:
     """Not the prompt: the decoder's single mask for the dense prompt on the raw features (spec 1.2, steps 4 and 6)."""
     sam, images, prompt = nano(), frames(1, 2), mask_prompt()
     with torch.inference_mode():
-        features = encode(sam, images[0, :1])
+        features = sam.encode(images[0, :1])
         dense = F.interpolate(sam.mask_downsample(prompt.dense[None, None]), (48, 48), mode="bilinear", antialias=True)
         answer = sam._forward_sam_heads(
             features.image, mask_inputs=dense, high_res_features=list(features.fine), multimask_output=False
@@ -261,8 +259,8 @@ def test_the_reported_mask_of_a_reference_is_the_decoders_answer() -> None:
 def remembered_mask(monkeypatch: pytest.MonkeyPatch, images: Tensor, prompt: Prompt, **options: object) -> Tensor:
     """The mask logits that go into the memory of the first reference."""
     seen: list[Tensor] = []
-    remember = propagate.remember
-    monkeypatch.setattr(propagate, "remember", lambda *args: (seen.append(args[2]), remember(*args))[1])
+    written = MemoryRule.written
+    monkeypatch.setattr(MemoryRule, "written", lambda rule, logits: (seen.append(logits), written(rule, logits))[1])
     run(nano(), images, [[prompt]], **options)
     return seen[0]
 
@@ -324,15 +322,15 @@ def test_prompts_stay_as_they_were(batch: int) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kshot_memory": "both"}, r"Propagation\.kshot_memory: expected 'released' or 'invariant', but got 'both'"),
-        ({"mask_threshold": 1.0}, r"Propagation\.mask_threshold: expected a number in \[0, 1\), but got 1\.0"),
-        ({"mask_threshold": -0.1}, r"Propagation\.mask_threshold: .* but got -0\.1"),
-        ({"encode_chunk": 0}, r"Propagation\.encode_chunk: expected at least 1 frame, or null for all, but got 0"),
+        ({"kshot_memory": "both"}, r"kshot_memory: expected 'released' or 'invariant', but got 'both'"),
+        ({"mask_threshold": 1.0}, r"mask_threshold: expected a number in \[0, 1\), but got 1\.0"),
+        ({"mask_threshold": -0.1}, r"mask_threshold: .* but got -0\.1"),
+        ({"encode_chunk": 0}, r"encode_chunk: expected at least 1 frame, or null for all, but got 0"),
     ],
 )
 def test_options_out_of_range(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Propagation(**options)
+        propagation(**options)
 
 
 BOX = Prompt.box([1, 2, 3, 4])

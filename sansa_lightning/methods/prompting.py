@@ -1,0 +1,112 @@
+"""Prompts of references, and clicks on targets, to masks: decoder calls for a batch of frames (docs/sansa.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sansa_lightning.clip import Prompt
+from sansa_lightning.trackers.base import Decoded, DecoderPrompt, DecodeRule, Features, Tracker
+
+MASK_SCALE, MASK_BIAS = 20.0, -10.0
+"""A mask prompt as logits: 20 m - 10, as SAM 2 takes a mask for its own answer."""
+
+LARGEST_LOGIT = 32.0
+"""To which SAM 2 clips an answer that it reads as a prompt."""
+
+SINGLE, BEST = DecodeRule("single"), DecodeRule("best")
+
+
+class References(NamedTuple):
+    """What is known of G references.
+
+    Attributes:
+        masks: the decoder's own answers to the prompts, logits, float32 [G, 1, 4h, 4w].
+        pointers: object pointers of these answers, [G, C].
+        remembered: mask logits that go into memory, float32 [G, 1, S, S]; for a mask prompt they come from the
+            prompt, for points and boxes from the answer.
+    """
+
+    masks: Tensor
+    pointers: Tensor
+    remembered: Tensor
+
+
+def decode_corrections(
+    tracker: Tracker, features: Features, coords: Tensor, labels: Tensor, previous: Tensor, size: tuple[int, int]
+) -> Decoded:
+    """Masks of frames after clicks on them, as SAM 2 corrects a frame that it has tracked.
+
+    The decoder gets the features conditioned on memory, all clicks so far, and its last answer as a mask prompt. One
+    click leaves open what is meant, and the best of three masks is taken; after more of them there is one.
+
+    Args:
+        tracker: the base.
+        features: of G frames, conditioned on memory.
+        coords: (x, y) of P clicks a frame, float32 [G, P, 2], in pixels of a frame of ``size``.
+        labels: int32 [G, P], 1 foreground or 0 background.
+        previous: logits of the last answer, float32 [G, 1, 4h, 4w].
+        size: (H, W) of the clip.
+    """
+    mask = previous.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+    prompt = DecoderPrompt(coords * _scale(tracker, size, coords), labels, mask)
+    return tracker.decode(features, prompt, BEST if labels.shape[1] == 1 else SINGLE)
+
+
+def decode_references(
+    tracker: Tracker, features: Features, prompts: Sequence[Prompt], size: tuple[int, int], mask_threshold: float
+) -> References:
+    """Answers to the prompts of G references; prompts of one group share one decoder call.
+
+    Args:
+        tracker: the base.
+        features: of the G references, not conditioned on memory.
+        prompts: G prompts, in pixels of a frame of ``size``.
+        size: (H, W) of the clip.
+        mask_threshold: a mask prompt, resized to the base's input, is foreground above it.
+    """
+    groups: dict[tuple[str, int], list[int]] = {}
+    for frame, prompt in enumerate(prompts):
+        groups.setdefault(prompt.group, []).append(frame)
+    answers, order = [], []
+    for (kind, _), frames in groups.items():
+        index = torch.tensor(frames, device=features.image.device)
+        part = features if len(groups) == 1 else features.select(index)
+        members = [prompts[frame] for frame in frames]
+        if kind == "dense":
+            answers.append(_answer_masks(tracker, part, members, mask_threshold))
+        else:
+            answers.append(_answer_points(tracker, part, members, size))
+        order += frames
+    back = torch.tensor(order, device=features.image.device).argsort()
+    return References(*(torch.cat(tensors)[back] for tensors in zip(*answers, strict=True)))
+
+
+def _answer_masks(tracker: Tracker, features: Features, prompts: list[Prompt], threshold: float) -> References:
+    """Mask prompts: the decoder sees the raw features, memory sees the mask after its round trip through 4h."""
+    size = (tracker.image_size, tracker.image_size)
+    dense = torch.stack([prompt.dense for prompt in prompts if prompt.dense is not None])[:, None]
+    resized = F.interpolate(dense.to(features.image), size, mode="bilinear", align_corners=False, antialias=True)
+    mask = (resized > threshold).float()
+    decoded = tracker.decode(features, DecoderPrompt(mask=tracker.mask_prompt(mask)), SINGLE)
+    low = tracker.low_resolution(mask * MASK_SCALE + MASK_BIAS)
+    return References(decoded.mask, decoded.pointer, tracker.full_resolution(low))
+
+
+def _answer_points(tracker: Tracker, features: Features, prompts: list[Prompt], size: tuple[int, int]) -> References:
+    """Points and boxes: the decoder sees the features of a frame without memory, and always answers with one mask."""
+    scale = _scale(tracker, size, features.image)
+    coords = torch.stack([prompt.coords for prompt in prompts if prompt.coords is not None]).to(scale) * scale
+    labels = torch.stack([prompt.labels for prompt in prompts if prompt.labels is not None]).to(scale.device)
+    decoded = tracker.decode(tracker.without_memory(features), DecoderPrompt(coords, labels), SINGLE)
+    return References(decoded.mask, decoded.pointer, tracker.full_resolution(decoded.mask))
+
+
+def _scale(tracker: Tracker, size: tuple[int, int], like: Tensor) -> Tensor:
+    """From pixels (x, y) of a frame of a size (H, W) to those of the tracker's input, float32 [2]."""
+    height, width = size
+    return like.new_tensor([tracker.image_size / width, tracker.image_size / height], dtype=torch.float32)

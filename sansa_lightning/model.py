@@ -1,0 +1,107 @@
+"""The model: a tracker, what trains on it, and how a clip becomes masks. Torch only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sansa_lightning.checkpoint_header import header
+from sansa_lightning.clip import ClipBatch, Prompt
+from sansa_lightning.methods.base import Answers, Masks, Method, ReferenceMemory
+from sansa_lightning.strategies.base import Strategy, train_what_trains, trained_parameters
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.weights import fingerprint
+from sansa_lightning.trackers.zoo import Base
+
+
+class FewShotModel(nn.Module):
+    """Segments targets by references; what is saved, loaded, trained and used.
+
+    Args:
+        tracker: with its weights, without a strategy.
+        strategy: is attached to the tracker.
+        method: is attached to the tracker after it.
+        base_name: of the tracker, for the header of a checkpoint.
+
+    Attributes:
+        base: the tracker; its parameters are called ``base.<name>``.
+        method: its parameters are called ``method.<name>``.
+        fingerprint: of the tracker's weights before the strategy was attached.
+
+    Raises:
+        ValueError: the strategy or the method does not fit the tracker.
+    """
+
+    def __init__(self, tracker: Tracker, strategy: Strategy, method: Method, base_name: str = "") -> None:
+        super().__init__()
+        self.fingerprint = fingerprint(tracker)
+        self.base_name = base_name
+        strategy.attach(tracker, method.unused)
+        method.attach(tracker)
+        self.base = tracker
+        self.strategy = strategy
+        self.method = method
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are."""
+        return next(self.base.parameters()).device
+
+    def forward(self, batch: ClipBatch, propagate_targets: bool) -> Masks:
+        """Logits of every frame of every clip; see :meth:`Method.forward`."""
+        masks: Masks = self.method(self.base, batch, propagate_targets)
+        return masks
+
+    def remember(self, images: Tensor, prompts: Sequence[Prompt]) -> ReferenceMemory:
+        """Read the references of one class once; see :meth:`Method.remember`."""
+        return self.method.remember(self.base, images, prompts)
+
+    def segment(self, memories: Sequence[ReferenceMemory], images: Tensor) -> Answers:
+        """Masks of targets for each of several classes; see :meth:`Method.segment`."""
+        return self.method.segment(self.base, memories, images)
+
+    def train(self, mode: bool = True) -> FewShotModel:
+        """Train mode for what trains; what is frozen stays in eval, where dropout does nothing."""
+        super().train(False)
+        self.training = mode
+        self.strategy.train(self.base, mode)
+        if mode:
+            train_what_trains(self.method)
+        self.method.training = mode  # also of one without parameters: it may segment otherwise in training
+        return self
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """Name and parameter of everything that trains, of strategy and method."""
+        return trained_parameters(self)
+
+    def header(self) -> dict[str, Any]:
+        """What makes the tensors of a checkpoint meaningful: strategy, method, base and its fingerprint."""
+        return header(self.strategy, self.method, self.base_name, self.fingerprint)
+
+
+@dataclass
+class ModelParts:
+    """What a model is built of, before the weights are read.
+
+    Attributes:
+        base: which tracker, and from which weights.
+        strategy: what trains on it, and where.
+        method: how a clip becomes masks.
+    """
+
+    base: Base
+    strategy: Strategy
+    method: Method
+
+    def build(self) -> FewShotModel:
+        """Read the weights and put the model together, in eval mode, on the CPU.
+
+        Raises:
+            FileNotFoundError: the weights are not where they should be.
+            ValueError: something does not fit the base.
+        """
+        return FewShotModel(self.base.build(), self.strategy, self.method, self.base.name).eval()

@@ -1,1 +1,0 @@
-"""The only place that imports the sam2 package."""

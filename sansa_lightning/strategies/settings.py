@@ -1,0 +1,32 @@
+"""The arguments that an object was built with, as a checkpoint keeps them; and classes by their names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+
+def plain_settings(built: Any) -> dict[str, Any]:
+    """The constructor's arguments of an object that keeps each under its own name, as plain values."""
+    return {name: _plain(getattr(built, name)) for name in inspect.signature(type(built)).parameters}
+
+
+def known_classes(root: type) -> dict[str, Any]:
+    """Every class below ``root`` that was imported, by its name: naming one in a file cannot make us import anything.
+
+    Abstract classes are left out.
+    """
+    unseen: list[type] = [root]
+    found: dict[str, type] = {}
+    while unseen:
+        children = unseen.pop().__subclasses__()
+        unseen += children
+        found.update({child.__name__: child for child in children if not inspect.isabstract(child)})
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

@@ -1,0 +1,284 @@
+"""The contract of a tracker: a promptable video segmenter, as methods and strategies see it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+AttentionBias = Callable[[Tensor, Tensor], Tensor]
+"""From queries [B, heads, h·w, C] and keys [B, heads, L, C] of one cross-attention, projected and with their rotary
+position, to what is added to its scores before the softmax: a float tensor that broadcasts to [B, heads, h·w, L]."""
+
+PARTS = ("trunk", "neck", "qkv", "memory_attention", "memory_encoder", "prompt_encoder", "mask_decoder")
+"""Parts of a tracker. All but "qkv", which lies in the trunk, share out every parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Features of F frames; F is often B·T, clip by clip.
+
+    Attributes:
+        image: the map that memory attention and decoder work on, [F, C, h, w], stride 16 in SAM 2.
+        fine: finer maps for the decoder, already projected by it, [F, C/8, 4h, 4w] and [F, C/4, 2h, 2w].
+        position: sine position of ``image``, the same for every frame, [1, C, h, w].
+    """
+
+    image: Tensor
+    fine: tuple[Tensor, ...]
+    position: Tensor
+
+    def select(self, frames: Tensor) -> Features:
+        """The features of some frames, int64 [G]."""
+        return Features(self.image[frames], tuple(level[frames] for level in self.fine), self.position)
+
+    def with_image(self, image: Tensor) -> Features:
+        """The same frames with another map in the place of ``image``."""
+        return Features(image, self.fine, self.position)
+
+
+class Memory(NamedTuple):
+    """What is kept of one frame of each clip.
+
+    Attributes:
+        features: spatial memory, [B, M, h, w].
+        position: its sine position, [B, M, h, w].
+        pointer: object pointer, [B, C].
+    """
+
+    features: Tensor
+    position: Tensor
+    pointer: Tensor
+
+    def repeat(self, times: int) -> Memory:
+        """Every clip ``times`` times in a row."""
+        return Memory(*(tensor.repeat_interleave(times, dim=0) for tensor in self))
+
+
+class MemoryTokens(NamedTuple):
+    """What memory attention reads.
+
+    Attributes:
+        keys: [L, B, M], spatial memories first.
+        positions: added to the keys, [L, B, M].
+        pointers: how many of the L tokens, the last ones, are of object pointers; they have no place in the image.
+    """
+
+    keys: Tensor
+    positions: Tensor
+    pointers: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderPrompt:
+    """What tells the decoder where the object is, for G frames; with neither points nor a mask, the features alone do.
+
+    Attributes:
+        coords: (x, y) of P points a frame, float32 [G, P, 2], in pixels of the tracker's input.
+        labels: int32 [G, P], see ``clips.prompt.POINT_LABELS``; given with ``coords``.
+        mask: logits or what :meth:`Tracker.mask_prompt` makes of a mask, float32 [G, 1, 4h, 4w].
+    """
+
+    coords: Tensor | None = None
+    labels: Tensor | None = None
+    mask: Tensor | None = None
+
+
+NO_PROMPT = DecoderPrompt()
+
+Place = Literal["stage 0", "stage 1", "stage 2", "stage 3", "neck", "decoder"]
+"""Where features can be listened to: the end of an encoder stage and of the neck, [F, C, h, w]; the features of the
+image that the decoder's transformer ends with, [G, h·w, C]."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRule:
+    """Which of the decoder's masks is taken.
+
+    Attributes:
+        masks: "single" takes the mask of the decoder's single-mask token, "best" the one of three with the highest
+            predicted IoU.
+        stability: a single mask falls back to the best of three where the IoU of its areas above ``delta`` and above
+            ``-delta`` is less than this, as SAM 2 has it with 0.98, unless the decoder trains; None never falls back.
+        delta: in logits, for ``stability``.
+        gate: where the object score is not above 0, logits become -1024, as SAM 2 does when it tracks.
+    """
+
+    masks: Literal["single", "best"] = "single"
+    stability: float | None = None
+    delta: float = 0.05
+    gate: bool = False
+
+
+class Decoded(NamedTuple):
+    """What the decoder says of G frames.
+
+    Attributes:
+        mask: logits, float32 [G, 1, 4h, 4w].
+        pointer: object pointer, [G, C].
+        iou: predicted IoU of the mask, [G], in [0, 1].
+        object_score: logit of the object's being there, [G]; None from a tracker that was built without it.
+    """
+
+    mask: Tensor
+    pointer: Tensor
+    iou: Tensor
+    object_score: Tensor | None
+
+
+class EncoderBlock(NamedTuple):
+    """One block of the image encoder, as strategies change it.
+
+    Attributes:
+        number: from 0.
+        stage: 0 to 3, from fine to coarse.
+        name: of its module in the tracker.
+        module: a transformer block with ``norm1``, ``attn``, ``norm2`` and ``mlp``, on maps [F, H, W, C].
+        dim: channels in.
+        dim_out: channels out.
+    """
+
+    number: int
+    stage: int
+    name: str
+    module: Any
+    dim: int
+    dim_out: int
+
+
+class Tracker(nn.Module, ABC):
+    """A promptable video segmenter; its state dict has the keys of its published weights.
+
+    It holds no rule of a method: which frames are remembered and read, and which mask is taken, is said at each call.
+
+    Attributes:
+        image_size: side S of the square that frames are resized to, in pixels.
+    """
+
+    image_size: int
+
+    @property
+    @abstractmethod
+    def memory_rows(self) -> int:
+        """Rows of the temporal embedding; the last one is that of conditioning frames."""
+
+    @property
+    @abstractmethod
+    def most_pointers(self) -> int:
+        """Most object pointers that a frame is to read."""
+
+    @abstractmethod
+    def encode(self, images: Tensor, chunk: int | None = None) -> Features:
+        """Features of frames of any size.
+
+        No graph is kept below the first block that trains: nothing there requires a gradient.
+
+        Args:
+            images: float32 [F, 3, H, W], ImageNet-normalised.
+            chunk: how many frames go through the encoder at a time; all if None.
+        """
+
+    @abstractmethod
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """The map at the end of each stage of the image encoder, [F, C, h, w], from fine to coarse.
+
+        Args:
+            images: float32 [F, 3, S, S], ImageNet-normalised.
+        """
+
+    @abstractmethod
+    def without_memory(self, features: Features) -> Features:
+        """What the decoder is to see of a frame that has no memory to read."""
+
+    @abstractmethod
+    def mask_prompt(self, mask: Tensor) -> Tensor:
+        """A mask as ``DecoderPrompt.mask``, float32 [G, 1, 4h, 4w].
+
+        Args:
+            mask: float32 [G, 1, S, S] in [0, 1], soft or hard.
+        """
+
+    @abstractmethod
+    def low_resolution(self, maps: Tensor) -> Tensor:
+        """Maps [G, 1, S, S] at the size of the decoder's masks, float32 [G, 1, 4h, 4w]."""
+
+    @abstractmethod
+    def full_resolution(self, masks: Tensor) -> Tensor:
+        """The decoder's masks [G, 1, 4h, 4w] at the size of the input, [G, 1, S, S]."""
+
+    @abstractmethod
+    def remember(self, features: Features, mask: Tensor, pointer: Tensor) -> Memory:
+        """The memory of one frame of each clip.
+
+        Args:
+            features: of the frames, never conditioned on memory.
+            mask: as the memory encoder reads it, float32 [B, 1, S, S]; a method's rule makes it from logits.
+            pointer: [B, C].
+        """
+
+    @abstractmethod
+    def tokens(
+        self, memories: Sequence[tuple[Memory, int | None]], pointers: Sequence[tuple[Memory, int]], limit: int
+    ) -> MemoryTokens:
+        """Memories as memory attention reads them.
+
+        Args:
+            memories: whose spatial memories are read, each with its row of the temporal embedding, or None for none.
+            pointers: whose object pointers are read, each with its distance in frames.
+            limit: most pointers of the clip, by which distances are scaled where a tracker encodes them.
+        """
+
+    @abstractmethod
+    def attend(self, features: Features, tokens: MemoryTokens, bias: AttentionBias | None = None) -> Features:
+        """Features of the next frame of each clip, after memory attention.
+
+        Args:
+            features: of that frame, as encoded.
+            tokens: see :meth:`tokens`.
+            bias: added to the scores of each cross-attention; None adds nothing.
+        """
+
+    @abstractmethod
+    def decode(self, features: Features, prompt: DecoderPrompt, rule: DecodeRule) -> Decoded:
+        """Masks of G frames.
+
+        Args:
+            features: of the frames, conditioned on memory or not.
+            prompt: of the same frames.
+            rule: which mask is taken.
+
+        Raises:
+            ValueError: the rule gates by object scores, and this tracker has none.
+        """
+
+    @abstractmethod
+    def blocks(self) -> Sequence[EncoderBlock]:
+        """The blocks of the image encoder, in order."""
+
+    @abstractmethod
+    def parts(self) -> Mapping[str, tuple[str, ...]]:
+        """Each of ``PARTS`` with the names of its modules and of its parameters that are in no module of their own."""
+
+    @abstractmethod
+    def tap(self, place: Place, hear: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call ``hear`` with the features of a place in every forward pass, until the handle is removed."""
+
+    def in_part(self, part: str) -> list[str]:
+        """Names of the parameters of a part, whatever a strategy has added to it."""
+        owners = self.parts()[part]
+        return [
+            name
+            for name, _ in self.named_parameters()
+            if any(name == owner or name.startswith(f"{owner}.") for owner in owners)
+        ]
+
+    @abstractmethod
+    def recompute(self) -> None:
+        """Recompute activations in the backward pass, from the first trained block on: less memory, more time.
+
+        Call it after a strategy was attached. Parameters, their names and all results stay what they were.
+        """

@@ -1,0 +1,200 @@
+"""SAM 2 behind the contract of a tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+
+import torch
+import torch.nn.functional as F
+from sam2.modeling.sam2_base import SAM2Base
+from sam2.modeling.sam2_utils import get_1d_sine_pe
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from sansa_lightning.trackers.base import (
+    AttentionBias,
+    Decoded,
+    DecoderPrompt,
+    DecodeRule,
+    EncoderBlock,
+    Features,
+    Memory,
+    MemoryTokens,
+    Place,
+    Tracker,
+)
+from sansa_lightning.trackers.recompute import recompute_from_first_trained
+from sansa_lightning.trackers.sam2.attention_bias import biased
+
+TRUNK = "image_encoder.trunk"
+NO_OBJECT = -1024.0
+"""Logits where SAM 2 sees no object."""
+
+
+class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  sam2 has no annotations
+    """The networks of a SAM2Base with its own state dict; its tracking code is not used."""
+
+    @property
+    def memory_rows(self) -> int:
+        """See :class:`Tracker`."""
+        return int(self.num_maskmem)
+
+    @property
+    def most_pointers(self) -> int:
+        """See :class:`Tracker`."""
+        return int(self.max_obj_ptrs_in_encoder)
+
+    def encode(self, images: Tensor, chunk: int | None = None) -> Features:
+        """See :class:`Tracker`."""
+        size = (self.image_size, self.image_size)
+        frames = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+        parts = [self.forward_image(part) for part in frames.split(chunk or len(frames))]
+        levels = [torch.cat([part["backbone_fpn"][i] for part in parts]) for i in range(self.num_feature_levels)]
+        return Features(levels[-1], tuple(levels[:-1]), parts[0]["vision_pos_enc"][-1][:1])
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """See :class:`Tracker`."""
+        return list(self.image_encoder.trunk(images))
+
+    def without_memory(self, features: Features) -> Features:
+        """See :class:`Tracker`."""
+        return features.with_image(features.image + self.no_mem_embed.reshape(1, -1, 1, 1))
+
+    def mask_prompt(self, mask: Tensor) -> Tensor:
+        """See :class:`Tracker`."""
+        return self.low_resolution(self.mask_downsample(mask))
+
+    def low_resolution(self, maps: Tensor) -> Tensor:
+        """See :class:`Tracker`."""
+        size = tuple(self.sam_prompt_encoder.mask_input_size)
+        # In float32: under autocast a convolution's result is not, and antialiasing knows no bfloat16 on the CPU.
+        return F.interpolate(maps.float(), size, mode="bilinear", align_corners=False, antialias=True)
+
+    def full_resolution(self, masks: Tensor) -> Tensor:
+        """See :class:`Tracker`."""
+        return F.interpolate(masks, (self.image_size, self.image_size), mode="bilinear", align_corners=False)
+
+    def remember(self, features: Features, mask: Tensor, pointer: Tensor) -> Memory:
+        """See :class:`Tracker`."""
+        written = self.memory_encoder(features.image, mask, skip_mask_sigmoid=True)
+        return Memory(written["vision_features"], written["vision_pos_enc"][0], pointer)
+
+    def tokens(
+        self, memories: Sequence[tuple[Memory, int | None]], pointers: Sequence[tuple[Memory, int]], limit: int
+    ) -> MemoryTokens:
+        """See :class:`Tracker`."""
+        keys = [_tokens(memory.features) for memory, _ in memories]
+        positions = [
+            _tokens(memory.position) + (0 if row is None else self.maskmem_tpos_enc[row]) for memory, row in memories
+        ]
+        if not pointers:
+            return MemoryTokens(torch.cat(keys), torch.cat(positions), 0)
+        pointer_keys, pointer_positions = self._pointer_tokens(pointers, limit)
+        return MemoryTokens(
+            torch.cat([*keys, pointer_keys]), torch.cat([*positions, pointer_positions]), len(pointer_keys)
+        )
+
+    def _pointer_tokens(self, seen: Sequence[tuple[Memory, int]], limit: int) -> tuple[Tensor, Tensor]:
+        """Each pointer is cut into C / M tokens of the memory's width."""
+        pointers = torch.stack([memory.pointer for memory, _ in seen])
+        count, clips, channels = pointers.shape
+        pieces = channels // self.mem_dim
+        tokens = pointers.reshape(count, clips, pieces, self.mem_dim).transpose(1, 2).flatten(0, 1)
+        positions = pointers.new_zeros(count, 1, self.mem_dim)
+        if self.add_tpos_enc_to_obj_ptrs:
+            distances = torch.tensor([float(distance) for _, distance in seen], device=pointers.device)
+            width = channels if self.proj_tpos_enc_in_obj_ptrs else self.mem_dim
+            encoded = self.obj_ptr_tpos_proj(get_1d_sine_pe(distances / (limit - 1), dim=width))
+            positions = encoded[:, None]
+        return tokens, positions.expand(-1, clips, -1).repeat_interleave(pieces, dim=0)
+
+    def attend(self, features: Features, tokens: MemoryTokens, bias: AttentionBias | None = None) -> Features:
+        """See :class:`Tracker`."""
+        crossing = (layer.cross_attn_image for layer in self.memory_attention.layers)
+        with nullcontext() if bias is None else biased(crossing, bias):
+            conditioned: Tensor = self.memory_attention(
+                curr=[_tokens(features.image)],
+                curr_pos=[_tokens(features.position.expand_as(features.image))],
+                memory=tokens.keys,
+                memory_pos=tokens.positions,
+                num_obj_ptr_tokens=tokens.pointers,
+            )
+        return features.with_image(conditioned.permute(1, 2, 0).reshape_as(features.image))
+
+    def decode(self, features: Features, prompt: DecoderPrompt, rule: DecodeRule) -> Decoded:
+        """See :class:`Tracker`."""
+        if rule.gate and not self.pred_obj_scores:
+            msg = "DecodeRule.gate: expected a tracker with object scores; build the base with object_scores: true"
+            raise ValueError(msg)
+        points = _no_points(features) if prompt.coords is None else (prompt.coords, prompt.labels)
+        sparse, dense = self.sam_prompt_encoder(points=points, boxes=None, masks=prompt.mask)
+        masks, ious, tokens, score = self._candidates(rule)(
+            image_embeddings=features.image,
+            image_pe=self.sam_prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=rule.masks == "best",
+            repeat_image=False,
+            high_res_features=list(features.fine),
+        )
+        best, frames = ious.argmax(dim=-1), torch.arange(len(masks), device=masks.device)
+        mask = masks[frames, best][:, None].float()
+        if rule.gate:
+            mask = torch.where(score[..., None, None] > 0, mask, NO_OBJECT)
+        # A base may keep a single pointer token beside its three masks.
+        pointer = self.obj_ptr_proj(tokens[frames, best] if tokens.shape[1] > 1 else tokens[:, 0])
+        return Decoded(mask, pointer, ious[frames, best], score[:, 0] if self.pred_obj_scores else None)
+
+    def _candidates(self, rule: DecodeRule) -> nn.Module:
+        """The decoder, which falls back to one of three masks as the rule says."""
+        decoder: nn.Module = self.sam_mask_decoder
+        decoder.dynamic_multimask_via_stability = rule.stability is not None
+        decoder.dynamic_multimask_stability_thresh = rule.stability
+        decoder.dynamic_multimask_stability_delta = rule.delta
+        return decoder
+
+    def blocks(self) -> list[EncoderBlock]:
+        """See :class:`Tracker`."""
+        trunk = self.image_encoder.trunk
+        stages = [sum(number > end for end in trunk.stage_ends) for number in range(len(trunk.blocks))]
+        return [
+            EncoderBlock(number, stage, f"{TRUNK}.blocks.{number}", block, block.dim, block.dim_out)
+            for number, (stage, block) in enumerate(zip(stages, trunk.blocks, strict=True))
+        ]
+
+    def parts(self) -> Mapping[str, tuple[str, ...]]:
+        """See :class:`Tracker`; a tensor of SAM2Base itself goes with the part that reads it or writes it."""
+        return {
+            "trunk": (TRUNK,),
+            "neck": ("image_encoder.neck",),
+            "qkv": tuple(f"{block.name}.attn.qkv" for block in self.blocks()),
+            "memory_attention": ("memory_attention", "no_mem_embed", "no_mem_pos_enc"),
+            "memory_encoder": ("memory_encoder", "maskmem_tpos_enc"),
+            "prompt_encoder": ("sam_prompt_encoder", "mask_downsample"),
+            "mask_decoder": ("sam_mask_decoder", "obj_ptr_proj", "obj_ptr_tpos_proj"),
+        }
+
+    def tap(self, place: Place, hear: Callable[[Tensor], None]) -> RemovableHandle:
+        """See :class:`Tracker`."""
+        if place == "neck":
+            return self.image_encoder.register_forward_hook(lambda _m, _i, out: hear(out["vision_features"]))
+        if place == "decoder":
+            return self.sam_mask_decoder.transformer.register_forward_hook(lambda _m, _i, out: hear(out[1]))
+        stage = int(place.removeprefix("stage "))
+        return self.image_encoder.trunk.register_forward_hook(lambda _m, _i, out: hear(out[stage]))
+
+    def recompute(self) -> None:
+        """See :class:`Tracker`; the layers of memory attention are recomputed one by one, too."""
+        recompute_from_first_trained(self.image_encoder.trunk.blocks, self.memory_attention.layers)
+
+
+def _tokens(maps: Tensor) -> Tensor:
+    """[B, C, h, w] to [h·w, B, C]."""
+    return maps.flatten(2).permute(2, 0, 1)
+
+
+def _no_points(features: Features) -> tuple[Tensor, Tensor]:
+    """One padding point a frame: what SAM 2 reads when nobody clicked."""
+    frames, device = len(features.image), features.image.device
+    return torch.zeros(frames, 1, 2, device=device), -torch.ones(frames, 1, dtype=torch.int32, device=device)

@@ -1,0 +1,100 @@
+"""The bases by name, and how each is built."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.nano import NanoSize, build_nano
+from sansa_lightning.trackers.sam2.configurations import PUBLISHED, build_published, left_over
+from sansa_lightning.trackers.weights import NANO, OFFICIAL, find_weights, load_weights
+
+log = logging.getLogger(__name__)
+
+BASES = (NANO, *PUBLISHED)
+"""Names of the bases: ours, and the published ones."""
+
+SIDES = 32
+"""An input's side is a multiple of it: the coarsest map of the encoder has so many pixels a cell."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """Which tracker to build, and from which weights.
+
+    Attributes:
+        name: one of ``BASES``.
+        weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors), "official"
+            for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub; for nano the
+            packaged one), or None for random weights.
+        seed: of the random weights.
+        image_size: side S of the tracker's input in pixels, a multiple of 32; that of the weights' training if None.
+        object_scores: build it with SAM 2's object scores, which SANSA does without.
+    """
+
+    name: str = "sam2_hiera_tiny"
+    weights: str | Path | None = OFFICIAL
+    seed: int = 0
+    image_size: int | None = None
+    object_scores: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the name and the size.
+
+        Raises:
+            ValueError: the name is unknown, the encoder cannot halve the size five times, or nano is to have scores.
+        """
+        if self.name not in BASES:
+            msg = f"Base.name: expected one of {', '.join(BASES)}, but got {self.name!r}"
+            raise ValueError(msg)
+        if self.image_size is not None and (self.image_size < SIDES or self.image_size % SIDES):
+            msg = f"Base.image_size: expected a multiple of {SIDES} pixels, but got {self.image_size}"
+            raise ValueError(msg)
+        if self.object_scores and self.name == NANO:
+            msg = "Base.object_scores: expected false for nano, which was built without them, but got true"
+            raise ValueError(msg)
+
+    def build(self) -> Tracker:
+        """The tracker, in eval mode, float32, on the CPU, with its weights.
+
+        Raises:
+            FileNotFoundError: the weights are not where they should be; says where to put them.
+            ValueError: the file does not fit the base.
+        """
+        path = None if self.weights is None else find_weights(self.name, self.weights)
+        tracker = self.random()
+        if path is None:
+            log.warning(
+                "%s has RANDOM weights (weights: null, seed %d): it has learnt nothing and its masks mean nothing",
+                self.name,
+                self.seed,
+            )
+        else:
+            load_weights(tracker, path, left_over(self.name, self.object_scores))
+        tracker.built_from = self
+        return tracker.eval()
+
+    def random(self) -> Tracker:
+        """The tracker with the random weights of ``seed``, whatever ``weights`` says."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            if self.name == NANO:
+                return build_nano(NanoSize() if self.image_size is None else NanoSize(image=self.image_size))
+            return build_published(self.name, self.image_size, self.object_scores)
+
+
+def base_of(tracker: Tracker) -> Base:
+    """What a tracker was built from, and so whether it holds weights.
+
+    Raises:
+        ValueError: it was not built by :meth:`Base.build`.
+    """
+    found = getattr(tracker, "built_from", None)
+    if not isinstance(found, Base):
+        msg = "this tracker does not say what it was built from; build it with sansa_lightning.trackers.zoo.Base"
+        raise ValueError(msg)
+    return found
