@@ -87,7 +87,7 @@ class Segmenter(nn.Module):
         """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` when nothing trains.
 
         Args:
-            images: float32 [B, T, 3, H, W], ImageNet-normalised, the K references first.
+            images: uint8 [B, T, 3, H, W], RGB, or float32, ImageNet-normalised; the K references first.
             prompts: ``prompts[b][k]`` annotates reference k of clip b, in pixels of the clip.
             propagate_targets: True: predictions of targets become memory for later ones; False: each target is
                 segmented from the references alone.

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
+from sansa_lightning.clips.frames import normalise
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.images import to_frame
@@ -143,7 +144,7 @@ def _cells(sam: SAM2Base, shown: Sequence[Shown], stage: int, number: int) -> Ce
     """Of a chunk of images that begins with image ``number``."""
     device = next(sam.parameters()).device
     frames = torch.stack([to_frame(picture, sam.image_size) for picture, _, _ in shown]).to(device)
-    maps = sam.image_encoder.trunk(frames)[stage].movedim(1, -1).float().cpu()
+    maps = sam.image_encoder.trunk(normalise(frames))[stage].movedim(1, -1).float().cpu()
     parts = []
     for image, (features, (_, instances, classes)) in enumerate(zip(maps, shown, strict=True), number):
         owners = pure_owners(torch.from_numpy(instances), len(features))

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from sansa_lightning.checkpoint_header import HEADER, plain_header, tensors_by_name
 from sansa_lightning.checkpoints import check_fit
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
+from sansa_lightning.clips.frames import normalise
 from sansa_lightning.data.patterns.tracking import TrackingBatch
 from sansa_lightning.finite import DamagedClips
 from sansa_lightning.messages import brief
@@ -135,24 +136,25 @@ class TrackerModule(LightningModule):
 
     def training_step(self, batch: TrackingBatch, batch_idx: int) -> Tensor:
         """A step of the phase that it is time for."""
+        images = normalise(batch.images)
         if self.global_step < self.content_steps:
-            features = self.base.image_encoder.trunk(batch.images.flatten(0, 1))[STAGE]
-            return self._content_loss(features, batch, tile_weight=1.0)
+            features = self.base.image_encoder.trunk(images.flatten(0, 1))[STAGE]
+            return self._content_loss(features, images, batch, tile_weight=1.0)
         with recorded(self.base.image_encoder.trunk) as outputs:
-            logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
+            logits = self.propagation(self.base, images, batch.prompts, propagate_targets=True).logits
         loss = self.tracking(logits, batch)
         size = len(batch.episodes)
         self.log_dict({f"train/{name}": value for name, value in loss.terms.items()}, batch_size=size)
-        content = self._content_loss(outputs[0][STAGE], batch, tile_weight=0.5)
+        content = self._content_loss(outputs[0][STAGE], images, batch, tile_weight=0.5)
         total: Tensor = loss.total + self.content_weight * content
         self.log("train/loss", total, prog_bar=True, batch_size=size)
         return total
 
-    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
         """Track from the first frame, each prediction being memory for the next."""
         self._count(batch)
 
-    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+    def test_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
         """As in validation."""
         self._count(batch)
 
@@ -219,17 +221,18 @@ class TrackerModule(LightningModule):
         """What a checkpoint says of itself: how it was trained, and which base."""
         return {"strategy": {"class": type(self).__name__}, "base": {"name": self.base_recipe.name}}
 
-    def _content_loss(self, features: Tensor, batch: TrackingBatch, tile_weight: float) -> Tensor:
-        found = self.content(features, batch.images.flatten(0, 1), batch.tokens.flatten(0, 1))
+    def _content_loss(self, features: Tensor, images: Tensor, batch: TrackingBatch, tile_weight: float) -> Tensor:
+        found = self.content(features, images.flatten(0, 1), batch.tokens.flatten(0, 1))
         values = {f"train/{name}": value.detach() for name, value in found._asdict().items()}
         self.log_dict(values, batch_size=len(batch.episodes))
         total: Tensor = tile_weight * found.tile + found.texture
         return total
 
-    def _count(self, batch: ClipBatch) -> None:
-        logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
+    def _count(self, batch: EvaluationBatch) -> None:
+        clips = batch.clips
+        logits = self.propagation(self.base, clips.images, clips.prompts, propagate_targets=True).logits
         self.damaged.count(logits)
-        self.metric.update(logits[:, batch.shots :] > 0, batch.masks[:, batch.shots :], batch.scored)
+        self.metric.update(logits[:, clips.shots :] > 0, clips.masks[:, clips.shots :], batch.scored)
 
     def _conclude(self, stage: str) -> None:
         self.damaged.look(self.trainer, stage)

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from sansa_lightning.clips.frames import normalise
+
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
 
@@ -41,11 +43,11 @@ def encode(sam: SAM2Base, images: Tensor, chunk: int | None = None) -> Features:
 
     Args:
         sam: the base.
-        images: float32 [F, 3, H, W], ImageNet-normalised.
+        images: uint8 [F, 3, H, W], RGB, or float32, ImageNet-normalised.
         chunk: how many frames go through the encoder at a time; all if None.
     """
     size = (sam.image_size, sam.image_size)
-    frames = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+    frames = F.interpolate(normalise(images), size, mode="bilinear", align_corners=False, antialias=True)
     parts = [sam.forward_image(part) for part in frames.split(chunk or len(frames))]
     levels = [torch.cat([part["backbone_fpn"][i] for part in parts]) for i in range(sam.num_feature_levels)]
     return Features(levels[-1], tuple(levels[:-1]), parts[0]["vision_pos_enc"][-1][:1])

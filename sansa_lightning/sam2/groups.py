@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sansa_lightning.prompt import Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.sam2.decoder import decode_targets
 from sansa_lightning.sam2.encoder import encode
 from sansa_lightning.sam2.propagate import Masks, Propagation, condition_targets
@@ -29,9 +29,9 @@ def segment_groups(
     Args:
         propagation: options of the recipe.
         sam: the base, with or without a strategy.
-        references: float32 [K, 3, H, W], ImageNet-normalised.
+        references: uint8 [K, 3, H, W], RGB, or float32, ImageNet-normalised.
         prompts: K prompts, in pixels of the references.
-        groups: targets, float32 [G, 3, H, W] each; a group is asked for when the one before it is done.
+        groups: targets, [G, 3, H, W] each of the same type; a group is asked for when the one before it is done.
 
     Yields:
         For each group float32 [G, H, W].
