@@ -5,25 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sansa_lightning.api import Segmenter, load
-    from sansa_lightning.clips.batch import ClipBatch
-    from sansa_lightning.clips.clip import Clip
-    from sansa_lightning.clips.episode import Episode
-    from sansa_lightning.clips.prompt import Prompt
+    from sansa_lightning.clip import Clip, ClipBatch, Episode, Prompt
 
 __all__ = ["Clip", "ClipBatch", "Episode", "Prompt", "Segmenter", "load"]
-
-_PLACES = {
-    **dict.fromkeys(("Segmenter", "load"), "api"),
-    "Clip": "clips.clip",
-    "ClipBatch": "clips.batch",
-    "Episode": "clips.episode",
-    "Prompt": "clips.prompt",
-}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is: torch takes seconds, in which the command line must be interruptible."""
-    if name not in _PLACES:
+    if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{'api' if name in ('Segmenter', 'load') else 'clip'}"), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,16 +137,16 @@ class TrackerModule(LightningModule):
 
     def training_step(self, batch: TrackingBatch, batch_idx: int) -> Tensor:
         """A step of the phase that it is time for."""
-        images = normalise(batch.images)
+        batch = replace(batch, images=normalise(batch.images))  # once for the trunk, the tracker and the content
         if self.global_step < self.content_steps:
-            features = self.base.image_encoder.trunk(images.flatten(0, 1))[STAGE]
-            return self._content_loss(features, images, batch, tile_weight=1.0)
+            features = self.base.image_encoder.trunk(batch.images.flatten(0, 1))[STAGE]
+            return self._content_loss(features, batch, tile_weight=1.0)
         with recorded(self.base.image_encoder.trunk) as outputs:
-            logits = self.propagation(self.base, images, batch.prompts, propagate_targets=True).logits
+            logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
         loss = self.tracking(logits, batch)
         size = len(batch.episodes)
         self.log_dict({f"train/{name}": value for name, value in loss.terms.items()}, batch_size=size)
-        content = self._content_loss(outputs[0][STAGE], images, batch, tile_weight=0.5)
+        content = self._content_loss(outputs[0][STAGE], batch, tile_weight=0.5)
         total: Tensor = loss.total + self.content_weight * content
         self.log("train/loss", total, prog_bar=True, batch_size=size)
         return total
@@ -221,8 +222,8 @@ class TrackerModule(LightningModule):
         """What a checkpoint says of itself: how it was trained, and which base."""
         return {"strategy": {"class": type(self).__name__}, "base": {"name": self.base_recipe.name}}
 
-    def _content_loss(self, features: Tensor, images: Tensor, batch: TrackingBatch, tile_weight: float) -> Tensor:
-        found = self.content(features, images.flatten(0, 1), batch.tokens.flatten(0, 1))
+    def _content_loss(self, features: Tensor, batch: TrackingBatch, tile_weight: float) -> Tensor:
+        found = self.content(features, batch.images.flatten(0, 1), batch.tokens.flatten(0, 1))
         values = {f"train/{name}": value.detach() for name, value in found._asdict().items()}
         self.log_dict(values, batch_size=len(batch.episodes))
         total: Tensor = tile_weight * found.tile + found.texture
