@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from sansa_lightning.clip import ClipBatch, Prompt
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.images import EIGHT_BITS, resize_logits, resize_mask, to_frame
 from sansa_lightning.methods.base import Masks
 from sansa_lightning.methods.memory import KShotMemory
@@ -87,7 +88,7 @@ class Segmenter(nn.Module):
         """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` when nothing trains.
 
         Args:
-            images: float32 [B, T, 3, H, W], ImageNet-normalised, the K references first.
+            images: uint8 [B, T, 3, H, W], RGB, or float32, ImageNet-normalised; the K references first.
             prompts: ``prompts[b][k]`` annotates reference k of clip b, in pixels of the clip.
             propagate_targets: True: predictions of targets become memory for later ones; False: each target is
                 segmented from the references alone.
@@ -100,7 +101,7 @@ class Segmenter(nn.Module):
         """
         check_clips(images, prompts)
         truth = torch.zeros(images.shape[:2] + images.shape[3:], dtype=torch.uint8)  # not known here
-        batch = ClipBatch((), images, truth, tuple(map(tuple, prompts)), (), torch.ones(len(images), dtype=torch.bool))
+        batch = ClipBatch((), images, truth, tuple(map(tuple, prompts)))
         masks: Masks = self.model(batch.to(self.model.device), propagate_targets)
         return masks.logits
 

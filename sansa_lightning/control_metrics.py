@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from sansa_lightning.clip import ClassId, ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.episode import ClassId
+from sansa_lightning.clips.evaluation import EvaluationBatch
+from sansa_lightning.clips.objects import Objects
 from sansa_lightning.metrics import FewShotIoU, FewShotScores
-from sansa_lightning.objects import Objects
 from sansa_lightning.scoring import ScoredTargets
 
 Segment = Callable[[ClipBatch], Tensor]
@@ -62,15 +64,16 @@ class ControlledIoU(nn.Module):
         self.controls = ControlMetrics(classes, names, cut)
         self.cut = cut
 
-    def update(self, segment: Segment, batch: ClipBatch) -> Tensor:
+    def update(self, segment: Segment, batch: EvaluationBatch) -> Tensor:
         """Segment a batch, and its wrong clips if it has some, and count them; gives the logits of the right ones."""
-        logits = segment(batch)
+        logits = segment(batch.clips)
         targets = ScoredTargets.of(batch, logits)
         self.score.update(targets.masks(self.cut), targets.truths, targets.class_ids, targets.scored)
-        if any(batch.objects):
+        if batch.controls is not None:
             self.controls.count_right(targets)
-        if batch.wrong is not None:
-            self.controls.count_wrong(ScoredTargets.of(batch.wrong, segment(batch.wrong)))
+            wrong = batch.controls.wrong
+            if wrong is not None:
+                self.controls.count_wrong(ScoredTargets.of(wrong, segment(wrong.clips)))
         return logits
 
     def compute(self) -> tuple[FewShotScores, ControlScores]:

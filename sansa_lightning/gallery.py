@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from sansa_lightning.clip import ClassId, ClipBatch
+from sansa_lightning.clips.episode import ClassId
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.metrics import overlap_counts
 from sansa_lightning.overlays import PREDICTION_COLOUR, REFERENCE_COLOUR, TRUTH_COLOUR, coloured, outline, pixels
 
@@ -33,7 +34,7 @@ class Example(NamedTuple):
 
     Attributes:
         class_id: what it shows.
-        images: float32 [2, 3, H, W], reference and target, ImageNet-normalised.
+        images: uint8 [2, 3, H, W], RGB, reference and target.
         masks: uint8 [2, H, W] in {0, 1, 255}, of both.
         predictions: bool [H, W] of the target, by the heading of its panel.
     """
@@ -56,23 +57,24 @@ class Gallery:
         self._first: dict[ClassId, Example] = {}
         self._more: list[Example] = []
 
-    def look_at(self, batch: ClipBatch, predictions: dict[str, Tensor]) -> None:
+    def look_at(self, batch: EvaluationBatch, predictions: dict[str, Tensor]) -> None:
         """Keep what may be needed of a batch.
 
         Args:
             batch: B clips.
             predictions: bool [B, N, H, W] at clip size, by the heading of their panels.
         """
-        for clip, episode in enumerate(batch.episodes):
+        clips = batch.clips
+        for clip, episode in enumerate(clips.episodes):
             known = episode.class_id in self._first
             full = len(self._first) >= self.size or (known and len(self._more) >= self.size)
             if full or not batch.scored[clip]:
                 continue
-            places = [0, batch.shots]
+            places = [0, clips.shots]
             example = Example(
                 episode.class_id,
-                batch.images[clip, places].cpu(),
-                batch.masks[clip, places].cpu(),
+                clips.images[clip, places].cpu(),
+                clips.masks[clip, places].cpu(),
                 {heading: masks[clip, 0].cpu() for heading, masks in predictions.items()},
             )
             if known:
@@ -128,7 +130,7 @@ def _strip(example: Example, name: str) -> Image.Image:
 
 
 def _enlarged(image: Tensor) -> Tensor:
-    """A normalised frame as uint8 [PANEL, PANEL, 3]."""
+    """A frame as uint8 [PANEL, PANEL, 3]."""
     picture = Image.fromarray(pixels(image).numpy()).resize((PANEL, PANEL), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(picture))
 

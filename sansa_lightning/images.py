@@ -16,10 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.messages import plain
-from sansa_lightning.orientation import Exif, Layout, Turn
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from sansa_lightning.object_masks import object_mask
+from sansa_lightning.orientation import Exif, Layout, Turn, turned
 
 Size = int | tuple[int, int]
 """Side of a square, or (H, W), in pixels."""
@@ -184,17 +182,19 @@ def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) ->
 
 
 def to_frame(image: Image.Image | NDArray[np.uint8], size: Size, out: Tensor | None = None) -> Tensor:
-    """A frame of a clip: the whole picture squashed to ``size`` and ImageNet-normalised (spec 1.2, step 1).
+    """A frame of a clip: the whole picture squashed to ``size`` (spec 1.2, step 1).
 
     Args:
         image: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
         size: of the frame. Resized with PIL's bilinear filter, which averages when it shrinks.
-        out: where to put it, float32 [3, H, W]; a new tensor if None.
+        out: where to put it, uint8 [3, H, W]; a new tensor if None.
 
     Returns:
-        float32 [3, H, W].
+        uint8 [3, H, W], RGB.
     """
-    return normalised(resize_picture(image, size), out)
+    picture = resize_picture(image, size)
+    frame = torch.empty(3, picture.height, picture.width, dtype=torch.uint8) if out is None else out
+    return frame.copy_(torch.from_numpy(np.array(picture)).movedim(2, 0))
 
 
 def resize_picture(image: Image.Image | NDArray[np.uint8], size: Size) -> Image.Image:
@@ -203,15 +203,6 @@ def resize_picture(image: Image.Image | NDArray[np.uint8], size: Size) -> Image.
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     coloured = picture if picture.mode == "RGB" else picture.convert("RGB")
     return coloured.resize((width, height), Image.Resampling.BILINEAR)
-
-
-def normalised(picture: Image.Image, out: Tensor | None = None) -> Tensor:
-    """ImageNet-normalised values of an RGB picture, float32 [3, H, W]; see :func:`to_frame`."""
-    frame = torch.empty(3, picture.height, picture.width) if out is None else out
-    # A colour at a time and in place: the clips of a batch are large, and new memory costs more than arithmetic.
-    for plane, values, mean, std in zip(frame, picture.split(), IMAGENET_MEAN, IMAGENET_STD, strict=True):
-        plane.copy_(torch.from_numpy(np.array(values))).div_(255).sub_(mean).div_(std)
-    return frame
 
 
 def resize_mask(mask: Any, size: Size) -> Tensor:
@@ -233,6 +224,23 @@ def resize_mask(mask: Any, size: Size) -> Tensor:
 def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
     """Logits [H, W] at another size, bilinear, as [H', W']."""
     return F.interpolate(logits[None, None], tuple(size), mode="bilinear", align_corners=False)[0, 0]
+
+
+def drawn_mask(picture: Image.Image) -> Any:
+    """A picture of a mask: bool [H, W] by the rule of mask files; of more than 8 bits a channel itself, upright.
+
+    Raises:
+        ValueError: it is of no single object; says what to pass instead.
+    """
+    stored = stored_mode(picture)  # before it is decoded
+    picture = turned(picture)
+    if picture.mode not in EIGHT_BITS:  # the rule is of 8 bits, but numbers are numbers
+        return picture
+    try:
+        return object_mask(picture, stored).mask == 1
+    except ValueError as error:
+        msg = f"Prompt.mask: {error}; of a map of several classes pass np.array(picture) == number"
+        raise ValueError(msg) from error
 
 
 def _too_many_bits(path: Path, mode: str) -> ValueError:

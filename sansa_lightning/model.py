@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from sansa_lightning.checkpoint_header import header
-from sansa_lightning.clip import ClipBatch, Prompt
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.methods.base import Answers, Masks, Method, ReferenceMemory
 from sansa_lightning.strategies.base import Strategy, train_what_trains, trained_parameters
 from sansa_lightning.trackers.base import Tracker

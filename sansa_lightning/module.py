@@ -15,7 +15,8 @@ from torch import Tensor
 
 from sansa_lightning.checkpoint_header import HEADER
 from sansa_lightning.checkpoints import load_checkpoint, scored_as_trained, trained_state
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.control_metrics import ControlledIoU, ControlScores
 from sansa_lightning.finite import DamagedClips
 from sansa_lightning.losses import BCE, Dice, WeightedSum
@@ -171,17 +172,17 @@ class FewShotModule(LightningModule):
         # On the CPU only the lower 32 bits count; an odd number spreads seeds over all of them, and leaves 0 alone.
         return (own + seed * 0x9E3779B97F4A7C15) % 2**64
 
-    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
         """Count each target, segmented from the references alone."""
         self.metric.update(self.segment, batch)
 
-    def test_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+    def test_step(self, batch: EvaluationBatch, batch_idx: int) -> Tensor:
         """As in validation; and the controls, if the batch brings what they need. Gives the targets' logits."""
         return self.metric.update(self.segment, batch)
 
-    def predict_step(self, batch: ClipBatch, batch_idx: int) -> list[list[Tensor]]:
+    def predict_step(self, batch: EvaluationBatch, batch_idx: int) -> list[list[Tensor]]:
         """Masks of each clip's targets, bool, at original size if the batch brings it, else at clip size [H, W]."""
-        return [[mask > self.cut for mask in clip] for clip in target_logits(batch, self.segment(batch))]
+        return [[mask > self.cut for mask in clip] for clip in target_logits(batch, self.segment(batch.clips))]
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""

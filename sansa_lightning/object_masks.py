@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-IGNORE = 255
-"""Mask value of pixels that take no part in a loss or a score."""
+from sansa_lightning.clips.prompt import IGNORE
 
 FOREGROUND = 128
 """Value from which on a pixel of a grey mask is foreground (spec 4.3, 4.7 to 4.9)."""

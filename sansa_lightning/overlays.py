@@ -9,8 +9,6 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from sansa_lightning.images import IMAGENET_MEAN, IMAGENET_STD
-
 REFERENCE_COLOUR = (46, 160, 255)
 PREDICTION_COLOUR = (255, 60, 60)
 TRUTH_COLOUR = (60, 255, 60)
@@ -26,7 +24,7 @@ def episode_picture(images: Tensor, masks: Tensor, predictions: Sequence[Tensor]
     """References with their masks (blue), then targets with prediction (red) and truth (green outline), side by side.
 
     Args:
-        images: float32 [T, 3, H, W], ImageNet-normalised.
+        images: uint8 [T, 3, H, W], RGB.
         masks: uint8 [T, H, W]; 1 is foreground.
         predictions: bool masks of the N targets, of any size; resized to the clip.
         name: of the class, for the captions.
@@ -56,9 +54,8 @@ def side_by_side(frames: Sequence[Tensor], captions: Sequence[str]) -> Image.Ima
 
 
 def pixels(image: Tensor) -> Tensor:
-    """A normalised frame, float32 [3, H, W], as uint8 RGB [H, W, 3] on the CPU."""
-    mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    return (image.cpu().float() * std + mean).mul(255).round().clamp(0, 255).byte().permute(1, 2, 0)
+    """A frame of a clip, uint8 [3, H, W], as a picture [H, W, 3] on the CPU."""
+    return image.cpu().permute(1, 2, 0)
 
 
 def outlined(picture: Tensor, mask: Tensor, colour: tuple[int, int, int]) -> Tensor:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from sansa_lightning.clip import ClipBatch, Episode
+from sansa_lightning.clips.episode import Episode
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.files import replacing, write_text
 from sansa_lightning.overlays import episode_picture
@@ -49,19 +50,20 @@ class PredictionWriter(BasePredictionWriter):
         pl_module: LightningModule,
         prediction: list[list[Tensor]],
         batch_indices: Sequence[int] | None,
-        batch: ClipBatch,
+        batch: EvaluationBatch,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
         """Write what is known of a batch."""
+        clips = batch.clips
         for number, masks in enumerate(prediction):
             if batch.scored[number]:
                 index = trainer.datamodule.episode_index(batch_idx, number)  # type: ignore[attr-defined]
                 arrays = [mask.cpu().numpy() for mask in masks]
                 self._write_masks(index, arrays)
-                self._annotations += entries_of(index, batch.episodes[number], arrays)
-                name = trainer.datamodule.class_names[batch.episodes[number].class_id]  # type: ignore[attr-defined]
-                picture = episode_picture(batch.images[number], batch.masks[number], masks, name)
+                self._annotations += entries_of(index, clips.episodes[number], arrays)
+                name = trainer.datamodule.class_names[clips.episodes[number].class_id]  # type: ignore[attr-defined]
+                picture = episode_picture(clips.images[number], clips.masks[number], masks, name)
                 _save(picture, self.folder / "overlays" / f"{index:05d}.png")
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
+from sansa_lightning.clips.objects import Objects
 from sansa_lightning.images import resize_logits
-from sansa_lightning.objects import Objects
 
 
 class ScoredTargets(NamedTuple):
@@ -20,7 +20,7 @@ class ScoredTargets(NamedTuple):
         truths: M masks, uint8 [H, W] in {0, 1, 255}, each of the size of its logits.
         class_ids: int64 [M].
         scored: bool [M]; False for those that must not be counted.
-        objects: M, what each shows; None where nobody knows.
+        objects: M, what each shows; None where nobody knows or asked.
         paired: bool [M]; which of them there are after wrong references, too.
     """
 
@@ -36,22 +36,23 @@ class ScoredTargets(NamedTuple):
         return [logits > cut for logits in self.logits]
 
     @classmethod
-    def of(cls, batch: ClipBatch, logits: Tensor) -> ScoredTargets:
+    def of(cls, batch: EvaluationBatch, logits: Tensor) -> ScoredTargets:
         """The targets of a batch with their logits [B, N, h, w], at original size if the batch brings it."""
         each = target_logits(batch, logits)
-        truths = batch.originals if any(batch.originals) else batch.masks[:, batch.shots :]
-        count = logits.shape[1]
+        truths = batch.originals if any(batch.originals) else batch.clips.masks[:, batch.clips.shots :]
+        count, controls = logits.shape[1], batch.controls
+        paired = torch.zeros_like(batch.scored) if controls is None else controls.paired
         return cls(
             logits=[one for clip in each for one in clip],
             truths=[one for clip in truths for one in clip],
-            class_ids=batch.class_ids.repeat_interleave(count),
+            class_ids=batch.clips.class_ids.repeat_interleave(count),
             scored=batch.scored.repeat_interleave(count),
-            objects=[one for shown in batch.objects or ((),) * len(each) for one in shown or (None,) * count],
-            paired=torch.tensor(batch.paired or (False,) * len(each), device=logits.device).repeat_interleave(count),
+            objects=[one for shown in controls.objects for one in shown] if controls else [None] * (len(each) * count),
+            paired=paired.repeat_interleave(count),
         )
 
 
-def target_logits(batch: ClipBatch, logits: Tensor) -> list[list[Tensor]]:
+def target_logits(batch: EvaluationBatch, logits: Tensor) -> list[list[Tensor]]:
     """Logits [B, N, h, w] as N of [H, W] a clip, at the size that its targets are scored at."""
     if not any(batch.originals):
         return [list(clip) for clip in logits]

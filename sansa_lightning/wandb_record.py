@@ -12,7 +12,8 @@ from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
 from torch import Tensor
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.metrics import ClassScore, FewShotScores
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.overlays import episode_picture
@@ -59,7 +60,7 @@ class WandbRecord(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: ClipBatch,
+        batch: EvaluationBatch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -69,9 +70,9 @@ class WandbRecord(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         for number, logits in enumerate(outputs):
             if len(self._pictures) < EPISODES and batch.scored[number]:
-                name = data.class_names[batch.episodes[number].class_id]
+                name = data.class_names[batch.clips.episodes[number].class_id]
                 caption = f"episode {data.episode_index(batch_idx, number)}: {name}"
-                self._pictures[caption] = picture_of(batch, number, logits > pl_module.cut, name)
+                self._pictures[caption] = picture_of(batch.clips, number, logits > pl_module.cut, name)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the tables of the classes and the pictures."""
@@ -130,6 +131,7 @@ def picture_of(batch: ClipBatch, number: int, masks: Tensor, name: str) -> Image
     images, truths = batch.images[number], batch.masks[number]
     scale = SIDE / max(images.shape[-2:])
     if scale < 1:
-        images = F.interpolate(images, scale_factor=scale, mode="bilinear", antialias=True)
+        resized = F.interpolate(images.float(), scale_factor=scale, mode="bilinear", antialias=True)
+        images = resized.round().byte()
         truths = F.interpolate(truths[None], images.shape[-2:], mode="nearest")[0]
     return episode_picture(images, truths, list(masks), name)

@@ -84,6 +84,11 @@ def frames(clips: int, length: int, size: tuple[int, int] = (96, 96), seed: int 
     return images.unflatten(0, (clips, length))
 
 
+def pictures(clips: int, length: int, size: tuple[int, int] = (96, 96), seed: int = 0) -> Tensor:
+    """The same as they travel, uint8."""
+    return frames(clips, length, size, seed).mul(60).add(120).clamp(0, 255).byte()
+
+
 def mask_prompt(size: tuple[int, int] = (96, 96), corner: int = 20) -> Prompt:
     """A rectangle."""
     mask = torch.zeros(size)

@@ -124,7 +124,9 @@ def test_what_cannot_be_propagated(segmenter: Segmenter) -> None:
         ValueError, match=r"^prompts: expected a list of K prompts for each clip, .* \[Prompt, \.\.\.\]$"
     ):
         segmenter.propagate(frames(1, 2), [Prompt.box([1, 2, 30, 40])])
-    with pytest.raises(ValueError, match=r"^images: expected a float32 tensor .*, but got torch\.float64"):
+    with pytest.raises(
+        ValueError, match=r"^images: expected a tensor .*, uint8 or normalised float32, but got torch\.float64"
+    ):
         segmenter.propagate(frames(1, 2).double(), [[Prompt.box([1, 2, 30, 40])]])
 
 

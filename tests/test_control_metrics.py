@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sansa_lightning.clips.objects import Objects
 from sansa_lightning.control_metrics import ChoiceAccuracy, ControlMetrics, coverage
-from sansa_lightning.objects import Objects
 from sansa_lightning.scoring import ScoredTargets
 
 PAIR = Objects(torch.tensor([[1, 1, 2, 2, 0]], dtype=torch.int16), (7, 8))

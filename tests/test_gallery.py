@@ -5,22 +5,25 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from builders import frames, mask_prompt
-from sansa_lightning.clip import Clip, ClipBatch, Episode
+from builders import mask_prompt, pictures
+from sansa_lightning import Clip, Episode
+from sansa_lightning.clips.evaluation import EvaluationBatch, EvaluationClip
 from sansa_lightning.gallery import HEAD, MARGIN, PANEL, Gallery, gallery_picture, spotlit
 from sansa_lightning.overlays import PREDICTION_COLOUR, TRUTH_COLOUR
 
 
-def batch(classes: list[int], scored: bool = True) -> ClipBatch:
+def batch(classes: list[int], scored: bool = True) -> EvaluationBatch:
     masks = torch.zeros(3, 96, 96, dtype=torch.uint8)
     masks[:, 24:48, 24:48] = 1
-    return ClipBatch.collate(
+    return EvaluationBatch.collate(
         [
-            Clip(
-                Episode("s", class_id, ("a", "b"), (f"t{class_id}",)),
-                frames(1, 3, seed=place)[0],
-                masks,
-                (mask_prompt(),) * 2,
+            EvaluationClip(
+                Clip(
+                    Episode("s", class_id, ("a", "b"), (f"t{class_id}",)),
+                    pictures(1, 3, seed=place)[0],
+                    masks,
+                    (mask_prompt(),) * 2,
+                ),
                 scored=scored,
             )
             for place, class_id in enumerate(classes)
@@ -28,9 +31,9 @@ def batch(classes: list[int], scored: bool = True) -> ClipBatch:
     )
 
 
-def shown(gallery: Gallery, *batches: ClipBatch) -> list[int]:
+def shown(gallery: Gallery, *batches: EvaluationBatch) -> list[int]:
     for each in batches:
-        gallery.look_at(each, {"frozen": torch.zeros(len(each.episodes), 1, 96, 96, dtype=torch.bool)})
+        gallery.look_at(each, {"frozen": torch.zeros(len(each.clips.episodes), 1, 96, 96, dtype=torch.bool)})
     return [example.class_id for example in gallery.chosen]
 
 
@@ -41,7 +44,7 @@ def test_the_first_episode_of_each_class_comes_first():
 def test_too_few_classes_are_filled_up_in_order():
     gallery = Gallery(4)
     assert shown(gallery, batch([4, 4]), batch([1, 4, 1, 4])) == [1, 4, 4, 4]
-    assert torch.equal(gallery.chosen[2].images[1], frames(1, 3, seed=1)[0, 2])
+    assert torch.equal(gallery.chosen[2].images[1], pictures(1, 3, seed=1)[0, 2])
 
 
 def test_clips_that_only_fill_up_are_not_shown():
@@ -60,9 +63,9 @@ def test_what_a_mask_leaves_out_is_darker_and_its_edge_coloured():
 
 
 def test_a_picture_has_each_prediction_with_its_iou_and_the_truth():
-    gallery, clips = Gallery(), batch([4, 5, 6])
-    truth = clips.masks[:, 2:] == 1
-    gallery.look_at(clips, {"frozen": truth & False, "adapted": truth})
+    gallery, each = Gallery(), batch([4, 5, 6])
+    truth = each.clips.masks[:, 2:] == 1
+    gallery.look_at(each, {"frozen": truth & False, "adapted": truth})
     picture = np.asarray(gallery_picture(gallery.chosen, {4: "four", 5: "five", 6: "six " * 20}))
     width = 4 * PANEL + 3 * 4
     assert picture.shape == (2 * (PANEL + HEAD + MARGIN) + MARGIN, 2 * (width + MARGIN) + MARGIN, 3)

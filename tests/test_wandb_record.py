@@ -219,7 +219,7 @@ def test_large_clips_make_small_pictures(side, shown):
     mask[: side // 2] = 1
     clip = Clip(
         Episode("shapes", 1, ("a",), ("b",)),
-        torch.zeros(2, 3, side, side),
+        torch.full((2, 3, side, side), 120, dtype=torch.uint8),
         torch.stack([mask, mask]),
         (Prompt.mask(mask),),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.control_metrics import ControlledIoU, ControlScores, Segment
 from sansa_lightning.data.controlled import ControlledClips
 from sansa_lightning.metrics import FewShotScores
@@ -21,5 +21,5 @@ def controlled_scores(segment: Segment, clips: ControlledClips, chunk: int = 16)
     """
     found = ControlledIoU(clips.wrong.pool.classes)
     for first in range(0, len(clips), chunk):
-        found.update(segment, ClipBatch.collate([clips[i] for i in range(first, min(first + chunk, len(clips)))]))
+        found.update(segment, EvaluationBatch.collate([clips[i] for i in range(first, min(first + chunk, len(clips)))]))
     return found.compute()

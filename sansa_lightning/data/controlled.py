@@ -4,44 +4,40 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-from torch.utils.data import Dataset
-
-from sansa_lightning.clip import Clip
-from sansa_lightning.data.dataset import ClipDataset
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.evaluation import Controls, EvaluationClip
+from sansa_lightning.clips.objects import Objects
+from sansa_lightning.data.dataset import ClipDataset, EvaluationClips, ScoreAt
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.wrong_reference import WrongReferences
-from sansa_lightning.objects import Objects
 
 
-class ControlledClips(Dataset[Clip]):
-    """The clips of a dataset, each with its ``objects`` and its ``wrong`` clip, both None where there can be none.
+class ControlledClips(EvaluationClips):
+    """The clips of a dataset as they are scored, each with its :class:`Controls`.
 
     Args:
         clips: the clips of the right episodes.
         pool: where these were drawn from.
         seed: of the wrong references, see :class:`WrongReferences`.
+        score_at: see :class:`EvaluationClips`.
     """
 
-    def __init__(self, clips: ClipDataset, pool: Pool, seed: int = 0) -> None:
-        self.clips = clips
+    def __init__(self, clips: ClipDataset, pool: Pool, seed: int = 0, score_at: ScoreAt = "clip") -> None:
+        super().__init__(clips, score_at)
         self.wrong = WrongReferences(clips.episodes, pool, seed)
 
-    def __len__(self) -> int:
-        return len(self.clips)
+    def __getitem__(self, index: int) -> EvaluationClip:
+        right = super().__getitem__(index)
+        return replace(right, controls=Controls(self._objects(right), self._wrong(right.clip, index)))
 
-    def __getitem__(self, index: int) -> Clip:
-        clip = self.clips[index]
-        return replace(clip, objects=self._objects(clip), wrong=self._wrong(clip, index))
-
-    def _objects(self, clip: Clip) -> tuple[Objects | None, ...]:
+    def _objects(self, right: EvaluationClip) -> tuple[Objects | None, ...]:
         """At the sizes that the targets are scored at."""
-        source = self.clips.sources[clip.episode.source]
+        source = self.clips.sources[right.clip.episode.source]
         found: list[Objects | None] = []
-        for target in clip.episode.targets:
+        for target in right.clip.episode.targets:
             shown = source.objects(target)
             objects = None if shown is None else Objects.from_map(*shown)
-            found.append(objects if objects is None or clip.originals else objects.resized(self.clips.size))
+            found.append(objects if objects is None or right.originals else objects.resized(self.clips.size))
         return tuple(found)
 
     def _wrong(self, right: Clip, index: int) -> Clip | None:
@@ -50,13 +46,4 @@ class ControlledClips(Dataset[Clip]):
         if episode is None:
             return None
         # The references alone: not every source can be asked for the wrong class in the target.
-        wrong, shots = self.clips.clip(replace(episode, targets=episode.references)), len(right.prompts)
-        return replace(
-            right,
-            episode=replace(right.episode, references=episode.references),
-            images=torch.cat([wrong.images[:shots], right.images[shots:]]),
-            masks=torch.cat([wrong.masks[:shots], right.masks[shots:]]),
-            prompts=wrong.prompts,
-            # As with the right references, but none that says not to segment the reference's class.
-            negatives=tuple(one for one in right.negatives if one.episode.class_id != episode.class_id),
-        )
+        return right.after(self.clips.clip(replace(episode, targets=episode.references)))

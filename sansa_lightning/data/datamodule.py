@@ -10,9 +10,11 @@ from typing import Literal
 from jsonargparse.typing import lazy_instance
 from lightning.pytorch.utilities import rank_zero_info
 
-from sansa_lightning.clip import ClassId, ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.episode import ClassId
+from sansa_lightning.clips.negatives import BatchWithNegatives
 from sansa_lightning.data.controlled import ControlledClips
-from sansa_lightning.data.dataset import ClipDataset, ScoreAt
+from sansa_lightning.data.dataset import ClipDataset, EvaluationClips, ScoreAt
 from sansa_lightning.data.loader import ClipLoader
 from sansa_lightning.data.loading import LoadingDataModule, at_least
 from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
@@ -229,18 +231,24 @@ class EpisodeDataModule(LoadingDataModule):
 
     def val_dataloader(self) -> ClipLoader:
         """Batches of validation clips for this process."""
-        return self.evaluation(self.clips("val"))
+        return self._scored("val")
 
     def test_dataloader(self) -> ClipLoader:
         """Batches of test clips for this process, with what the controls need."""
-        clips = self.clips("test")
         if not self.controls:
-            return self.evaluation(clips)
-        return self.evaluation(ControlledClips(clips, self.pools("test")[0], self.test_seed))
+            return self._scored("test")
+        pool = self.pools("test")[0]
+        return self._evaluation(ControlledClips(self.clips("test"), pool, self.test_seed, self.score_at))
 
     def predict_dataloader(self) -> ClipLoader:
         """The test clips."""
-        return self.evaluation(self.clips("test"))
+        return self._scored("test")
+
+    def _scored(self, part: Part) -> ClipLoader:
+        return self._evaluation(EvaluationClips(self.clips(part), self.score_at))
+
+    def _evaluation(self, clips: EvaluationClips) -> ClipLoader:
+        return self.evaluation(clips, (ClipBatch if self.negatives is None else BatchWithNegatives).collate)
 
     def _train_list(self) -> tuple[int, str]:
         episodes = self.episodes("train")
@@ -253,12 +261,10 @@ class EpisodeDataModule(LoadingDataModule):
         pools = self.pools("train" if part == "train" else "test")
         sources = {pool.source.name: pool.source for pool in pools}
         episodes = self._draw(part, pools)
-        if part == "train":
-            return ClipDataset(episodes, sources, self.size, self.train_prompt, self.score_at)
-        if self.negatives is None:
-            return ClipDataset(episodes, sources, self.size, self.prompt, self.score_at)
-        what = (episodes, sources, self.size, self.prompt, self.score_at)
-        return ClipsWithNegatives(*what, pools[0], self.negatives)
+        prompter = self.train_prompt if part == "train" else self.prompt
+        if part == "train" or self.negatives is None:
+            return ClipDataset(episodes, sources, self.size, prompter)
+        return ClipsWithNegatives(episodes, sources, self.size, prompter, pools[0], self.negatives)
 
     def _draw(self, part: Part, pools: tuple[Pool, ...]) -> Episodes:
         length = self.lengths[part]

@@ -1,4 +1,4 @@
-"""Episode -> Clip: load, resize, normalise, prompt."""
+"""Episode -> Clip: load, resize, prompt; and what an evaluation wants beside its clips."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sansa_lightning.clip import Clip, Episode, ImageKey
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.episode import Episode, ImageKey
+from sansa_lightning.clips.evaluation import EvaluationClip
 from sansa_lightning.data.prompts import Prompter, prompt_generator
 from sansa_lightning.data.samplers import Episodes
 from sansa_lightning.data.sources.base import Source
@@ -20,11 +22,11 @@ ScoreAt = Literal["clip", "original"]
 
 
 class ClipList(Protocol):
-    """Clips by index, and how many there are."""
+    """Clips by index, alone or with what their evaluation wants, and how many there are."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Clip: ...
+    def __getitem__(self, index: int) -> Clip | EvaluationClip: ...
 
 
 class ClipDataset(Dataset[Clip]):
@@ -35,34 +37,32 @@ class ClipDataset(Dataset[Clip]):
         sources: by the names that the episodes use.
         size: of the clip's frames, whatever the sizes of the images.
         prompter: annotates references, from the mask at clip size.
-        score_at: "original" keeps the targets' masks at the size of their images as well.
     """
 
-    def __init__(
-        self,
-        episodes: Episodes,
-        sources: Mapping[str, Source],
-        size: Size,
-        prompter: Prompter,
-        score_at: ScoreAt = "clip",
-    ) -> None:
+    def __init__(self, episodes: Episodes, sources: Mapping[str, Source], size: Size, prompter: Prompter) -> None:
         self.episodes = episodes
         self.sources = dict(sources)
         self.size = height_width(size)
         self.prompter = prompter
-        self.score_at = score_at
 
     def __len__(self) -> int:
         return len(self.episodes)
 
     def __getitem__(self, index: int) -> Clip:
-        return self.clip(self.episodes[index])
+        return self.with_originals(index)[0]
+
+    def with_originals(self, index: int) -> tuple[Clip, tuple[Tensor, ...]]:
+        """A clip, and the masks of its N targets at the size of their images, uint8 [H, W]."""
+        return self._load(self.episodes[index])
 
     def clip(self, episode: Episode) -> Clip:
         """The clip of an episode, which need not be one of the list."""
+        return self._load(episode)[0]
+
+    def _load(self, episode: Episode) -> tuple[Clip, tuple[Tensor, ...]]:
         source = self.sources[episode.source]
         keys = episode.references + episode.targets
-        images = torch.empty(len(keys), 3, *self.size)
+        images = torch.empty(len(keys), 3, *self.size, dtype=torch.uint8)
         masks = torch.empty(len(keys), *self.size, dtype=torch.uint8)
         originals: dict[ImageKey, Tensor] = {}
         for place, key in enumerate(keys):
@@ -77,11 +77,30 @@ class ClipDataset(Dataset[Clip]):
             self.prompter(masks[reference], prompt_generator(episode, reference))
             for reference in range(len(episode.references))
         )
-        kept = episode.targets if self.score_at == "original" else ()
-        return Clip(episode, images, masks, prompts, originals=tuple(originals[key] for key in kept))
+        return Clip(episode, images, masks, prompts), tuple(originals[key] for key in episode.targets)
 
 
-class FilledDataset(Dataset[Clip]):
+class EvaluationClips(Dataset[EvaluationClip]):
+    """The clips of a dataset as they are scored.
+
+    Args:
+        clips: of the episodes.
+        score_at: "original" keeps the targets' masks at the size of their images as well.
+    """
+
+    def __init__(self, clips: ClipDataset, score_at: ScoreAt = "clip") -> None:
+        self.clips = clips
+        self.score_at = score_at
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> EvaluationClip:
+        clip, originals = self.clips.with_originals(index)
+        return EvaluationClip(clip, originals if self.score_at == "original" else ())
+
+
+class FilledDataset(Dataset[EvaluationClip]):
     """A dataset whose length is a multiple of the number of processes, so that each gets as many batches.
 
     The clips that fill it up are its first ones again, with ``scored=False``: they keep collective operations
@@ -99,6 +118,7 @@ class FilledDataset(Dataset[Clip]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Clip:
+    def __getitem__(self, index: int) -> EvaluationClip:
         clip = self.clips[index % len(self.clips)]
-        return clip if index < len(self.clips) else replace(clip, scored=False)
+        whole = clip if isinstance(clip, EvaluationClip) else EvaluationClip(clip)
+        return whole if index < len(self.clips) else replace(whole, scored=False)

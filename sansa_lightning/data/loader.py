@@ -8,13 +8,17 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from sansa_lightning.clip import Clip, ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.messages import brief, plain
 
 DONE = "batches"
 """Key of a datamodule's state: how many batches each process has trained on."""
 
-Collate = Callable[[Sequence[Any]], ClipBatch]
+Batch = ClipBatch | EvaluationBatch
+"""Clips to train on, or to evaluate."""
+
+Collate = Callable[[Sequence[Any]], Batch]
 """Stacks the clips of a dataset; :meth:`ClipBatch.collate` for plain ones."""
 
 
@@ -100,7 +104,7 @@ class ClipLoader:
 
     def __init__(
         self,
-        dataset: Dataset[Clip],
+        dataset: Dataset[Any],
         batches: Iterable[list[int]],
         num_workers: int = 0,
         collate: Collate = ClipBatch.collate,
@@ -114,14 +118,14 @@ class ClipLoader:
     def __len__(self) -> int:
         return len(self._loader)
 
-    def __iter__(self) -> Iterator[ClipBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         yield from self._loader
 
     def close(self) -> None:
         """End the workers; another iteration starts new ones."""
         self._loader = self._build()
 
-    def _build(self) -> DataLoader[Clip]:
+    def _build(self) -> DataLoader[Any]:
         return DataLoader(
             self.dataset,
             batch_sampler=self.batches,
@@ -153,7 +157,7 @@ class TrainLoader(ClipLoader):
 
     def __init__(
         self,
-        dataset: Dataset[Clip],
+        dataset: Dataset[Any],
         batches: TrainBatches,
         num_workers: int = 0,
         steps_done: Callable[[], int] = int,
@@ -165,7 +169,7 @@ class TrainLoader(ClipLoader):
         self.steps_done = steps_done
         self.identity = identity
 
-    def __iter__(self) -> Iterator[ClipBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         # A generator: this line runs when the first batch is asked for.
         self.train_batches.start = self.steps_done()
         yield from self._loader

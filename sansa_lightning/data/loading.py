@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.utils.data import Dataset
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch, Stack
 from sansa_lightning.data.dataset import ClipList, FilledDataset
 from sansa_lightning.data.loader import (
     DONE,
+    Batch,
     ClipLoader,
-    Collate,
     EvalBatches,
     TrainBatches,
     TrainLoader,
@@ -70,7 +73,7 @@ class LoadingDataModule(LightningDataModule):
             batches = TrainBatches(found[0], self.batch_size, *self.place())
             check_same_training(state_dict, training_of(batches, found[1]))
 
-    def training(self, clips: Dataset[Any], length: int, identity: str, collate: Collate) -> ClipLoader:
+    def training(self, clips: Dataset[Any], length: int, identity: str, collate: Stack) -> ClipLoader:
         """Batches of training clips for this process; a resumed run goes on where it stopped.
 
         Args:
@@ -82,12 +85,22 @@ class LoadingDataModule(LightningDataModule):
         batches = TrainBatches(length, self.batch_size, *self.place())
         return self._keep(TrainLoader(clips, batches, self.num_workers, self.steps_done, identity, collate))
 
-    def evaluation(self, clips: ClipList, collate: Collate = ClipBatch.collate) -> ClipLoader:
-        """Batches of the clips of a fixed list for this process."""
+    def evaluation(self, clips: ClipList, collate: Stack = ClipBatch.collate) -> ClipLoader:
+        """Batches of the clips of a fixed list for this process, as :class:`EvaluationBatch`.
+
+        Args:
+            clips: the list.
+            collate: stacks what the methods see of them.
+        """
         rank, processes = self.place()
         filled = FilledDataset(clips, processes)
         batches = EvalBatches(len(filled), self.eval_batch_size, rank, processes)
-        return self._keep(ClipLoader(filled, batches, self.num_workers, collate))
+        whole = partial(EvaluationBatch.collate, stack=collate)
+        return self._keep(ClipLoader(filled, batches, self.num_workers, whole))
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch, to a GPU while the CPU goes on; Lightning's own way waits for each tensor."""
+        return batch.to(device, non_blocking=device.type == "cuda")
 
     def episode_index(self, batch: int, position: int) -> int:
         """Place in its list of the clip at ``position`` of this process's evaluation batch number ``batch``."""

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
+from torch import Tensor
 
-from sansa_lightning.clip import ClassId, Clip, Episode, ImageKey
-from sansa_lightning.data.dataset import ClipDataset, ScoreAt
+from sansa_lightning.clips.episode import ClassId, Episode, ImageKey
+from sansa_lightning.clips.negatives import ClipWithNegatives, Negative
+from sansa_lightning.data.dataset import ClipDataset
 from sansa_lightning.data.prompts import Prompter, prompt_generator
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import Episodes
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.images import Size, resize_mask, to_frame
-from sansa_lightning.negatives import Negative
 
 
 class NegativeChoice(ABC):
@@ -120,7 +121,6 @@ class ClipsWithNegatives(ClipDataset):
         sources: see :class:`ClipDataset`.
         size: see :class:`ClipDataset`.
         prompter: annotates references and negative references.
-        score_at: see :class:`ClipDataset`.
         pool: where the episodes were drawn from.
         negatives: chooses the negative references.
     """
@@ -131,23 +131,24 @@ class ClipsWithNegatives(ClipDataset):
         sources: Mapping[str, Source],
         size: Size,
         prompter: Prompter,
-        score_at: ScoreAt,
         pool: Pool,
         negatives: NegativeChoice,
     ) -> None:
-        super().__init__(episodes, sources, size, prompter, score_at)
+        super().__init__(episodes, sources, size, prompter)
         self.pool = pool
         self.negatives = negatives
 
-    def __getitem__(self, index: int) -> Clip:
-        clip = super().__getitem__(index)
+    def with_originals(self, index: int) -> tuple[ClipWithNegatives, tuple[Tensor, ...]]:
+        """See :meth:`ClipDataset.with_originals`."""
+        clip, originals = super().with_originals(index)
         drawn = self.negatives.draw(clip.episode, self.pool)
-        return replace(clip, negatives=tuple(self._load(negative) for negative in drawn))
+        negatives = tuple(self._negative(one) for one in drawn)
+        return ClipWithNegatives(clip.episode, clip.images, clip.masks, clip.prompts, negatives=negatives), originals
 
-    def _load(self, negative: Episode) -> Negative:
-        image, mask = self.sources[negative.source].load(negative.references[0], negative.class_id)
-        prompt = self.prompter(resize_mask(mask, self.size), prompt_generator(negative, 0))
-        return Negative(negative, to_frame(image, self.size), prompt)
+    def _negative(self, episode: Episode) -> Negative:
+        image, mask = self.sources[episode.source].load(episode.references[0], episode.class_id)
+        prompt = self.prompter(resize_mask(mask, self.size), prompt_generator(episode, 0))
+        return Negative(episode, to_frame(image, self.size), prompt)
 
 
 def _image(episode: Episode, class_id: ClassId, pool: Pool, rng: np.random.Generator) -> ImageKey | None:

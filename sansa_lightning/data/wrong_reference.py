@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sansa_lightning.clip import Episode
+from sansa_lightning.clips.episode import Episode
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import Episodes
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Self
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sansa_lightning.clip import ClipBatch, Prompt
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.strategies.base import NOTHING
 from sansa_lightning.strategies.parts import PromptKinds
 from sansa_lightning.strategies.settings import plain_settings
@@ -100,7 +101,7 @@ class Method(nn.Module, ABC):
 
         Args:
             tracker: the base with its strategy.
-            images: float32 [K, 3, H, W], ImageNet-normalised.
+            images: uint8 [K, 3, H, W], RGB, or float32, ImageNet-normalised.
             prompts: K prompts, in pixels of the images.
         """
 
@@ -111,7 +112,7 @@ class Method(nn.Module, ABC):
         Args:
             tracker: the base with its strategy.
             memories: what :meth:`remember` gave for each of M classes.
-            images: G targets, float32 [G, 3, H, W], ImageNet-normalised.
+            images: G targets, [G, 3, H, W], likewise.
         """
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.methods.base import Masks, Method
 from sansa_lightning.methods.propagation import Reading
 from sansa_lightning.methods.sansa import Sansa

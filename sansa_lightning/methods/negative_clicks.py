@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.methods.base import Masks
 from sansa_lightning.methods.evaluation import EvaluationMethod
 from sansa_lightning.methods.memory import KShotMemory

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.negatives import BatchWithNegatives
 from sansa_lightning.methods.evaluation import EvaluationMethod
 from sansa_lightning.methods.propagation import Reading
 from sansa_lightning.trackers.base import Tracker
@@ -41,6 +42,9 @@ class NegativeReferences(EvaluationMethod):
 
     def _rivals(self, tracker: Tracker, batch: ClipBatch, reading: Reading, background: Tensor) -> Tensor:
         """The highest logit of the background, which is 0, and of the negative references, [B, N, 4h, 4w]."""
+        if not isinstance(batch, BatchWithNegatives):
+            msg = f"NegativeReferences: expected clips with negatives, but got a {type(batch).__name__}"
+            raise ValueError(msg)
         owned = [(owner, one) for owner, negatives in enumerate(batch.negatives) for one in negatives]
         if not owned:
             return background

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sansa_lightning.clip import Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.trackers.base import Decoded, DecoderPrompt, DecodeRule, Features, Tracker
 
 MASK_SCALE, MASK_BIAS = 20.0, -10.0

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sansa_lightning.clip import Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.methods.base import Masks
 from sansa_lightning.methods.memory import RELEASED, MemoryBank, MemoryRule
 from sansa_lightning.methods.prompting import BEST, decode_references
 from sansa_lightning.trackers.base import NO_PROMPT, Decoded, DecodeRule, Features, Memory, Tracker
+
+_IMAGES = (torch.uint8, torch.float32)
 
 
 class Reading(NamedTuple):
@@ -68,7 +70,7 @@ class Propagation:
 
         Args:
             tracker: the base, with or without a strategy.
-            images: float32 [B, T, 3, H, W], ImageNet-normalised, K references first.
+            images: uint8 [B, T, 3, H, W], RGB, or float32, ImageNet-normalised; K references first.
             prompts: B times K prompts, in pixels of the clip.
             propagate_targets: True: each target's prediction becomes memory for later ones (the training objective);
                 False: each target is segmented from the references alone, as if it were the only one (evaluation).
@@ -171,13 +173,13 @@ def check_clips(images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> int:
     """K, after checking that images and prompts fit together.
 
     Raises:
-        ValueError: images that are not float32 [B, T, 3, H, W]; not B times K prompts with 1 <= K < T; a mask prompt
-            of another size.
+        ValueError: images that are neither uint8 nor float32 [B, T, 3, H, W]; not B times K prompts with 1 <= K < T; a
+            mask prompt of another size.
     """
     tensor = isinstance(images, Tensor)
-    if not tensor or images.ndim != 5 or images.shape[2] != 3 or images.dtype != torch.float32:
+    if not tensor or images.ndim != 5 or images.shape[2] != 3 or images.dtype not in _IMAGES:
         got = f"{images.dtype} {list(images.shape)}" if tensor else type(images).__name__
-        msg = f"images: expected a float32 tensor [B, T, 3, H, W], but got {got}"
+        msg = f"images: expected a tensor [B, T, 3, H, W], uint8 or normalised float32, but got {got}"
         raise ValueError(msg)
     _check_nested(prompts)
     clips, frames = images.shape[:2]

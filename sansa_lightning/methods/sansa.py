@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sansa_lightning.clip import ClipBatch, Prompt
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.methods.base import Answers, Masks, Method
 from sansa_lightning.methods.memory import KShotMemory, MemoryBank, MemoryRule
 from sansa_lightning.methods.propagation import Propagation
@@ -56,8 +57,8 @@ class Sansa(Method):
         """See :meth:`Method.segment`; classes of equally many references share the calls of memory and decoder."""
         features = tracker.encode(images, self.encode_chunk)
         size = (images.shape[-2], images.shape[-1])
-        logits = images.new_empty(len(memories), len(images), *size)
-        iou = images.new_empty(len(memories), len(images))
+        logits = torch.empty(len(memories), len(images), *size, device=images.device)
+        iou = torch.empty(len(memories), len(images), device=images.device)
         for shots in {memory.shots for memory in memories}:
             chosen = [number for number, memory in enumerate(memories) if memory.shots == shots]
             bank = MemoryBank.stacked([memories[number] for number in chosen])

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sansa_lightning.data.loader import ClipLoader
 from sansa_lightning.data.loading import LoadingDataModule, at_least
-from sansa_lightning.data.patterns.tracking import TrackingClips, collate
+from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClips
 from sansa_lightning.data.prompts import Prompter
 
 Part = Literal["train", "val", "test"]
@@ -74,7 +74,7 @@ class TrackingDataModule(LoadingDataModule):
 
     def train_dataloader(self) -> ClipLoader:
         """Batches of training clips for this process; a resumed run goes on where it stopped."""
-        return self.training(self.clips["train"], *self.training_list(), collate)
+        return self.training(self.clips["train"], *self.training_list(), TrackingBatch.collate)
 
     def training_list(self) -> tuple[int, str]:
         """See :meth:`LoadingDataModule.training_list`."""
@@ -82,8 +82,8 @@ class TrackingDataModule(LoadingDataModule):
 
     def val_dataloader(self) -> ClipLoader:
         """Batches of validation clips for this process."""
-        return self.evaluation(self.clips["val"], collate)
+        return self.evaluation(self.clips["val"], TrackingBatch.collate)
 
     def test_dataloader(self) -> ClipLoader:
         """Batches of test clips for this process."""
-        return self.evaluation(self.clips["test"], collate)
+        return self.evaluation(self.clips["test"], TrackingBatch.collate)

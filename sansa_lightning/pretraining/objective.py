@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sansa_lightning.clip import ClipBatch
-from sansa_lightning.images import IMAGENET_MEAN, IMAGENET_STD
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.frames import IMAGENET_MEAN, IMAGENET_STD
 from sansa_lightning.losses import BCE, Dice, LossValues, WeightedSum
 from sansa_lightning.pretraining.gabor import gabor_filters
 

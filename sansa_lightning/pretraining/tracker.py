@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 
 from sansa_lightning.checkpoint_header import HEADER, plain_header, tensors_by_name
 from sansa_lightning.checkpoints import check_fit
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
+from sansa_lightning.clips.frames import normalise
 from sansa_lightning.data.patterns.tracking import TrackingBatch
 from sansa_lightning.finite import DamagedClips
 from sansa_lightning.messages import brief
@@ -108,7 +109,7 @@ class TrackerModule(LightningModule):
             raise ValueError(msg)
         if self.base_recipe.weights is None:
             initialise(self.base, self.base_recipe.seed)
-        channels = self.base.image_encoder.trunk.channel_list[::-1][STAGE]
+        channels = next(block.dim_out for block in reversed(self.base.blocks()) if block.stage == STAGE)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.base_recipe.seed)
             self.content = ContentObjective(channels, self.trainer.datamodule.tiles)  # type: ignore[attr-defined]
@@ -135,24 +136,26 @@ class TrackerModule(LightningModule):
 
     def training_step(self, batch: TrackingBatch, batch_idx: int) -> Tensor:
         """A step of the phase that it is time for."""
+        batch = replace(batch, images=normalise(batch.images))  # once for the trunk, the tracker and the content
         if self.global_step < self.content_steps:
-            features = self.base.image_encoder.trunk(batch.images.flatten(0, 1))[STAGE]
+            features = self.base.stages(batch.images.flatten(0, 1))[STAGE]
             return self._content_loss(features, batch, tile_weight=1.0)
-        with recorded(self.base.image_encoder.trunk) as outputs:
+        heard: list[Tensor] = []
+        with self.base.tap(f"stage {STAGE}", heard.append):
             logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
         loss = self.tracking(logits, batch)
         size = len(batch.episodes)
         self.log_dict({f"train/{name}": value for name, value in loss.terms.items()}, batch_size=size)
-        content = self._content_loss(outputs[0][STAGE], batch, tile_weight=0.5)
+        content = self._content_loss(heard[0], batch, tile_weight=0.5)
         total: Tensor = loss.total + self.content_weight * content
         self.log("train/loss", total, prog_bar=True, batch_size=size)
         return total
 
-    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
         """Track from the first frame, each prediction being memory for the next."""
         self._count(batch)
 
-    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+    def test_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
         """As in validation."""
         self._count(batch)
 
@@ -226,10 +229,11 @@ class TrackerModule(LightningModule):
         total: Tensor = tile_weight * found.tile + found.texture
         return total
 
-    def _count(self, batch: ClipBatch) -> None:
-        logits = self.propagation(self.base, batch.images, batch.prompts, propagate_targets=True).logits
+    def _count(self, batch: EvaluationBatch) -> None:
+        clips = batch.clips
+        logits = self.propagation(self.base, clips.images, clips.prompts, propagate_targets=True).logits
         self.damaged.count(logits)
-        self.metric.update(logits[:, batch.shots :] > 0, batch.masks[:, batch.shots :], batch.scored)
+        self.metric.update(logits[:, clips.shots :] > 0, clips.masks[:, clips.shots :], batch.scored)
 
     def _conclude(self, stage: str) -> None:
         self.damaged.look(self.trainer, stage)
@@ -239,14 +243,3 @@ class TrackerModule(LightningModule):
             return
         self.scores[stage] = score
         self.log(f"{stage}/tracking_j", score.j, prog_bar=True, sync_dist=True)  # equal everywhere already
-
-
-@contextmanager
-def recorded(module: nn.Module) -> Iterator[list[Any]]:
-    """The outputs of a module, in the order of its calls."""
-    outputs: list[Any] = []
-    handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
-    try:
-        yield outputs
-    finally:
-        handle.remove()

@@ -178,7 +178,7 @@ class Tracker(nn.Module, ABC):
         No graph is kept below the first block that trains: nothing there requires a gradient.
 
         Args:
-            images: float32 [F, 3, H, W], ImageNet-normalised.
+            images: uint8 [F, 3, H, W], RGB, or float32, ImageNet-normalised.
             chunk: how many frames go through the encoder at a time; all if None.
         """
 
@@ -187,7 +187,7 @@ class Tracker(nn.Module, ABC):
         """The map at the end of each stage of the image encoder, [F, C, h, w], from fine to coarse.
 
         Args:
-            images: float32 [F, 3, S, S], ImageNet-normalised.
+            images: uint8 [F, 3, S, S], RGB, or float32, ImageNet-normalised.
         """
 
     @abstractmethod

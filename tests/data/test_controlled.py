@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.data.controlled import ControlledClips
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.dataset import ClipDataset, FilledDataset
@@ -30,7 +30,7 @@ def test_wrong_clips_are_scored_by_the_class_of_the_target():
     both = ControlledClips(right, POOL)
     assert len(both) == 3
     for index in range(3):
-        good, bad, other = right[index], both[index].wrong, both.wrong[index]
+        good, bad, other = right[index], both[index].controls.wrong, both.wrong[index]
         assert bad.episode.class_id == good.episode.class_id
         assert torch.equal(bad.images[2:], good.images[2:])
         assert torch.equal(bad.masks[2:], good.masks[2:])
@@ -44,10 +44,11 @@ def test_wrong_clips_are_scored_by_the_class_of_the_target():
 def test_the_right_clip_is_as_it_was_and_brings_its_objects():
     right = clips()
     for index in range(3):
-        plain, clip = right[index], ControlledClips(right, POOL)[index]
+        plain, found = right[index], ControlledClips(right, POOL)[index]
+        clip = found.clip
         assert torch.equal(clip.images, plain.images)
         assert clip.episode == plain.episode
-        (shown,) = clip.objects
+        (shown,) = found.controls.objects
         numbers, classes = SOURCE.objects(plain.episode.targets[0])
         assert shown.classes == classes
         assert torch.equal(shown.instances, torch.from_numpy(numbers).short())
@@ -55,16 +56,16 @@ def test_the_right_clip_is_as_it_was_and_brings_its_objects():
 
 def test_a_pool_of_one_class_has_no_wrong_clips():
     one = Pool(SOURCE, "val", (5,))
-    batch = ClipBatch.collate([ControlledClips(clips(pool=one), one)[index] for index in range(3)])
-    assert batch.wrong is None
-    assert batch.paired == (False,) * 3
-    assert all(shown[0] is not None for shown in batch.objects)
+    batch = EvaluationBatch.collate([ControlledClips(clips(pool=one), one)[index] for index in range(3)])
+    assert batch.controls.wrong is None
+    assert batch.controls.paired.tolist() == [False] * 3
+    assert all(shown[0] is not None for shown in batch.controls.objects)
 
 
 def test_a_clip_that_fills_up_counts_nowhere():
     filled = FilledDataset(ControlledClips(clips(), POOL), 2)
-    batch = ClipBatch.collate([filled[2], filled[3]])
-    assert batch.scored.tolist() == batch.wrong.scored.tolist() == [True, False]
+    batch = EvaluationBatch.collate([filled[2], filled[3]])
+    assert batch.scored.tolist() == batch.controls.wrong.scored.tolist() == [True, False]
 
 
 @pytest.mark.parametrize("score_at", ["clip", "original"])
@@ -74,10 +75,10 @@ def test_objects_have_the_size_of_the_score(score_at, fake):
     )
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
-    for clip, (shown,) in enumerate(batch.objects):
-        truth = batch.originals[clip][0] if score_at == "original" else batch.masks[clip, -1]
+    for clip, (shown,) in enumerate(batch.controls.objects):
+        truth = batch.originals[clip][0] if score_at == "original" else batch.clips.masks[clip, -1]
         assert shown.instances.shape == truth.shape
-        mine = [k + 1 for k, class_id in enumerate(shown.classes) if class_id == batch.episodes[clip].class_id]
+        mine = [k + 1 for k, class_id in enumerate(shown.classes) if class_id == batch.clips.episodes[clip].class_id]
         own = torch.isin(shown.instances, torch.tensor(mine, dtype=torch.int16))
         assert own.any() or score_at == "clip"
         assert bool((truth[own] == 1).all())
@@ -92,15 +93,15 @@ def test_only_tests_have_controls_and_only_if_asked(fake):
     off = EpisodeDataModule(Coco(fake.root), Strict(0), controls=False, **options)
     off.setup("test")
     for batch in (*plain, next(iter(off.test_dataloader()))):
-        assert (batch.wrong, any(batch.objects), any(batch.paired)) == (None, False, False)
-    assert next(iter(data.test_dataloader())).wrong is not None
+        assert batch.controls is None
+    assert next(iter(data.test_dataloader())).controls.wrong is not None
 
 
 def test_the_seed_of_the_test_decides_the_wrong_references():
     def drawn(test_seed: int) -> list[tuple[object, ...]]:
         data = EpisodeDataModule(test_episodes=6, num_workers=0, eval_batch_size=6, test_seed=test_seed, size=96)
         data.setup("test")
-        return [episode.references for episode in next(iter(data.test_dataloader())).wrong.episodes]
+        return [episode.references for episode in next(iter(data.test_dataloader())).controls.wrong.clips.episodes]
 
     assert drawn(0) == drawn(0) != drawn(1)
 
@@ -110,7 +111,7 @@ def test_negatives_are_those_of_the_right_clip_but_for_the_wrong_class():
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
     wrong = WrongReferences(data.episodes("test"), data.pools("test")[0], data.test_seed)
-    for right, left, other in zip(batch.negatives, batch.wrong.negatives, wrong, strict=True):
+    for right, left, other in zip(batch.clips.negatives, batch.controls.wrong.clips.negatives, wrong, strict=True):
         assert len(right) == 7
         assert [one.episode for one in left] == [one.episode for one in right if one.episode.class_id != other.class_id]
         assert len(left) == 6
@@ -119,4 +120,4 @@ def test_negatives_are_those_of_the_right_clip_but_for_the_wrong_class():
 def test_a_chosen_class_alone_can_be_tested(fake):
     data = EpisodeDataModule(Coco(fake.root), Chosen([0], "val"), size=16, test_episodes=2, num_workers=0)
     data.setup("test")
-    assert next(iter(data.test_dataloader())).wrong is None
+    assert next(iter(data.test_dataloader())).controls.wrong is None

@@ -43,7 +43,7 @@ def test_clips_of_training_and_of_tests(fake):
     assert train.images.shape == (2, 4, 3, 16, 16)
     assert train.shots == 1
     for loader in (data.val_dataloader(), data.test_dataloader(), data.predict_dataloader()):
-        batch = next(iter(loader))
+        batch = next(iter(loader)).clips
         assert batch.images.shape == (2, 3, 3, 16, 16)
         assert batch.shots == 2
         assert {e.class_id for e in batch.episodes} <= {0, 4}
@@ -123,7 +123,7 @@ def test_originals(fake):
     data = build(fake.root, score_at="original")
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
-    keys = [e.targets[0] for e in batch.episodes]
+    keys = [e.targets[0] for e in batch.clips.episodes]
     sizes = [data.source.load(key, 0)[0].shape[:2] for key in keys]
     assert [tuple(masks[0].shape) for masks in batch.originals] == sizes
 
@@ -138,7 +138,7 @@ def test_a_written_manifest_gives_the_same_test(fake, tmp_path):
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert listed.manifest_hash("test") == drawn.manifest_hash("test")
     for one, two in zip(drawn.test_dataloader(), listed.test_dataloader(), strict=True):
-        assert torch.equal(one.images, two.images)
+        assert torch.equal(one.clips.images, two.clips.images)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -261,7 +261,8 @@ def test_real_photographs(shared):
     assert data.class_names[0] == "person"
     loader = data.test_dataloader()
     assert isinstance(loader, ClipLoader)
-    for batch in loader:
+    for each in loader:
+        batch = each.clips
         assert batch.masks.eq(1).any(dim=(2, 3)).float().mean() > 0.5
         assert {e.class_id % 4 for e in batch.episodes} == {0}
 

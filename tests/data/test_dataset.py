@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from sansa_lightning.clip import ClipBatch, Episode, Prompt
-from sansa_lightning.data.dataset import ClipDataset, FilledDataset
+from sansa_lightning import Episode, Prompt
+from sansa_lightning.clips.evaluation import EvaluationBatch, EvaluationClip
+from sansa_lightning.data.dataset import ClipDataset, EvaluationClips, FilledDataset
 from sansa_lightning.data.prompts import MaskPrompt, Prompter, prompt_generator
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RandomEpisodes
@@ -33,14 +34,18 @@ def test_a_clip_is_references_then_targets(coco, episodes):
     assert [torch.equal(p.dense, (m == 1).float()) for p, m in zip(clip.prompts, clip.masks, strict=False)] == [
         True
     ] * 2
-    assert (len(clip.prompts), clip.originals, clip.scored) == (2, (), True)
+    assert len(clip.prompts) == 2
+    assert clip.images.dtype == torch.uint8
 
 
 def test_masks_at_the_size_of_the_images(coco, episodes):
-    clip = ClipDataset(episodes, {"coco": coco}, 32, MaskPrompt(), "original")[0]
-    assert len(clip.originals) == 3
-    for mask, key in zip(clip.originals, clip.episode.targets, strict=True):
-        np.testing.assert_array_equal(mask.numpy(), coco.load(key, clip.episode.class_id)[1])
+    clips = ClipDataset(episodes, {"coco": coco}, 32, MaskPrompt())
+    found = EvaluationClips(clips, "original")[0]
+    assert len(found.originals) == 3
+    for mask, key in zip(found.originals, found.clip.episode.targets, strict=True):
+        np.testing.assert_array_equal(mask.numpy(), coco.load(key, found.clip.episode.class_id)[1])
+    plain = EvaluationClips(clips)[0]
+    assert (plain.originals, plain.scored, plain.controls) == ((), True, None)
 
 
 def test_an_image_that_appears_twice_is_loaded_once(coco, monkeypatch):
@@ -90,6 +95,14 @@ def test_filled_up_clips_are_not_scored(coco, episodes, processes, length):
     clips = ClipDataset(episodes, {"coco": coco}, 16, MaskPrompt())
     filled = FilledDataset(clips, processes)
     assert len(filled) == length
-    batch = ClipBatch.collate([filled[i] for i in range(length)])
+    batch = EvaluationBatch.collate([filled[i] for i in range(length)])
     assert batch.scored.tolist() == [i < 7 for i in range(length)]
-    assert list(batch.episodes) == [episodes[i % 7] for i in range(length)]
+    assert list(batch.clips.episodes) == [episodes[i % 7] for i in range(length)]
+
+
+def test_a_clip_that_brings_its_evaluation_keeps_it(coco, episodes):
+    clips = EvaluationClips(ClipDataset(episodes, {"coco": coco}, 16, MaskPrompt()), "original")
+    filled = FilledDataset(clips, 4)
+    assert [filled[i].scored for i in (6, 7)] == [True, False]
+    assert len(filled[7].originals) == 3
+    assert isinstance(filled[7], EvaluationClip)

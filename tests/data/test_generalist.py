@@ -93,7 +93,7 @@ def test_a_mix_makes_batches(sources):
     batches = list(data.train_dataloader())
     assert [batch.images.shape for batch in batches] == [(8, 4, 3, 32, 32)] * 5
     assert {episode.source for batch in batches for episode in batch.episodes} == set(sources)
-    (episode,) = next(iter(data.val_dataloader())).episodes[:1]
+    (episode,) = next(iter(data.val_dataloader())).clips.episodes[:1]
     assert episode.source == "coco"
 
 

@@ -14,7 +14,8 @@ from fakes.coco20i_released import write_coco20i
 from fakes.deepglobe import write_deepglobe
 from fakes.lvis import write_lvis
 from fakes.paco_part import write_paco
-from sansa_lightning.clip import ClipBatch, Episode
+from sansa_lightning import Episode
+from sansa_lightning.clips.negatives import BatchWithNegatives
 from sansa_lightning.data.class_lists import AllClasses
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.mask_files import read_labels
@@ -181,7 +182,7 @@ class TestClips:
 
     def test_images_and_prompts(self, fake):
         data = self.build(fake, prompt=PointPrompt())
-        (batch,) = data.test_dataloader()
+        batch = next(iter(data.test_dataloader())).clips
         assert len(batch.negatives) == 6
         assert any(batch.negatives)
         for episode, negatives in zip(batch.episodes, batch.negatives, strict=True):
@@ -196,23 +197,24 @@ class TestClips:
         plain, more = self.build(fake, negatives=None), self.build(fake)
         assert plain.manifest_hashes == more.manifest_hashes
         for stage in ("val", "test"):
-            (one,), (two,) = (getattr(data, f"{stage}_dataloader")() for data in (plain, more))
+            one, two = (next(iter(getattr(data, f"{stage}_dataloader")())).clips for data in (plain, more))
             assert one.episodes == two.episodes
             assert torch.equal(one.images, two.images)
-            assert not any(one.negatives)
+            assert not isinstance(one, BatchWithNegatives)
             assert any(two.negatives)
-        assert not any(next(iter(more.train_dataloader())).negatives)
+        assert not isinstance(next(iter(more.train_dataloader())), BatchWithNegatives)
 
     def test_wrong_references_have_them_too(self, fake):
         (batch,) = self.build(fake).test_dataloader()
-        paired = [negatives for negatives, has in zip(batch.negatives, batch.paired, strict=True) if has]
-        assert [len(n) for n in batch.wrong.negatives] == [len(n) for n in paired]
+        has = batch.controls.paired.tolist()
+        paired = [negatives for negatives, wanted in zip(batch.clips.negatives, has, strict=True) if wanted]
+        assert [len(n) for n in batch.controls.wrong.clips.negatives] == [len(n) for n in paired]
 
     @pytest.mark.parametrize("workers", [1, 2])
     def test_workers_play_no_part(self, fake, workers):
         here, there = (self.build(fake, num_workers=n, eval_batch_size=2) for n in (0, workers))
         for one, two in zip(here.val_dataloader(), there.val_dataloader(), strict=True):
-            for mine, theirs in zip(one.negatives, two.negatives, strict=True):
+            for mine, theirs in zip(one.clips.negatives, two.clips.negatives, strict=True):
                 assert [n.episode for n in mine] == [n.episode for n in theirs]
                 assert all(torch.equal(m.image, t.image) for m, t in zip(mine, theirs, strict=True))
         there.teardown("fit")
@@ -222,13 +224,12 @@ class TestClips:
         drawn.write_manifest(tmp_path / "list.jsonl")
         listed = self.build(fake, manifest=tmp_path / "list.jsonl", test_seed=5)
         (one,), (two,) = drawn.test_dataloader(), listed.test_dataloader()
-        names = [[[negative.episode for negative in own] for own in batch.negatives] for batch in (one, two)]
+        names = [[[negative.episode for negative in own] for own in batch.clips.negatives] for batch in (one, two)]
         assert names[0] == names[1]
 
     def test_they_move_with_the_batch(self, fake):
         (batch,) = self.build(fake).val_dataloader()
-        assert isinstance(batch, ClipBatch)
-        moved = [one for own in batch.to("meta").negatives for one in own]
+        moved = [one for own in batch.to("meta").clips.negatives for one in own]
         assert moved
         assert all(one.image.device.type == one.prompt.dense.device.type == "meta" for one in moved)
 

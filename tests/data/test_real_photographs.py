@@ -62,7 +62,8 @@ def test_a_tour_of_coco20i(mini, fold):
         assert batch.images.shape == (4, 4, 3, 96, 96)
         assert {episode.class_id for episode in batch.episodes} <= base
     shown = []
-    for batch in data.test_dataloader():
+    for each in data.test_dataloader():
+        batch = each.clips
         assert {episode.class_id for episode in batch.episodes} <= unseen
         shown += (batch.masks == 1).flatten(2).any(-1).flatten().tolist()
     assert sum(shown) / len(shown) > 0.8  # small objects may vanish at this size
@@ -83,7 +84,7 @@ def test_a_tour_of_lvis(lvis, fold):
     data.setup("fit")
     data.setup("test")
     assert not set(data.pools("train")[0].classes) & set(data.test_classes)
-    (batch, *_), (test, *_) = list(data.train_dataloader()), list(data.test_dataloader())
+    batch, test = next(iter(data.train_dataloader())), next(iter(data.test_dataloader())).clips
     assert batch.images.shape == (4, 4, 3, 64, 64)
     assert test.images.shape == (8, 2, 3, 64, 64)
     assert (test.masks == 1).flatten(2).any(-1).float().mean() > 0.8  # small objects may vanish at this size
@@ -112,5 +113,5 @@ def test_a_tour_of_paco(paco, fold):
     assert not set(data.pools("train")[0].classes) & set(data.test_classes)
     for episode in data.episodes("test"):
         assert picture_of(episode.references[0]) != picture_of(episode.targets[0])
-    assert next(iter(data.test_dataloader())).images.shape == (8, 2, 3, 64, 64)
+    assert next(iter(data.test_dataloader())).clips.images.shape == (8, 2, 3, 64, 64)
     assert len(list(data.train_dataloader())) == 2

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from builders import largest_difference, nano
 from fakes.coco import write_coco
 from fakes.recorder import Recorder
-from sansa_lightning.clip import Clip, ClipBatch, Episode
+from sansa_lightning import Clip, ClipBatch, Episode
+from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.dataset import FilledDataset
 from sansa_lightning.data.loader import ClipLoader, EvalBatches, TrainBatches
@@ -51,11 +52,13 @@ def of_clip(clip: Clip) -> str:
     return digest(clip.episode, clip.images, clip.masks, *prompts)
 
 
-def of_batches(batches: Iterable[ClipBatch]) -> list[str]:
+def of_batches(batches: Iterable[ClipBatch | EvaluationBatch]) -> list[str]:
     """Of each clip that counts, in the order of its batches."""
     found = []
     for batch in batches:
-        rows = zip(batch.episodes, batch.images, batch.masks, batch.prompts, batch.scored.tolist(), strict=True)
+        clips = batch.clips if isinstance(batch, EvaluationBatch) else batch
+        counted = batch.scored.tolist() if isinstance(batch, EvaluationBatch) else [True] * len(clips.episodes)
+        rows = zip(clips.episodes, clips.images, clips.masks, clips.prompts, counted, strict=True)
         found += [of_clip(Clip(*row[:4])) for row in rows if row[4]]
     return found
 
@@ -86,7 +89,10 @@ def test_any_number_of_processes(fake, expected, processes):
     train, test = data._clips["train"], FilledDataset(data._clips["test"], processes)
     loaders = [ClipLoader(train, TrainBatches(TRAIN, 6 // processes, rank, processes)) for rank in range(processes)]
     assert [clip for step in zip(*loaders, strict=True) for clip in of_batches(step)] == expected[0]
-    shares = [of_batches(ClipLoader(test, EvalBatches(len(test), 2, r, processes))) for r in range(processes)]
+    shares = [
+        of_batches(ClipLoader(test, EvalBatches(len(test), 2, r, processes), collate=EvaluationBatch.collate))
+        for r in range(processes)
+    ]
     assert [share[place] for place in range(-(-TEST // processes)) for share in shares if place < len(share)] == (
         expected[1]
     )
@@ -127,7 +133,7 @@ def test_a_batch_of_mixed_prompts_is_segmented_as_its_clips_one_by_one(fake):
     """Masks, boxes, and clicks in numbers from one to those of a scribble; unequal numbers are never padded."""
     prompt = MultiPrompt([MaskPrompt(), BoxPrompt(), PointPrompt(1, 5), ScribblePrompt(1, 3)])
     data = build(fake.root, size=48, prompt=prompt, eval_batch_size=TEST)
-    (batch,) = data.predict_dataloader()
+    batch = next(iter(data.predict_dataloader())).clips
     assert len({prompt.group for own in batch.prompts for prompt in own}) >= 5
     sam, method = nano(), Sansa()
     with torch.inference_mode():

@@ -15,13 +15,14 @@ from sansa_lightning.describe.sheet import CELL, CLICK_COLOURS, IGNORE_COLOUR, c
 from sansa_lightning.overlays import GAP, HEAD, OPACITY, REFERENCE_COLOUR, TRUTH_COLOUR
 
 SIDE = CELL // 2
-GREY = 128
+GREY = 120
 
 
 def picture_of(prompt: Prompt, mask: torch.Tensor, target: torch.Tensor | None = None) -> np.ndarray:
     """The row of a grey clip of half the cell's side, uint8 [H, W, 3]."""
     masks = torch.stack([mask, mask if target is None else target])
-    clip = Clip(Episode("x", 0, ("a",), ("b",)), torch.zeros(2, 3, SIDE, SIDE), masks, (prompt,))
+    images = torch.full((2, 3, SIDE, SIDE), GREY, dtype=torch.uint8)
+    clip = Clip(Episode("x", 0, ("a",), ("b",)), images, masks, (prompt,))
     return np.asarray(sheet._row(clip, "test 0", "cat"))[HEAD:]
 
 

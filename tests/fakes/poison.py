@@ -28,7 +28,7 @@ class PoisonAt(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: ClipBatch, batch_idx: int
     ) -> None:
         if self._now("images", trainer):
-            batch.images.fill_(float("nan"))
+            object.__setattr__(batch, "images", batch.images * float("nan"))  # a batch is frozen, and bytes are numbers
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         if self._now("weights", trainer):

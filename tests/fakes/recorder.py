@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from lightning.pytorch import LightningModule
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch
 
 
 class KilledError(Exception):
@@ -34,19 +35,19 @@ class Recorder(LightningModule):
         self.steps += 1
         if self.steps == self.kill_at:
             raise KilledError
-        self._write("train", batch)
-        return self.weight * batch.images.mean()
+        self._write("train", batch, [True] * len(batch.episodes))
+        return self.weight * batch.images.float().mean()
 
-    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
-        self._write("val", batch)
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
+        self._write("val", batch.clips, batch.scored.tolist())
 
-    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
-        self._write("test", batch)
+    def test_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
+        self._write("test", batch.clips, batch.scored.tolist())
         # A collective operation in each step: it hangs where processes have unequal numbers of batches.
         self.log("scored", batch.scored.float().sum(), sync_dist=True, reduce_fx="sum", batch_size=1)
 
-    def predict_step(self, batch: ClipBatch, batch_idx: int) -> None:
-        self._write("predict", batch)
+    def predict_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
+        self._write("predict", batch.clips, batch.scored.tolist())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -56,7 +57,7 @@ class Recorder(LightningModule):
         path = self.folder / f"{stage}-{rank}.jsonl"
         return path.read_text().splitlines() if path.exists() else []
 
-    def _write(self, stage: str, batch: ClipBatch) -> None:
+    def _write(self, stage: str, clips: ClipBatch, counted: list[bool]) -> None:
         with (self.folder / f"{stage}-{self.global_rank}.jsonl").open("a") as file:
-            for episode, scored in zip(batch.episodes, batch.scored.tolist(), strict=True):
+            for episode, scored in zip(clips.episodes, counted, strict=True):
                 file.write(f"{'' if scored else '* '}{episode.to_json()}{os.linesep}")

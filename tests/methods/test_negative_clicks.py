@@ -177,8 +177,7 @@ def mixed() -> ClipBatch:
 
 def clip_of(batch: ClipBatch, b: int) -> ClipBatch:
     one = slice(b, b + 1)
-    parts = {"images": batch.images[one], "masks": batch.masks[one], "scored": batch.scored[one]}
-    return replace(batch, episodes=batch.episodes[one], prompts=batch.prompts[one], originals=((),), **parts)
+    return ClipBatch(batch.episodes[one], batch.images[one], batch.masks[one], batch.prompts[one])
 
 
 @pytest.mark.parametrize("clicks", [1, 3])

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from builders import frames, largest_difference, mask_prompt, nano, prompts_of_each_kind
 from launches import refusal
-from sansa_lightning.clip import ClipBatch, Episode, Prompt
+from sansa_lightning import ClipBatch, Episode, Prompt
+from sansa_lightning.clips.negatives import BatchWithNegatives, Negative
 from sansa_lightning.methods.negative_references import NegativeReferences
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.sansa import Sansa
-from sansa_lightning.negatives import Negative
 
 SIZE = (96, 96)
 
@@ -26,15 +26,13 @@ def negative(seed: int, prompt: Prompt) -> Negative:
     return Negative(Episode("coco", 9, (f"n{seed}",), ("t",)), frames(1, 1, SIZE, seed)[0, 0], prompt)
 
 
-def batch_of(negatives: list[tuple[Negative, ...]], targets: int = 2, shots: int = 1) -> ClipBatch:
+def batch_of(negatives: list[tuple[Negative, ...]], targets: int = 2, shots: int = 1) -> BatchWithNegatives:
     clips = len(negatives)
-    return ClipBatch(
+    return BatchWithNegatives(
         episodes=tuple(Episode("coco", b, tuple(range(shots)), tuple(range(targets))) for b in range(clips)),
         images=frames(clips, shots + targets),
         masks=torch.zeros(clips, shots + targets, *SIZE, dtype=torch.uint8),
         prompts=tuple((prompts_of_each_kind() * 2)[b : b + shots] for b in range(clips)),
-        originals=((),) * clips,
-        scored=torch.ones(clips, dtype=torch.bool),
         negatives=tuple(negatives),
     )
 
@@ -115,6 +113,14 @@ class TestMistakes:
         with pytest.raises(ValueError, match=message):
             NegativeReferences().check("test", SimpleNamespace(negatives=None))
         NegativeReferences().check("test", SimpleNamespace(negatives=object()))
+
+    def test_a_batch_without_negatives(self):
+        batch = batch_of([(ONE,)])
+        plain = ClipBatch(batch.episodes, batch.images, batch.masks, batch.prompts)
+        with pytest.raises(
+            ValueError, match=r"^NegativeReferences: expected clips with negatives, but got a ClipBatch$"
+        ):
+            low_of(NegativeReferences(), plain)
 
     def test_the_command_line_refuses_in_one_line(self, capsys, tiny_yaml, tmp_path):
         method = ("--model.method", "NegativeReferences", "--model.strategy", "Frozen")

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from builders import frames, mask_prompt
 from sansa_lightning import Prompt
 from sansa_lightning.clip import ClipBatch, Episode
-from sansa_lightning.images import IMAGENET_MEAN, IMAGENET_STD
+from sansa_lightning.clips.frames import IMAGENET_MEAN, IMAGENET_STD
 from sansa_lightning.pretraining.objective import ContentObjective, TextureEnergies, TrackingObjective
 
 EPISODE = Episode("tracking", 0, ("a",), ("b", "c"))
@@ -73,7 +73,7 @@ class TestTrackingObjective:
         masks[:, :, 20:45, 25:60] = 1
         each = tuple((prompt,) for prompt in prompts)
         images = frames(len(prompts), 3)
-        return ClipBatch((EPISODE,) * len(prompts), images, masks, each, ((),) * len(prompts), torch.ones(len(prompts)))
+        return ClipBatch((EPISODE,) * len(prompts), images, masks, each)
 
     def test_is_five_cross_entropies_and_dice_of_each_frame(self):
         batch = self.batch((Prompt.box([25, 20, 60, 45]),))

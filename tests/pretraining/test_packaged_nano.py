@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 
 from builders import randomise
 from sansa_lightning.analysis.semantics import probes
-from sansa_lightning.data.patterns.tracking import TrackingClips, collate
+from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClips
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
@@ -37,7 +37,7 @@ def test_its_features_know_patterns_that_it_never_had_a_label_of():
 
 
 def test_without_its_adapters_it_tracks_as_before_to_the_bit():
-    batch = collate([TrackingClips(4, "val", 3)[index] for index in range(4)])
+    batch = TrackingBatch.collate([TrackingClips(4, "val", 3)[index] for index in range(4)])
 
     def tracked(sam: torch.nn.Module) -> torch.Tensor:
         with torch.inference_mode():

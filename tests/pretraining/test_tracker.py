@@ -157,7 +157,7 @@ def test_tensors_that_do_not_fit_are_refused():
 def test_j_is_that_of_propagation_over_the_held_out_clips(tmp_path):
     module = TrackerModule()
     found = trainer(tmp_path, 1).test(module, data(), verbose=False)
-    batch = next(iter(data().test_dataloader()))
+    batch = next(iter(data().test_dataloader())).clips
     with torch.no_grad():
         logits = Propagation()(module.base, batch.images, batch.prompts, propagate_targets=True).logits
     metric = TrackingJ()

@@ -25,7 +25,7 @@ def test_training_batches_are_the_clips_in_their_order():
 def test_held_out_clips_show_other_tiles_and_are_prompted_by_masks():
     data = TrackingDataModule(**SMALL, prompters=[BoxPrompt()])
     seen = torch.cat([batch.tokens.flatten() for batch in data.train_dataloader()])
-    batches = list(data.test_dataloader())
+    batches = [batch.clips for batch in data.test_dataloader()]
     held_out = torch.cat([batch.tokens.flatten() for batch in batches])
     assert int(seen.max()) < data.tiles <= int(held_out[held_out >= 0].min())
     assert {prompt.kind for batch in batches for prompts in batch.prompts for prompt in prompts} == {"mask"}
@@ -43,6 +43,6 @@ def test_numbers_that_are_too_small(key, least):
 
 def test_validation_is_the_beginning_of_the_test():
     data = TrackingDataModule(**SMALL)
-    val, test = next(iter(data.val_dataloader())), next(iter(data.test_dataloader()))
+    val, test = next(iter(data.val_dataloader())).clips, next(iter(data.test_dataloader())).clips
     assert (len(val.episodes), len(test.episodes)) == (2, 5)
     assert torch.equal(val.images, test.images[:2])

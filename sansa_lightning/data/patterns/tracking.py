@@ -7,14 +7,16 @@ They are what the nano base is pretrained on and what the tracking score is take
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sansa_lightning.clip import Clip, ClipBatch, Episode
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.episode import Episode
 from sansa_lightning.data.patterns.canvas import background, expose
 from sansa_lightning.data.patterns.draws import Bytes, Domain, Draws, Integers
 from sansa_lightning.data.patterns.motion import Shot, film, follow
@@ -50,20 +52,6 @@ class TrackingBatch(ClipBatch):
     """
 
     tokens: Tensor = field(kw_only=True)
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> TrackingBatch:
-        """The same batch with its tensors on ``device``."""
-        moved = ClipBatch.to(self, device, non_blocking)
-        return _with_tokens(moved, self.tokens.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> TrackingBatch:
-        """The same batch with its large tensors in page-locked memory."""
-        return _with_tokens(ClipBatch.pin_memory(self), self.tokens.pin_memory())
-
-
-def collate(clips: Sequence[TrackingClip]) -> TrackingBatch:
-    """Stack clips; the ``collate_fn`` for :class:`TrackingClips`."""
-    return _with_tokens(ClipBatch.collate(clips), torch.stack([clip.tokens for clip in clips]))
 
 
 class TrackingClips(Dataset[TrackingClip]):
@@ -186,10 +174,6 @@ class TrackingClips(Dataset[TrackingClip]):
             filled = (cells == instance).sum(axis=(1, 3))
             tokens[filled >= PURE * cell * cell] = number
         return tokens
-
-
-def _with_tokens(batch: ClipBatch, tokens: Tensor) -> TrackingBatch:
-    return TrackingBatch(**{part.name: getattr(batch, part.name) for part in fields(ClipBatch)}, tokens=tokens)
 
 
 def _check(argument: str, expected: str, given: object, good: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sansa_lightning.clip import Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.prompts.base import MaskPrompt, Prompter
 from sansa_lightning.data.prompts.boxes import BoxPrompt
 from sansa_lightning.data.prompts.points import PointPrompt

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sansa_lightning.clip import Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.prompts.base import Prompter, nowhere, numpy_randomness
 from sansa_lightning.data.prompts.points import draw_pixels, number_range
 

@@ -12,6 +12,7 @@ from sam2.modeling.sam2_utils import get_1d_sine_pe
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from sansa_lightning.clips.frames import normalise
 from sansa_lightning.trackers.base import (
     AttentionBias,
     Decoded,
@@ -48,14 +49,14 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  sam2 has no annotat
     def encode(self, images: Tensor, chunk: int | None = None) -> Features:
         """See :class:`Tracker`."""
         size = (self.image_size, self.image_size)
-        frames = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+        frames = F.interpolate(normalise(images), size, mode="bilinear", align_corners=False, antialias=True)
         parts = [self.forward_image(part) for part in frames.split(chunk or len(frames))]
         levels = [torch.cat([part["backbone_fpn"][i] for part in parts]) for i in range(self.num_feature_levels)]
         return Features(levels[-1], tuple(levels[:-1]), parts[0]["vision_pos_enc"][-1][:1])
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """See :class:`Tracker`."""
-        return list(self.image_encoder.trunk(images))
+        return list(self.image_encoder.trunk(normalise(images)))
 
     def without_memory(self, features: Features) -> Features:
         """See :class:`Tracker`."""

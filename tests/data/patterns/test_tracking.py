@@ -13,7 +13,7 @@ from sansa_lightning.clip import Clip, ClipBatch, Prompt
 from sansa_lightning.data.patterns import motion, tracking
 from sansa_lightning.data.patterns.draws import Draws
 from sansa_lightning.data.patterns.motion import film
-from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClip, TrackingClips, collate
+from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClip, TrackingClips
 from sansa_lightning.data.prompts import Prompter
 
 
@@ -41,7 +41,7 @@ def test_a_tracking_clip_is_a_clip() -> None:
 
 def test_batches_keep_tokens_on_the_way() -> None:
     clips = TrackingClips(10)
-    batch = next(iter(DataLoader(clips, batch_size=3, collate_fn=collate)))
+    batch = next(iter(DataLoader(clips, batch_size=3, collate_fn=TrackingBatch.collate)))
     assert isinstance(batch, ClipBatch)
     assert torch.equal(batch.tokens, torch.stack([clips[index].tokens for index in range(3)]))
     moved = batch.to("meta")

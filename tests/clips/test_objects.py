@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from sansa_lightning.clips.objects import Objects
 from sansa_lightning.images import resize_mask
-from sansa_lightning.objects import Objects
 
 
 def test_is_resized_as_masks_are():

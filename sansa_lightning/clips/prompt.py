@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sansa_lightning.images import EIGHT_BITS, stored_mode
-from sansa_lightning.object_masks import IGNORE, object_mask
-from sansa_lightning.orientation import turned
+from sansa_lightning.clips.moving import Movable
+
+IGNORE = 255
+"""Mask value of pixels that take no part in a loss or a score."""
 
 POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner x0 y0", 3: "box corner x1 y1"}
 """Meaning of a point's label, as in SAM 2."""
@@ -21,7 +22,7 @@ ONLY_IGNORED = f"expected bool or 0 and 1, but got 0 and {IGNORE} alone; for a 0
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Movable):
     """What annotates one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
 
     Coordinates are (x, y) in pixels of the clip's own size, measured from the top left corner.
@@ -104,16 +105,14 @@ class Prompt:
         """
         return ("dense", 0) if self.coords is None else ("sparse", len(self.coords))
 
-    def to(self, device: torch.device | str) -> Prompt:
-        """The same prompt with its tensors on ``device``."""
-        parts = (self.dense, self.coords, self.labels)
-        return Prompt(self.kind, *(None if part is None else part.to(device) for part in parts))
-
 
 def _foreground(mask: Any) -> Tensor:
     """float32 [H, W] in {0, 1}; see :meth:`Prompt.mask`."""
     if isinstance(mask, Image.Image):
-        mask = _drawn(mask)
+        # How a picture is read is not for this room to know; it is asked only when there is one.
+        from sansa_lightning.images import drawn_mask
+
+        mask = drawn_mask(mask)
     values = mask if isinstance(mask, Tensor) else np.asarray(mask)
     if values.ndim != 2:
         msg = f"Prompt.mask: expected a mask of shape [H, W], but got {list(values.shape)}"
@@ -130,19 +129,6 @@ def _foreground(mask: Any) -> Tensor:
         msg = f"Prompt.mask: {ONLY_IGNORED}"
         raise ValueError(msg)
     return torch.as_tensor(foreground).float()
-
-
-def _drawn(picture: Image.Image) -> Any:
-    """A picture of a mask: bool [H, W] by the rule of mask files; of more than 8 bits a channel itself, upright."""
-    stored = stored_mode(picture)  # before it is decoded
-    picture = turned(picture)
-    if picture.mode not in EIGHT_BITS:  # the rule is of 8 bits, but numbers are numbers
-        return picture
-    try:
-        return object_mask(picture, stored).mask == 1
-    except ValueError as error:
-        msg = f"Prompt.mask: {error}; of a map of several classes pass np.array(picture) == number"
-        raise ValueError(msg) from error
 
 
 def _clicks(xy: Any, labels: Any, where: str) -> tuple[Tensor, Tensor]:

@@ -40,7 +40,3 @@ class Objects:
         # torch has no nearest for int16; float32 holds each int16 exactly.
         numbers = F.interpolate(self.instances[None, None].float(), size=size, mode="nearest")[0, 0]
         return replace(self, instances=numbers.short())
-
-    def to(self, device: torch.device | str) -> Objects:
-        """The same with its map on ``device``."""
-        return replace(self, instances=self.instances.to(device))

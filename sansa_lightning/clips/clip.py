@@ -1,0 +1,45 @@
+"""The tensors of one clip.
+
+One alphabet of shapes, used in every docstring of the project: B clips, K references, T frames of a
+clip (references first), N = T - K targets, H W pixels of a clip, h w cells of a feature grid, P points,
+C channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from sansa_lightning.clips.episode import Episode
+from sansa_lightning.clips.prompt import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One pseudo-video: what a method needs to segment it, and the truth.
+
+    Attributes:
+        episode: what it shows.
+        images: uint8 [T, 3, H, W], RGB, references first.
+        masks: uint8 [T, H, W] in {0, 1, 255 = ignore}.
+        prompts: K prompts, one a reference.
+    """
+
+    episode: Episode
+    images: Tensor
+    masks: Tensor
+    prompts: tuple[Prompt, ...]
+
+    def after(self, other: Clip) -> Self:
+        """These targets after the K references of another clip; the class is still the one of these targets."""
+        shots = len(self.prompts)
+        return replace(
+            self,
+            episode=replace(self.episode, references=other.episode.references),
+            images=torch.cat([other.images[:shots], self.images[shots:]]),
+            masks=torch.cat([other.masks[:shots], self.masks[shots:]]),
+            prompts=other.prompts,
+        )

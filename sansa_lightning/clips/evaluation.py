@@ -1,0 +1,114 @@
+"""What an evaluation brings beside its clips: whether and at what size they are scored, and what the controls need.
+
+A method never sees any of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.moving import Movable
+from sansa_lightning.clips.objects import Objects
+
+Stack = Callable[[Sequence[Any]], ClipBatch]
+"""Clips to a batch of them: :meth:`ClipBatch.collate` of the class that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the controls of a test need of one clip.
+
+    Attributes:
+        objects: what each of the N targets shows, at the size of its score; None where the source does not know.
+        wrong: the same targets after references of another class; None where there is none.
+    """
+
+    objects: tuple[Objects | None, ...]
+    wrong: Clip | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationClip:
+    """A clip of a validation, test or prediction.
+
+    Attributes:
+        clip: what a method segments.
+        originals: uint8 masks of the N targets at the size of their own images, for scoring there; empty when scores
+            are taken at clip size.
+        scored: False for a clip that only fills up a rank's share and must not be counted.
+        controls: None where nobody asked for any.
+    """
+
+    clip: Clip
+    originals: tuple[Tensor, ...] = ()
+    scored: bool = True
+    controls: Controls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ControlBatch:
+    """What the controls of a test need of a batch.
+
+    Attributes:
+        objects: B tuples, as in :class:`Controls`.
+        paired: bool [B]; which of the clips there are after wrong references, too.
+        wrong: these, in their order, without controls; None if there are none.
+    """
+
+    objects: tuple[tuple[Objects | None, ...], ...]
+    paired: Tensor
+    wrong: EvaluationBatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationBatch(Movable):
+    """Clips of a validation, test or prediction, stacked.
+
+    Attributes:
+        clips: what a method segments.
+        originals: B tuples, as in :class:`EvaluationClip`.
+        scored: bool [B].
+        controls: None where nobody asked for any.
+    """
+
+    clips: ClipBatch
+    originals: tuple[tuple[Tensor, ...], ...]
+    scored: Tensor
+    controls: ControlBatch | None = None
+
+    @classmethod
+    def collate(cls, clips: Sequence[EvaluationClip], stack: Stack = ClipBatch.collate) -> EvaluationBatch:
+        """Stack clips, which bring controls all or none.
+
+        Args:
+            clips: of equal frames, size and number of references.
+            stack: makes a batch of what the methods see.
+
+        Raises:
+            ValueError: they are not equal in these.
+        """
+        return cls(
+            clips=stack([one.clip for one in clips]),
+            originals=tuple(one.originals for one in clips),
+            scored=torch.tensor([one.scored for one in clips]),
+            controls=_controls(clips, stack),
+        )
+
+
+def _controls(clips: Sequence[EvaluationClip], stack: Stack) -> ControlBatch | None:
+    pairs = [(one, one.controls) for one in clips if one.controls is not None]
+    if not pairs:
+        return None
+    wrong = [EvaluationClip(own.wrong, one.originals, one.scored) for one, own in pairs if own.wrong is not None]
+    return ControlBatch(
+        objects=tuple(own.objects for _, own in pairs),
+        paired=torch.tensor([own.wrong is not None for _, own in pairs]),
+        wrong=EvaluationBatch.collate(wrong, stack) if wrong else None,
+    )
