@@ -41,6 +41,17 @@ def test_print_config_is_accepted_back(capsys, tiny_yaml, tmp_path):
     assert again == shown
 
 
+def test_a_callback_whose_text_is_an_enumeration(capsys, tiny_yaml, tmp_path):
+    """Lightning's Timer says ``interval: str = Interval.step``."""
+    callbacks = [{"class_path": "Timer", "init_args": {"duration": "00:00:10:00"}}]
+    timer = write_yaml(tmp_path / "timer.yaml", {"trainer": {"callbacks": callbacks}})
+    args = ("fit", "--config", tiny_yaml, "--config", timer)
+    (shown,) = printed(capsys, *args)["trainer"]["callbacks"]
+    assert shown["init_args"] == {"duration": "00:00:10:00", "interval": "step", "verbose": True}
+    call(*args, "--run_dir", tmp_path / "run", "--trainer.max_steps", 1, "--trainer.limit_test_batches", 0)
+    assert result(tmp_path / "run")["config"]["trainer"]["callbacks"] == [shown]
+
+
 def test_later_files_and_options_win(capsys, tiny_yaml, tmp_path):
     frozen = write_yaml(tmp_path / "frozen.yaml", {"model": {"strategy": {"class_path": "Frozen"}}})
     both = printed(capsys, "fit", "--config", tiny_yaml, "--config", frozen, "--data.protocol.init_args.fold", 1)
@@ -321,6 +332,15 @@ REFUSED = {
     "config": (("--config", "nowhere.yaml"), "config: File does not exist"),
     "last": (("--ckpt_path", "last"), "checkpoints/last.ckpt is not there; give a checkpoint file"),
     "devices": (("--trainer.devices", 0), "`Trainer(devices='0')` value is not a valid input using cpu accelerator."),
+    "no GPU": (("--trainer.devices", -1), "should be an int > 0; -1 is for all GPUs, of which there is none"),
+    "list": (
+        ("--model.strategy", "[]"),
+        "model.strategy: expected a Strategy, by class_path and init_args, but got []",
+    ),
+    "made by": (
+        ("--model.optimizer", "[]"),
+        "model.optimizer: expected a Optimizer, by class_path and init_args, but got []",
+    ),
     "manifest": (("--data.manifest", "nowhere.jsonl"), "nowhere.jsonl is not there; expected a manifest of episodes"),
 }
 
