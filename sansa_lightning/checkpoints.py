@@ -80,13 +80,17 @@ def attach_from(path: Path, sam: SAM2Base) -> Strategy:
     return _attach_published(path, content, sam)
 
 
-def published_adapter(path: Path, subcommand: str) -> Path | None:
+def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
     """The file if it is a published adapter, to be read by :func:`attach_adapter`; None if it may be something else.
 
+    Args:
+        content: of the file.
+        path: of the file.
+        subcommand: that it was given to.
+
     Raises:
-        ValueError: it is one, and the subcommand is fit; or it cannot be read.
+        ValueError: it is one, and the subcommand is fit.
     """
-    content = read_tensors(path) if path.is_file() else {}
     state = content.get("model", content)
     named = isinstance(state, Mapping) and any(ADAPTER_KEY.fullmatch(_bare(str(key))) for key in state)
     if not named or HEADER in content:

@@ -18,7 +18,7 @@ from torch import optim
 
 from sansa_lightning import losses
 from sansa_lightning.analysis import all as analysis_classes
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
+from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint, read_checkpoint
 from sansa_lightning.checkpoints import published_adapter
 from sansa_lightning.class_paths import (
     Named,
@@ -193,15 +193,20 @@ class ProjectCLI(LightningCLI):
         if subcommand == "fit" and first_process():
             refuse_taken(folder, config.ckpt_path)
         self.adapter: Path | None = None
-        if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
-            self.adapter = published_adapter(Path(config.ckpt_path), subcommand)
-        if config.ckpt_path is not None and self.adapter is None:
-            check_checkpoint(Path(config.ckpt_path), goes_on=subcommand == "fit")
+        if config.ckpt_path is not None:
+            self._check_checkpoint(Path(config.ckpt_path), subcommand)
         # Lightning takes a checkpoint's own settings into the configuration, which must not happen: until everything
         # is parsed it knows of none.
         self.checkpoint, config.ckpt_path = config.ckpt_path, None
         os.environ[RUN_VARIABLE] = str(folder)
         config.run_dir = config.trainer.default_root_dir = str(folder)
+
+    def _check_checkpoint(self, path: Path, subcommand: str) -> None:
+        content = read_checkpoint(path)
+        if issubclass(self.recipe.module, FewShotModule):
+            self.adapter = published_adapter(content, path, subcommand)
+        if self.adapter is None:
+            check_checkpoint(content, path, goes_on=subcommand == "fit")
 
     def before_instantiate_classes(self) -> None:
         """Name the checkpoint again: everything is parsed."""

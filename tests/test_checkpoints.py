@@ -367,16 +367,15 @@ def test_a_file_of_another_size(tmp_path: Path, channels: int, block: int) -> No
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_published_file_is_known_by_its_names(tmp_path: Path, layout: str) -> None:
-    path = written(tmp_path, LAYOUTS[layout](published()))
-    assert published_adapter(path, "test") == path
+    path, content = tmp_path / "adapter.pth", LAYOUTS[layout](published())
+    assert published_adapter(content, path, "test") == path
     with pytest.raises(ValueError, match=r"adapter\.pth is a published adapter, .*; validate, test, predict and"):
-        published_adapter(path, "fit")
+        published_adapter(content, path, "fit")
 
 
 @pytest.mark.parametrize("content", [own(), {"model": {"weight": torch.zeros(2)}}, {1: torch.zeros(2)}, {"model": 3}])
 def test_other_files_are_none(tmp_path: Path, content: Any) -> None:
-    assert published_adapter(written(tmp_path, content), "fit") is None
-    assert published_adapter(tmp_path / "nowhere.pth", "fit") is None
+    assert published_adapter(content, tmp_path / "other.pth", "fit") is None
 
 
 def test_a_published_file_takes_the_place_of_the_strategy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

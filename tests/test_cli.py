@@ -99,6 +99,19 @@ def test_a_checkpoint_scores_as_its_run_did(subcommand, stage, fitted, tiny_yaml
     assert out.count("mIoU") == 1
 
 
+def test_a_checkpoint_is_read_twice(fitted, tiny_yaml, tmp_path, monkeypatch):
+    """By us, who check it, and by Lightning."""
+    last, load, read = fitted / "checkpoints" / "last.ckpt", torch.load, []
+
+    def counted(file, **options):
+        read.append(file)
+        return load(file, **options)
+
+    monkeypatch.setattr(torch, "load", counted)
+    call("predict", "--config", tiny_yaml, "--run_dir", tmp_path, "--ckpt_path", last)
+    assert [Path(file).name for file in read].count("last.ckpt") == 2
+
+
 def test_testing_shares_the_folder_of_the_run(fitted, tmp_path):
     folder = shutil.copytree(fitted, tmp_path / "run")
     call("test", "--config", folder / "config.yaml", "--run_dir", folder, "--ckpt_path", "last")
