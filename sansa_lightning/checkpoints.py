@@ -183,6 +183,9 @@ def _attach_published(path: Path, content: Mapping[str, Any], sam: SAM2Base) -> 
     if not placement or set(placed_blocks(sam, placement)) != hidden.keys():
         msg = f"adapter {path}: blocks {sorted(hidden)} are not whole stages of this base; is it for another size?"
         raise ValueError(msg)
+    name = getattr(getattr(sam, "recipe", None), "name", "")
+    if name.startswith("sam2.1"):
+        log.warning("adapter %s: published adapters were trained on SAM 2.0, but the base is %s", path, name)
     named = {f"image_encoder.trunk.blocks.{block}.adapter.{part}": value for (block, part), value in state.items()}
     return _attached(lambda: AdaptFormer(placement=placement, hidden=hidden), named, sam, f"adapter {path}")
 

@@ -24,7 +24,7 @@ from sansa_lightning.checkpoints import (
     trained_state,
 )
 from sansa_lightning.sam2.propagate import Propagation
-from sansa_lightning.sam2.zoo import fingerprint
+from sansa_lightning.sam2.zoo import Base, fingerprint
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.frozen import Frozen
@@ -343,6 +343,18 @@ def test_published_files_that_do_not_fit(tmp_path: Path, change: Any, message: s
     change(state)
     with pytest.raises(ValueError, match=rf"adapter .*adapter\.pth.*{message}"):
         attach_from(written(tmp_path, {"model": state}), nano())
+
+
+@pytest.mark.parametrize(("base", "remarks"), [("sam2.1_hiera_tiny", 1), ("sam2_hiera_tiny", 0), ("nano", 0)])
+def test_a_published_file_on_a_base_of_another_release_is_told(
+    base: str, remarks: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It fits, since the encoders have the same shapes."""
+    sam = nano()
+    sam.recipe = Base(base, None)
+    attach_from(written(tmp_path, published()), sam)
+    said = [text for text in caplog.messages if "were trained on SAM 2.0, but the base is sam2.1_hiera_tiny" in text]
+    assert len(said) == remarks
 
 
 def test_half_a_stage(tmp_path: Path) -> None:
