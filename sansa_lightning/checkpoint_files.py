@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +68,31 @@ class AtomicCheckpointIO(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
-def check_checkpoint(path: Path, goes_on: bool = False) -> None:
-    """See that a file is a checkpoint of a run of this project, before anything is built for it.
-
-    Args:
-        path: of the file.
-        goes_on: whether training is to go on from it.
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a file that a command line names as its checkpoint, whatever it is.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it cannot be read, is something else, or is not whole.
+        ValueError: it cannot be read.
     """
     if not path.is_file():
         msg = f"ckpt_path: {path} is not there; give a checkpoint file, or leave it out to start anew"
         raise FileNotFoundError(msg)
-    content, where = read_tensors(path), f"ckpt_path: {path}"
+    return read_tensors(path)
+
+
+def check_checkpoint(content: Mapping[str, Any], path: Path, goes_on: bool = False) -> None:
+    """See that a file is a checkpoint of a run of this project, before anything is built for it.
+
+    Args:
+        content: of the file.
+        path: of the file, for the message.
+        goes_on: whether training is to go on from it.
+
+    Raises:
+        ValueError: it is something else, or is not whole.
+    """
+    where = f"ckpt_path: {path}"
     if not content.keys() >= {HEADER, "state_dict"}:
         msg = (
             f"{where} is not a checkpoint of a run; published adapter files are read by "
@@ -117,14 +128,17 @@ class LastCheckpoint(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the next epoch where a run with ``max_steps`` goes on from the end of one.
 
-        Lightning 2.6 would count the epoch that is over once more, and so end an epoch too early.
+        Lightning 2.6 would count the epoch that is over once more, and so end an epoch too early:
+        https://github.com/Lightning-AI/pytorch-lightning/issues/19617.
         """
         loop = trainer.fit_loop
         if loop.restarted_on_epoch_end:
             loop.epoch_progress.increment_completed()
             loop.reset_restart_stage()
             loop.epoch_loop.reset_restart_stage()
-            # Its own setter takes every run with max_steps for one that was stopped in mid-epoch.
+            # Its own setter takes every run with max_steps for one that was stopped in mid-epoch; so the base class's,
+            # which is private: _FitLoop.restarting in
+            # https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/pytorch/loops/fit_loop.py
             _Loop.restarting.fset(loop, False)  # type: ignore[attr-defined]
 
     def on_train_batch_end(
@@ -172,6 +186,11 @@ class LastCheckpoint(Checkpoint):
 
 
 def _validation_follows(trainer: Trainer) -> bool:
-    """Whether the training loop validates before its next step; only it knows."""
+    """Whether the training loop validates before its next step.
+
+    Only it knows, and says so to nobody: the rule has seven settings and the state of the loader in it, see
+    ``_should_check_val_fx`` in
+    https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/pytorch/loops/training_epoch_loop.py.
+    """
     loop = trainer.fit_loop
     return loop._data_fetcher is not None and loop.epoch_loop._should_check_val_fx(loop._data_fetcher)

@@ -171,13 +171,17 @@ def model_from(adapter: Adapter, tracker: Tracker, method: Method, base_name: st
     return model.eval()
 
 
-def published_adapter(path: Path, subcommand: str) -> Path | None:
+def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
     """The file if it is a published adapter, to be read by :func:`scored_as_trained`; None if it may be something else.
 
+    Args:
+        content: of the file.
+        path: of the file.
+        subcommand: that it was given to.
+
     Raises:
-        ValueError: it is one, and the subcommand is fit; or it cannot be read.
+        ValueError: it is one, and the subcommand is fit.
     """
-    content = read_tensors(path) if path.is_file() else {}
     state = content.get("model", content)
     named = isinstance(state, Mapping) and any(ADAPTER_KEY.fullmatch(_bare(str(key))) for key in state)
     if not named or HEADER in content:
@@ -278,6 +282,9 @@ def _published(
     if not placement or set(placed_blocks(tracker, placement)) != hidden.keys():
         msg = f"adapter {path}: blocks {sorted(hidden)} are not whole stages of this base; is it for another size?"
         raise ValueError(msg)
+    name = getattr(getattr(tracker, "built_from", None), "name", "")
+    if name.startswith("sam2.1"):
+        log.warning("adapter %s: published adapters were trained on SAM 2.0, but the base is %s", path, name)
     named = {f"{BASE}{blocks[block].name}.adapter.{part}": value for (block, part), value in state.items()}
     return lambda: AdaptFormer(placement=placement, hidden=hidden), named
 

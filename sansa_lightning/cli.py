@@ -18,7 +18,7 @@ from torch import optim
 
 from sansa_lightning import losses
 from sansa_lightning.analysis import all as analysis_classes
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
+from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint, read_checkpoint
 from sansa_lightning.checkpoints import published_adapter
 from sansa_lightning.class_paths import (
     Named,
@@ -32,13 +32,13 @@ from sansa_lightning.class_paths import (
 )
 from sansa_lightning.commands import COMMANDS, command
 from sansa_lightning.comparison import FrozenComparison
-from sansa_lightning.config_files import SECTIONS, check_given, documents
+from sansa_lightning.config_files import SECTIONS, check_given, documents, write_enumerations
 from sansa_lightning.data import all as data_classes
 from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors
 from sansa_lightning.finite import StopNotFinite
 from sansa_lightning.interrupts import first_process, interruptible
 from sansa_lightning.loggers import loggers_of_run
-from sansa_lightning.messages import short_error
+from sansa_lightning.messages import plain, short_error
 from sansa_lightning.methods import all as method_classes
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.noise import without_noise
@@ -97,6 +97,7 @@ class ShortErrorParser(LightningArgumentParser):
         # Half a key would be taken for the whole one, but only on the command line.
         super().__init__(*args, allow_abbrev=False, **kwargs)
         only_safe_imports()
+        write_enumerations()
 
     def parse_args(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> Namespace:  # type: ignore[override]
         """As always; nothing is imported in vain, and what was read builds nothing but classes.
@@ -128,7 +129,7 @@ class ShortErrorParser(LightningArgumentParser):
             raise ex
         check_kinds(self.named, self.of_subcommands)  # some may have been imported since
         line = short_error(without_advice(message), self.of_subcommands, CHOICES)
-        sys.stderr.write(f"error: {line[:LONGEST]}\n")
+        sys.stderr.write(f"error: {plain(line, LONGEST)}\n")
         raise SystemExit(2)
 
 
@@ -192,15 +193,20 @@ class ProjectCLI(LightningCLI):
         if subcommand == "fit" and first_process():
             refuse_taken(folder, config.ckpt_path)
         self.adapter: Path | None = None
-        if config.ckpt_path is not None and issubclass(self.recipe.module, FewShotModule):
-            self.adapter = published_adapter(Path(config.ckpt_path), subcommand)
-        if config.ckpt_path is not None and self.adapter is None:
-            check_checkpoint(Path(config.ckpt_path), goes_on=subcommand == "fit")
+        if config.ckpt_path is not None:
+            self._check_checkpoint(Path(config.ckpt_path), subcommand)
         # Lightning takes a checkpoint's own settings into the configuration, which must not happen: until everything
         # is parsed it knows of none.
         self.checkpoint, config.ckpt_path = config.ckpt_path, None
         os.environ[RUN_VARIABLE] = str(folder)
         config.run_dir = config.trainer.default_root_dir = str(folder)
+
+    def _check_checkpoint(self, path: Path, subcommand: str) -> None:
+        content = read_checkpoint(path)
+        if issubclass(self.recipe.module, FewShotModule):
+            self.adapter = published_adapter(content, path, subcommand)
+        if self.adapter is None:
+            check_checkpoint(content, path, goes_on=subcommand == "fit")
 
     def before_instantiate_classes(self) -> None:
         """Name the checkpoint again: everything is parsed."""
@@ -230,7 +236,8 @@ class ProjectCLI(LightningCLI):
         try:
             return super().instantiate_trainer(plugins=self._plugins(config.trainer.plugins), **kwargs)
         except (ImportError, TypeError, RuntimeError) as error:  # devices, nodes or a cluster that do not fit
-            msg = f"trainer: {error}"
+            on_cpu = "; -1 is for all GPUs, of which there is none" if "CPUAccelerator" in str(error) else ""
+            msg = f"trainer: {str(error).rstrip('.')}{on_cpu}"
             raise ValueError(msg) from error
 
     def _plugins(self, given: Any) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
 
@@ -106,6 +107,11 @@ def is_file(name: str | Path) -> bool:
         return Path(name).is_file()
     except (OSError, ValueError):  # too long for a name, or with a zero byte
         return False
+
+
+def write_enumerations() -> None:
+    """Have YAML write a value of an enumeration as the value alone: Lightning's Timer has one where it wants text."""
+    yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
 
 
 def check_given(config: Any, parsers: Iterable[Any]) -> None:
@@ -245,6 +251,8 @@ class _Walk:
                 raise self._error(event, f"*{event.anchor} is within what it repeats")
             self._add(event, self.anchors.get(str(event.anchor), 1), None)
         elif isinstance(event, yaml.ScalarEvent):
+            if "\0" in event.value:
+                raise self._error(event, f"{brief(event.value)} has a zero byte; expected text without")
             self._check_key(event)
             self._add(event, 1, event.anchor)
 

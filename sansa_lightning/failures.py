@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sansa_lightning.files import write_text
 from sansa_lightning.interrupts import heard, interruptible
-from sansa_lightning.messages import one_line
+from sansa_lightning.messages import one_line, plain
 from sansa_lightning.run_folder import RUN_VARIABLE
 
 DEBUG_VARIABLE = "SANSA_DEBUG"
@@ -47,7 +47,7 @@ def one_line_errors() -> Iterator[None]:
             raise
         expected = isinstance(error, ValueError | OSError) or type(error).__name__ == "MisconfigurationException"
         line = _resources(error) or (one_line(error) if expected else _unexpected(error))
-        sys.stderr.write(f"error: {line[:LONGEST]}\n")
+        sys.stderr.write(f"error: {plain(line, LONGEST)}\n")
         raise SystemExit(2 if expected else 1) from error
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, distributed
 
 from sansa_lightning.strategies.base import trained_parameters
 
@@ -19,10 +20,18 @@ class NotFiniteError(ValueError):
 class StopNotFinite(Callback):
     """Ends training at the first loss that is not finite, and lets no checkpoint hold tensors that are not.
 
-    The loss is looked at before its gradients, so that the weights are still those of the step before. With a scaler
-    of gradients (16-mixed) that is too early, since the scaler multiplies it and itself leaves out steps whose
-    gradients overflow; there it is looked at after the step.
+    On a CPU the loss is looked at before its gradients, so that the weights are still those of the step before. A GPU
+    is not waited for: there the loss is looked at in the next step, before its gradients, and before anything is
+    validated or saved. With a scaler of gradients (16-mixed) before the gradients is too early, since the scaler
+    multiplies the loss and itself leaves out steps whose gradients overflow; there it is looked at after the step.
+
+    Args:
+        at_once: whether to look at a loss in its own step; where that is free if None.
     """
+
+    def __init__(self, at_once: bool | None = None) -> None:
+        self._at_once = at_once
+        self._coming: _Loss | None = None
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
         """Look at the loss.
@@ -31,7 +40,7 @@ class StopNotFinite(Callback):
             NotFiniteError: it is not finite on some process.
         """
         if not _has_scaler(trainer):
-            _check_loss(trainer, loss)
+            self._follow(trainer, loss)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -42,18 +51,76 @@ class StopNotFinite(Callback):
             NotFiniteError: likewise.
         """
         if _has_scaler(trainer) and outputs:
-            _check_loss(trainer, outputs["loss"])
+            self._follow(trainer, outputs["loss"])
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at a loss that nobody has looked at yet.
+
+        Raises:
+            NotFiniteError: likewise.
+        """
+        self._look(trainer)
+
+    on_train_end = on_validation_start
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Look at what trains and at what its optimisers keep; both are the same on all processes.
+        """Look at such a loss, at what trains and at what its optimisers keep; all are the same on all processes.
 
         A gradient whose square overflows leaves an infinite moment behind finite weights, and no run could go on.
 
         Raises:
-            NotFiniteError: a tensor is not finite; nothing was written then.
+            NotFiniteError: the loss or a tensor is not finite; nothing was written then.
         """
+        self._look(trainer)
         _check_tensors(trainer, trained_parameters(pl_module), "trained tensors")
         _check_tensors(trainer, _kept(checkpoint.get("optimizer_states", ())), "tensors of the optimiser")
+
+    def _follow(self, trainer: Trainer, loss: Tensor) -> None:
+        self._look(trainer)  # at the one before
+        self._coming = _Loss(loss, trainer.global_step + 1)
+        if loss.device.type != "cuda" if self._at_once is None else self._at_once:
+            self._look(trainer)
+
+    def _look(self, trainer: Trainer) -> None:
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming.check(trainer)
+
+
+class _Loss:
+    """A loss on its way to the CPU, together with whether it is finite on all processes.
+
+    Args:
+        loss: of a step; all processes bring theirs.
+        step: its number, from 1.
+    """
+
+    def __init__(self, loss: Tensor, step: int) -> None:
+        self._step = step
+        value = loss.detach().sum()
+        found = torch.stack([(~value.isfinite()).to(value), value])
+        if distributed.is_available() and distributed.is_initialized():
+            # Not the strategy's own way, which has all processes wait at a barrier. NCCL's is only queued here.
+            distributed.all_reduce(found[:1], op=distributed.ReduceOp.MAX)
+        self._found = found.to("cpu", non_blocking=True)
+        self._arrival = torch.cuda.current_stream(found.device).record_event() if found.is_cuda else None
+
+    def check(self, trainer: Trainer) -> None:
+        """Wait for it and look.
+
+        Raises:
+            NotFiniteError: it is not finite on some process.
+        """
+        if self._arrival is not None:
+            self._arrival.synchronize()
+        damaged, value = self._found.tolist()
+        if damaged:
+            said = "on another process" if math.isfinite(value) else f"{value}"
+            _end(
+                trainer,
+                f"training: the loss is not finite ({said}) in step {self._step}; the last checkpoint stays as it was; "
+                f"lower the learning rate, or look for wrong data",
+            )
 
 
 class DamagedClips:
@@ -130,17 +197,6 @@ def _check_tensors(trainer: Trainer, tensors: Mapping[str, Tensor], what: str) -
             trainer,
             f"training: {len(damaged)} of {len(tensors)} {what} are not finite after step {trainer.global_step}, such "
             f"as {damaged[0]}; the last checkpoint stays as it was; lower the learning rate",
-        )
-
-
-def _check_loss(trainer: Trainer, loss: Tensor) -> None:
-    fine = bool(loss.detach().isfinite().all())
-    if not trainer.strategy.reduce_boolean_decision(fine):
-        said = "on another process" if fine else f"{float(loss.detach().sum())}"
-        _end(
-            trainer,
-            f"training: the loss is not finite ({said}) in step {trainer.global_step + 1}; the last checkpoint stays "
-            f"as it was; lower the learning rate, or look for wrong data",
         )
 
 

@@ -33,6 +33,7 @@ NO_SUBCLASS = re.compile(r"Import path (?P<name>[\w.]+) does not correspond to a
 NOT_GIVEN = re.compile(
     r"Not a valid subclass of (?P<kind>\w+)\. Got value: (?P<value>.*?) Subclass types expect one of:.*"
 )
+NO_SPEC = re.compile(r"(?P<what>Not a valid subclass of \w+) Subclass types expect one of:")
 
 WORDING = (
     (re.compile(r"Expected a path but .*? either not accessible or invalid(?: - )?"), ""),  # what it could be, too
@@ -40,6 +41,10 @@ WORDING = (
     (re.compile(r"\b(?:fit|validate|test|predict)\.(?=(?:data|model|trainer)\.)"), ""),
     (re.compile(r"<class '(?:\w+\.)*(\w+)'>"), r"\1"),
     (re.compile(r"(?:typing\.)?Literal\[(.*?)\]"), r"one of \1"),
+    (
+        re.compile(r"Type typing\.Callable\[\[.*\], (?:\w+\.)*(\w+)\] expects a function .*\. Got value: "),
+        r"expected a \1, by class_path and init_args, but got ",
+    ),
     (re.compile(r"Expected an? (.+?)\. Got value: "), r"expected \1, but got "),
     (re.compile(r"\bNoneType\b"), "null"),
 )
@@ -112,7 +117,7 @@ def _trouble(errors: str, value: str) -> str:
     if found := NO_SUBCLASS.search(errors):
         return f"expected a {found['kind']}, but {found['name']} is none"
     if other := [error for error in each if not error.startswith("Expected a")]:
-        return other[0]
+        return NO_SPEC.sub(lambda found: f"{found['what']}. Got value: {value} Subclass types expect one of:", other[0])
     number = any(kind in ("<class 'float'>", "<class 'int'>") for kind in values)
     # A misspelt class is looked up by its name, see short_error; where a number may stand, a word is no class.
     return f"expected {' or '.join(values)}, but got {value}" if number or len(values) == len(kinds) else ""

@@ -25,12 +25,14 @@ class EndWhenAsked(Callback):
     """Lets a request to end come through at once, and asks at each batch whether one was lost.
 
     Lightning puts a handler of its own in the place of SIGTERM's. That waits for the end of a step, and then leaves
-    with exit status 0; between several processes it can wait for ever. On a Slurm cluster whose jobs are requeued it
-    stays in its place, and calls ours.
+    with exit status 0 (https://github.com/Lightning-AI/pytorch-lightning/issues/19916); between several processes it
+    can wait for ever. On a Slurm cluster whose jobs are requeued it stays in its place, and calls ours.
     """
 
     def take_back(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signals back, where Lightning may have put its own handlers."""
+        # No public attribute has the cluster. Lightning's own handlers ask for it in this way, see
+        # https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/pytorch/trainer/connectors/signal_connector.py
         environment = trainer._accelerator_connector.cluster_environment
         if not (isinstance(environment, SLURMEnvironment) and environment.auto_requeue):
             renew()
@@ -59,6 +61,8 @@ def end_further_processes() -> None:
     They may wait for the first one for ever. Lightning has a thread that would kill this process as well when it sees
     one of them dead; it gets nothing more to look at.
     """
+    # The launcher keeps its processes to itself, and this thread of its can't be asked to end: _ChildProcessObserver of
+    # https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/fabric/strategies/launchers/subprocess_script.py
     for thread in threading.enumerate():
         if thread.name == "child-process-observer":
             for process in vars(thread).get("_child_processes", ()):

@@ -28,6 +28,9 @@ OF_FIT: dict[str, type | tuple[type, ...]] = {
 AS_LARGE = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "acc_delta", "sum")
 """What torch's optimisers keep of a parameter's own size; others, as Adafactor's, have sizes of their own."""
 
+LENGTHS = ("T_max", "total_steps", "total_iters")
+"""What torch's schedules keep of the number of steps that they are made for."""
+
 FREE = "state_dict"
 """Ending of the keys under which parts of a loop keep what they like."""
 
@@ -101,6 +104,7 @@ class CheckedState(Callback):
         _refuse(list(unlike(found["lr_schedulers"], schedules, "lr_schedulers")), where)
         _refuse(list(_of_optimizers(trainer, found["optimizer_states"])), where)
         _check_settings(trainer, found["optimizer_states"], where)
+        _check_lengths(found["lr_schedulers"], schedules, where)
 
 
 def _check_clips(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
@@ -205,6 +209,18 @@ def _check_settings(trainer: Trainer, found: Sequence[Any], where: str) -> None:
                         f"go on with the settings that it was trained with"
                     )
                     raise ValueError(msg)
+
+
+def _check_lengths(found: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]], where: str) -> None:
+    """Refuse a schedule of another length: the file's would be gone on with, and end elsewhere than the run."""
+    for there, here in zip(found, own, strict=True):
+        for key in LENGTHS:
+            if there.get(key) != here.get(key):
+                msg = (
+                    f"{where}: its learning rate is scheduled over {brief(there[key])} steps, but here over "
+                    f"{brief(here[key])}; go on with the max_epochs, max_steps and batches that it was trained with"
+                )
+                raise ValueError(msg)
 
 
 def _listed(value: Any) -> Any:

@@ -59,13 +59,13 @@ class RunRecord(SaveConfigCallback):
         """Write the configuration once, on the first process, before anything trains."""
         if self.already_saved or not trainer.is_global_zero:
             return
-        self.already_saved = True
         self.started = time.time()
         self.folder = Path(trainer.default_root_dir)
         self.suffix = "" if stage == "fit" else f"_{TrainerFn(stage).value}"
         text = self.parser.dump(self.config, skip_unset=False)
         write_text(self.folder / f"config{self.suffix}.yaml", text)
         self.nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
+        self.already_saved = True  # and what comes can be recorded
         record_config(trainer, self.nested)
         if self.suffix:  # else when it is about to train
             self.write(trainer, "running")

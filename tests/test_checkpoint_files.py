@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint
+from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint, read_checkpoint
+
+
+def checked(path: Path, goes_on: bool = False) -> None:
+    check_checkpoint(read_checkpoint(path), path, goes_on)
 
 
 def test_a_checkpoint_replaces_the_old_one_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -44,9 +48,9 @@ def test_every_must_be_a_step(tmp_path):
 
 
 def test_what_a_checkpoint_is(fitted, tmp_path):
-    check_checkpoint(fitted / "checkpoints" / "last.ckpt")
+    checked(fitted / "checkpoints" / "last.ckpt")
     with pytest.raises(FileNotFoundError, match=r"ckpt_path: .*no\.ckpt is not there"):
-        check_checkpoint(tmp_path / "no.ckpt")
+        checked(tmp_path / "no.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "lightning.ckpt")
     with pytest.raises(ValueError, match=r"lightning\.ckpt is not a checkpoint of a run"):
-        check_checkpoint(tmp_path / "lightning.ckpt")
+        checked(tmp_path / "lightning.ckpt")

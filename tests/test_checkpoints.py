@@ -348,6 +348,18 @@ def test_published_files_that_do_not_fit(tmp_path: Path, change: Any, message: s
         attach_from(written(tmp_path, {"model": state}), nano())
 
 
+@pytest.mark.parametrize(("base", "remarks"), [("sam2.1_hiera_tiny", 1), ("sam2_hiera_tiny", 0), ("nano", 0)])
+def test_a_published_file_on_a_base_of_another_release_is_told(
+    base: str, remarks: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It fits, since the encoders have the same shapes."""
+    sam = nano()
+    sam.recipe = Base(base, None)
+    attach_from(written(tmp_path, published()), sam)
+    said = [text for text in caplog.messages if "were trained on SAM 2.0, but the base is sam2.1_hiera_tiny" in text]
+    assert len(said) == remarks
+
+
 def test_half_a_stage(tmp_path: Path) -> None:
     state = {key: value for key, value in published().items() if "blocks.4." not in key}
     with pytest.raises(ValueError, match=r"blocks \[2, 3, 5, 6\] are not whole stages of this base"):
@@ -370,16 +382,15 @@ def test_a_file_of_another_size(tmp_path: Path, channels: int, block: int) -> No
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_published_file_is_known_by_its_names(tmp_path: Path, layout: str) -> None:
-    path = written(tmp_path, LAYOUTS[layout](published()))
-    assert published_adapter(path, "test") == path
+    path, content = tmp_path / "adapter.pth", LAYOUTS[layout](published())
+    assert published_adapter(content, path, "test") == path
     with pytest.raises(ValueError, match=r"adapter\.pth is a published adapter, .*; validate, test, predict and"):
-        published_adapter(path, "fit")
+        published_adapter(content, path, "fit")
 
 
 @pytest.mark.parametrize("content", [own(), {"model": {"weight": torch.zeros(2)}}, {1: torch.zeros(2)}, {"model": 3}])
 def test_other_files_are_none(tmp_path: Path, content: Any) -> None:
-    assert published_adapter(written(tmp_path, content), "fit") is None
-    assert published_adapter(tmp_path / "nowhere.pth", "fit") is None
+    assert published_adapter(content, tmp_path / "other.pth", "fit") is None
 
 
 def parts(strategy: Strategy) -> ModelParts:

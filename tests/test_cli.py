@@ -41,6 +41,17 @@ def test_print_config_is_accepted_back(capsys, tiny_yaml, tmp_path):
     assert again == shown
 
 
+def test_a_callback_whose_text_is_an_enumeration(capsys, tiny_yaml, tmp_path):
+    """Lightning's Timer says ``interval: str = Interval.step``."""
+    callbacks = [{"class_path": "Timer", "init_args": {"duration": "00:00:10:00"}}]
+    timer = write_yaml(tmp_path / "timer.yaml", {"trainer": {"callbacks": callbacks}})
+    args = ("fit", "--config", tiny_yaml, "--config", timer)
+    (shown,) = printed(capsys, *args)["trainer"]["callbacks"]
+    assert shown["init_args"] == {"duration": "00:00:10:00", "interval": "step", "verbose": True}
+    call(*args, "--run_dir", tmp_path / "run", "--trainer.max_steps", 1, "--trainer.limit_test_batches", 0)
+    assert result(tmp_path / "run")["config"]["trainer"]["callbacks"] == [shown]
+
+
 def test_later_files_and_options_win(capsys, tiny_yaml, tmp_path):
     frozen = write_yaml(tmp_path / "frozen.yaml", {"model": {"strategy": {"class_path": "Frozen"}}})
     both = printed(capsys, "fit", "--config", tiny_yaml, "--config", frozen, "--data.protocol.init_args.fold", 1)
@@ -86,6 +97,19 @@ def test_a_checkpoint_scores_as_its_run_did(subcommand, stage, fitted, tiny_yaml
     out = capsys.readouterr().out
     assert f"run folder: {tmp_path}" in out
     assert out.count("mIoU") == 1
+
+
+def test_a_checkpoint_is_read_twice(fitted, tiny_yaml, tmp_path, monkeypatch):
+    """By us, who check it, and by Lightning."""
+    last, load, read = fitted / "checkpoints" / "last.ckpt", torch.load, []
+
+    def counted(file, **options):
+        read.append(file)
+        return load(file, **options)
+
+    monkeypatch.setattr(torch, "load", counted)
+    call("predict", "--config", tiny_yaml, "--run_dir", tmp_path, "--ckpt_path", last)
+    assert [Path(file).name for file in read].count("last.ckpt") == 2
 
 
 def test_testing_shares_the_folder_of_the_run(fitted, tmp_path):
@@ -321,6 +345,15 @@ REFUSED = {
     "config": (("--config", "nowhere.yaml"), "config: File does not exist"),
     "last": (("--ckpt_path", "last"), "checkpoints/last.ckpt is not there; give a checkpoint file"),
     "devices": (("--trainer.devices", 0), "`Trainer(devices='0')` value is not a valid input using cpu accelerator."),
+    "no GPU": (("--trainer.devices", -1), "should be an int > 0; -1 is for all GPUs, of which there is none"),
+    "list": (
+        ("--model.strategy", "[]"),
+        "model.strategy: expected a Strategy, by class_path and init_args, but got []",
+    ),
+    "made by": (
+        ("--model.optimizer", "[]"),
+        "model.optimizer: expected a Optimizer, by class_path and init_args, but got []",
+    ),
     "manifest": (("--data.manifest", "nowhere.jsonl"), "nowhere.jsonl is not there; expected a manifest of episodes"),
 }
 

@@ -41,6 +41,8 @@ def test_a_mapping_is_read_as_it_is(tmp_path):
         (BOMB, r"line 5: more than 10000 entries"),
         ("a: &a [1, *a]\n", r"line 1: \*a is within what it repeats"),
         ("a: [*b]\n", r"not valid YAML"),
+        ('data:\n  source: "a\\0b.yaml"\n', r"line 2: 'a\\x00b\.yaml' has a zero byte; expected text without"),
+        ('"a\\0b": 1\n', r"line 1: 'a\\x00b' has a zero byte"),
         ("x: 1\n" * 1 + "".join(f"k{number}: 1\n" for number in range(20_000)), r"more than 10000 entries"),
         ("a: '" + "x" * (5 << 20) + "'", r"expected at most 4 MiB, but it has 5\.0"),
     ],

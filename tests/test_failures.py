@@ -120,6 +120,10 @@ def test_a_report_that_cannot_be_written_is_no_second_error(capsys, tmp_path, mo
     assert "no report, since it cannot be written" in said(KeyError("a"), 1, capsys)
 
 
+def test_what_cannot_be_printed_is_not(capsys):
+    assert said(ValueError("a\0b.pt is not \x1b[1mthere"), 2, capsys) == "a?b.pt is not ?[1mthere"
+
+
 def test_with_debug_it_is_a_traceback(monkeypatch):
     monkeypatch.setenv(DEBUG_VARIABLE, "1")
     with pytest.raises(KeyError), one_line_errors():
@@ -158,11 +162,14 @@ def test_a_loading_process_that_was_killed_is_one_line(capsys):
     assert "lower data.num_workers" in line
 
 
+ON_CPU = "`devices` selected with `CPUAccelerator` should be an int > 0; -1 is for all GPUs, of which there is none"
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         ("--trainer.accumulate_grad_batches", 0, "trainer.accumulate_grad_batches: expected at least 1, but got 0"),
-        ("--trainer.devices", -1, "trainer: `devices` selected with `CPUAccelerator` should be an int > 0."),
+        ("--trainer.devices", -1, f"trainer: {ON_CPU}"),
         ("--data.size", 10**20, f"size: expected one or two positive integers (H, W) up to 65535, but got {10**20}"),
         ("--data.shots", 10**9, "data.shots: expected at most 1000, but got 1000000000"),
         ("--data.test_episodes", 10**13, f"data.test_episodes: expected at most 10000000, but got {10**13}"),

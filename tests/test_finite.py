@@ -61,7 +61,6 @@ def test_a_model_that_was_spoilt_in_the_last_step_gets_no_score(tiny_yaml, tmp_p
 
 def trainer(scaler=None, **more):
     strategy = SimpleNamespace(
-        reduce_boolean_decision=lambda decision: decision,
         reduce=lambda value, reduce_op: value,
         root_device=torch.device("cpu"),
     )
@@ -75,6 +74,31 @@ def test_a_loss_is_looked_at_before_its_gradients(value):
     StopNotFinite().on_before_backward(trainer(), None, torch.tensor(1e30))
     with pytest.raises(NotFiniteError, match=rf"the loss is not finite \({value}\) in step 8"):
         StopNotFinite().on_before_backward(trainer(), None, torch.tensor(float(value)))
+
+
+def later(*losses: float) -> StopNotFinite:
+    """Steps on a GPU, which is not waited for."""
+    stop = StopNotFinite(at_once=False)
+    for step, loss in enumerate(losses):
+        stop.on_before_backward(trainer(global_step=step), None, torch.tensor(loss))
+    return stop
+
+
+def test_where_looking_at_once_would_cost_time_a_loss_is_looked_at_in_the_next_step():
+    stop = later(1.0, 2.0, float("nan"))
+    with pytest.raises(NotFiniteError, match=r"the loss is not finite \(nan\) in step 3;"):
+        stop.on_before_backward(trainer(global_step=3), None, torch.tensor(1.0))
+    stop.on_train_end(trainer(), None)  # it was told
+
+
+@pytest.mark.parametrize(
+    ("hook", "arguments"), [("on_save_checkpoint", ({},)), ("on_validation_start", ()), ("on_train_end", ())]
+)
+def test_and_before_anything_is_made_of_the_weights(hook, arguments):
+    nothing = torch.nn.Module()
+    getattr(later(1.0, 2.0), hook)(trainer(), nothing, *arguments)
+    with pytest.raises(NotFiniteError, match=r"the loss is not finite \(inf\) in step 2;"):
+        getattr(later(1.0, float("inf")), hook)(trainer(), nothing, *arguments)
 
 
 def test_a_scaled_loss_may_overflow_but_the_loss_itself_may_not():

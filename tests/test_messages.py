@@ -109,6 +109,19 @@ def parser():
             "data.source: expected a Source, by class_path and init_args, but got None",
         ),
         (
+            'Parser key "model.strategy":\n  Does not validate against any of the Union subtypes\n'
+            "  Subtypes: [<class 'sansa_lightning.strategies.base.Strategy'>, <class 'NoneType'>]\n  Errors:\n"
+            "    - Not a valid subclass of Strategy\n      Subclass types expect one of:\n      - a class path (str)\n"
+            "    - Expected a <class 'NoneType'>\n  Given value type: <class 'list'>\n  Given value: []",
+            "model.strategy: expected a Strategy, by class_path and init_args, but got []",
+        ),
+        (
+            'Parser key "model.optimizer":\n  Type typing.Callable[[collections.abc.Iterable], torch.optim.optimizer.'
+            "Optimizer] expects a function or a callable class: expected import path or a subclass spec, but got []. "
+            "Got value: []",
+            "model.optimizer: expected a Optimizer, by class_path and init_args, but got []",
+        ),
+        (
             "the following arguments are required: fit.data.source, fit.data.protocol",
             "the following arguments are required: data.source, data.protocol",
         ),

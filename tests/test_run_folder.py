@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from launches import call, checkpoint, refusal, result
 from sansa_lightning import run_folder
 from sansa_lightning.run_folder import (
     chosen_folder,
@@ -204,3 +205,34 @@ def test_what_is_no_result_is_none(tmp_path):
     for content in ("{", "[1]", ""):
         (tmp_path / "r.json").write_text(content)
         assert run_folder.read_result(tmp_path / "r.json") == {}
+
+
+SHORT = ("--trainer.max_steps", 1, "--trainer.limit_test_batches", 0, "--trainer.limit_val_batches", 0)
+
+
+def test_the_command_line_expands_home(tiny_yaml, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    call("fit", "--config", tiny_yaml, *SHORT, "--run_dir=~/mine")
+    assert result(tmp_path / "home" / "mine")["status"] == "finished"
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_the_command_line_refuses_a_name_before_it_reads_data(tiny_yaml, tmp_path, capsys):
+    nowhere = ("--data.source.init_args.root", tmp_path / "nowhere")
+    line = refusal(capsys, "fit", "--config", tiny_yaml, *nowhere, "--run_dir", tmp_path / ("x" * 300))
+    assert "cannot be written to: File name too long; choose another folder" in line
+
+
+def test_the_command_line_is_not_blocked_by_left_overs_and_removes_no_file_of_a_person(tiny_yaml, tmp_path):
+    """Of a run that was killed in its first write, by this version or an earlier one; in a folder that has others."""
+    persons = [tmp_path / ".thesis.partial", tmp_path / "older" / "notes.partial"]
+    left = [tmp_path / "checkpoints" / name for name in (".last.ckpt.partial", LEFT.format("last.ckpt"))]
+    for path in persons + left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("half")
+    call("fit", "--config", tiny_yaml, *SHORT, "--run_dir", tmp_path)
+    assert checkpoint(tmp_path)["global_step"] == 1
+    assert [path.read_text() for path in persons] == ["half", "half"]
+    assert not left[1].exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from launches import refusal, result
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, check_checkpoint
+from sansa_lightning.checkpoint_files import AtomicCheckpointIO, check_checkpoint, read_checkpoint
 from sansa_lightning.data.loading import LoadingDataModule
 from sansa_lightning.run_state import CheckedState, unlike
 from sansa_lightning.tensor_files import read_tensors
@@ -20,6 +21,10 @@ from sansa_lightning.tensor_files import read_tensors
 def whole(fitted):
     """The content of a checkpoint."""
     return read_tensors(fitted / "checkpoints" / "last.ckpt")
+
+
+def checked(path: Path, goes_on: bool = False) -> None:
+    check_checkpoint(read_checkpoint(path), path, goes_on)
 
 
 def put(*path, value):
@@ -59,7 +64,7 @@ def test_parts_are_looked_at_before_anything_is_built(case, whole, tmp_path):
     change(content)
     torch.save(content, path)
     with pytest.raises(ValueError, match=r"^ckpt_path: .*last\.ckpt is not a whole checkpoint") as caught:
-        check_checkpoint(path, goes_on=True)
+        checked(path, goes_on=True)
     assert words in str(caught.value)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
@@ -69,15 +74,15 @@ def test_how_many_parts_are_wrong(whole, tmp_path):
     content = {key: whole[key] for key in ("sansa_lightning", "state_dict", "epoch")}
     torch.save(content, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"its 'global_step' is missing \(and 5 more\)$"):
-        check_checkpoint(tmp_path / "last.ckpt", goes_on=True)
+        checked(tmp_path / "last.ckpt", goes_on=True)
     with pytest.raises(ValueError, match=r"its 'global_step' is missing \(and 1 more\)$"):
-        check_checkpoint(tmp_path / "last.ckpt")
+        checked(tmp_path / "last.ckpt")
 
 
 def test_a_run_that_does_not_go_on_takes_the_tensors_alone(whole, tmp_path):
     path = tmp_path / "last.ckpt"
     torch.save({**whole, "loops": 3, "callbacks": 3, "hyper_parameters": {"threshold": 0.9}}, path)
-    check_checkpoint(path)
+    checked(path)
     kept = {"epoch", "global_step", "pytorch-lightning_version", "state_dict", "sansa_lightning", "scores"}
     kept.add("EpisodeDataModule")  # which looks at its state in fit alone
     assert AtomicCheckpointIO(goes_on=False).load_checkpoint(path).keys() == kept
@@ -107,6 +112,10 @@ WHEN_BUILT = {
     "nan": (
         put("optimizer_states", 0, "state", 0, "step", value=torch.tensor(torch.nan)),
         "optimizer_states[0].state[0].'step' has 1 values that are not finite",
+    ),
+    "length": (
+        put("lr_schedulers", 0, "T_max", value=9),
+        "its learning rate is scheduled over 9 steps, but here over 8; go on with the max_epochs, max_steps",
     ),
     "decay": (
         put(*GROUP, "weight_decay", value=0.5),
@@ -168,6 +177,14 @@ def test_another_learning_rate_is_not_silently_the_old_one(fitted, tiny_yaml, tm
     assert line.endswith(
         "its optimiser has initial_lr 0.01, but here it is 0.5; go on with the settings that it was trained with"
     )
+
+
+def test_nor_does_a_run_of_another_length_go_on_with_the_old_schedule(fitted, tiny_yaml, tmp_path, capsys):
+    """Of a cosine that has come to its end, the next steps would climb up again."""
+    last = fitted / "checkpoints" / "last.ckpt"
+    args = ("fit", "--config", tiny_yaml, "--ckpt_path", last, "--trainer.max_epochs", 3)
+    line = refusal(capsys, *args, "--run_dir", tmp_path / "refused")
+    assert f"checkpoint {last}: its learning rate is scheduled over 8 steps, but here over 12; go on with" in line
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 import yaml
+
 from processes import Process
-from trials import RUN, Trial, is_lock, read, runs_of, same_files, trained
+from trials import LAST, RUN, Trial, faults_of_end, faults_of_ending, left_over, runs_of, same_files, trained
 
 COMMANDS = ("fit", "test", "fit", "predict", "fit", "ablate")
 """In turn."""
@@ -96,7 +96,7 @@ class KillTest:
         folder = self.folder / f"{name}_{command}"
         folder.mkdir()
         config = self.table if command == "ablate" else self.config
-        return Trial(command, folder, config, self.folder / "whole_fit" / "run" / "checkpoints" / "last.ckpt")
+        return Trial(command, folder, config, self.folder / "whole_fit" / "run" / LAST)
 
     def _undisturbed(self, command: str) -> None:
         trial, started = self._trial(command, "whole"), time.monotonic()
@@ -123,7 +123,7 @@ class KillTest:
                 flush=True,
             )
             self._check_stopped(trial, number, *ended, early=seconds < EARLY)
-            resume = (trial.run / "checkpoints" / "last.ckpt").is_file()
+            resume = (trial.run / LAST).is_file()
             said = ended[1]
             if number != signal.SIGKILL and "interrupted by" in said and trial.command == "fit":
                 self._expect(resume == ("--ckpt_path last" in said), trial, f"it does not say how to go on: {said}")
@@ -148,15 +148,11 @@ class KillTest:
             self._expect(status == -number, trial, f"exit {status} of SIGKILL")
         elif status == -number:  # before its first line of Python
             self._expect(early, trial, f"{number.name} was not heard: {err[-2000:]}")
-        else:
-            self._expect(status == 128 + number or (finished and not status), trial, f"exit {status} of {number.name}")
-            lines = [line for line in err.splitlines() if line.startswith("interrupted")]
-            self._expect(len(lines) == 1 or not status, trial, f"expected one line, but got {err[-2000:]}")
-            self._expect("Traceback" not in err, trial, f"a traceback: {err[-3000:]}")
-        last = trial.run / "checkpoints" / "last.ckpt"
-        if last.is_file():
-            state = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
-            self._expect(all(value.isfinite().all() for value in state.values()), trial, "a damaged checkpoint")
+        elif status or not finished:
+            self._faults(faults_of_ending(number, status, err), trial)
+        if (trial.run / LAST).is_file():
+            whole = all(value.isfinite().all() for value in trained(trial.run).values())
+            self._expect(whole, trial, "a damaged checkpoint")
         if trial.command == "ablate":
             self._check_table(trial)
 
@@ -175,21 +171,18 @@ class KillTest:
     def _compare(self, trial: Trial) -> None:
         """Weights, metrics and masks are those of the undisturbed run; nothing is left over."""
         whole = self.whole[trial.command]
-        self._expect(trial.status() == "finished", trial, f"its result says {trial.status()}")
-        for name in (trial.result.name, "in_domain/result_test.json"):
-            one, other = (read(each.run / name).get("metrics") for each in (trial, whole))
-            self._expect(one == other, trial, f"metrics of {name}: {one} instead of {other}")
-        if trial.command in ("fit", "ablate"):
-            one, other = (trained(each.run) for each in (trial, whole))
-            equal = one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-            self._expect(equal, trial, "other weights")
+        results = (trial.result.name, "in_domain/result_test.json")
+        self._faults(faults_of_end(trial.run, whole.run, results), trial)
         if trial.command == "predict":
             self._expect(same_files(trial.run / "predictions", whole.run / "predictions"), trial, "other masks")
         if trial.command == "ablate":
             self._check_table(trial)
             self._expect(len(runs_of(trial.folder / "runs" / "table.json")) == 1, trial, "a table without the run")
-        left = [str(path) for path in trial.folder.rglob(".*") if path.suffix == ".partial" or is_lock(path)]
-        self._expect(not left, trial, f"left over: {left}")
+            self._faults(left_over(trial.folder), trial)
+
+    def _faults(self, faults: Sequence[str], trial: Trial) -> None:
+        for fault in faults:
+            self._expect(False, trial, fault)
 
     def _expect(self, holds: bool, trial: Trial, fault: str) -> None:
         if not holds:

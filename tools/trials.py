@@ -1,14 +1,17 @@
-"""The tiny runs of the kill test, and what they leave behind."""
+"""The tiny runs of the kill test, and what is wrong with what they leave behind; the suite has the same checks."""
 
 from __future__ import annotations
 
 import filecmp
 import json
+import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+
 from processes import Process
 
 RUN: dict[str, Any] = {
@@ -32,6 +35,8 @@ RUN: dict[str, Any] = {
     "checkpoint_every": 1,
 }
 """2 epochs of 3 steps."""
+
+LAST = Path("checkpoints", "last.ckpt")
 
 
 @dataclass
@@ -97,7 +102,7 @@ def runs_of(table: Path) -> list[dict[str, Any]]:
 
 def trained(run: Path) -> dict[str, torch.Tensor]:
     """The trained tensors of a run."""
-    content = torch.load(run / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
+    content = torch.load(run / LAST, map_location="cpu", weights_only=True)
     state: dict[str, torch.Tensor] = content["state_dict"]
     return state
 
@@ -108,6 +113,44 @@ def same_files(one: Path, other: Path) -> bool:
     return names[0] == names[1] and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names[0])
 
 
-def is_lock(path: Path) -> bool:
-    """Whether a file is the lock of a run."""
-    return path.suffix == ".lock" and path.name != ".lock"  # ablate's own stays, and is free
+def faults_of_ending(number: signal.Signals, status: object, said: str) -> list[str]:
+    """What is wrong with how a run ended that was asked to: expected are the status of the signal, and one line.
+
+    Args:
+        number: the signal.
+        status: with which the process left.
+        said: on stderr.
+    """
+    lines = [line for line in said.splitlines() if line.startswith("interrupted by ")]
+    faults = [f"exit {status} of {number.name}"] if status != 128 + number else []
+    if len(lines) != 1 or not lines[0].startswith(f"interrupted by {number.name}: "):
+        faults.append(f"expected one line, but got {said[-2000:]}")
+    noise = [words for words in ("Traceback", "Detected KeyboardInterrupt") if words in said]
+    return faults + [f"{words}: {said[-3000:]}" for words in noise]
+
+
+def faults_of_end(run: Path, whole: Path, results: Sequence[str] = ("result.json",)) -> list[str]:
+    """What is wrong with a run that was stopped and gone on with, beside one that nobody disturbed.
+
+    Args:
+        run: its folder.
+        whole: folder of the other.
+        results: names of the files with their metrics, which are compared; the first has to say "finished".
+    """
+    status = read(run / results[0]).get("status")
+    faults = [f"its result says {status}"] if status != "finished" else []
+    for name in results:
+        one, other = (read(each / name).get("metrics") for each in (run, whole))
+        faults += [f"metrics of {name}: {one} instead of {other}"] if one != other else []
+    if (whole / LAST).is_file():
+        weights, others = trained(run), trained(whole)
+        equal = weights.keys() == others.keys() and all(torch.equal(weights[name], others[name]) for name in weights)
+        faults += [] if equal else ["other weights"]
+    return faults + left_over(run)
+
+
+def left_over(folder: Path) -> list[str]:
+    """What is wrong with a folder of runs that have ended: files that should have gone with them."""
+    partial = [path for path in folder.rglob(".*") if path.suffix == ".partial"]
+    locks = [path for path in folder.rglob(".*.lock") if path.name != ".lock"]  # ablate's own stays, and is free
+    return [f"left over: {path}" for path in partial + locks]

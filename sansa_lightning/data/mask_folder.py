@@ -13,14 +13,15 @@ from sansa_lightning.orientation import Exif
 
 EMPTY = "images left out, since their mask is empty"
 ONLY_IGNORED = "images left out, whose mask has ignored pixels (255) but no object"
-"""Masks of 0 and 255 alone in a class most of whose masks have 1, with 255 for what is ignored."""
+"""Masks of 0 and 255 alone in a dataset most of whose masks have 1, with 255 for what is ignored."""
 VOID = "masks of 0, 1 and 255, of which 1 is the object and 255 is ignored"
-TWO_RULES = "masks of 0 and 255, with 255 for the object, in a class that also has masks of 0 and 1"
+TWO_RULES = "masks of 0 and 255, with 255 for the object, in a dataset that also has masks of 0 and 1"
+NOT_READ = "masks not looked at (check_files), in which 255 counts as ignored beside 1, else as the object"
 TRANSPARENT = "masks read from the transparency (alpha) of their pictures"
 
 
 class MaskFolder:
-    """The images of a class, with their masks.
+    """The images of a class, with their masks; :func:`settle` says what these mean.
 
     Args:
         pictures: folder of the images.
@@ -31,11 +32,11 @@ class MaskFolder:
 
     Attributes:
         images: names of the image files, ascending.
-        notes: what was left out, and how masks were understood.
+        kinds: stems of the masks by the values that they have; none where nobody looked.
 
     Raises:
         FileNotFoundError: masks without an image.
-        ValueError: two images or two masks of one name; or all masks are empty, or they contradict each other.
+        ValueError: two images or two masks of one name; or all masks are empty.
     """
 
     def __init__(self, pictures: Path, masks: Path, endings: Sequence[str], exif: Exif, look: bool) -> None:
@@ -46,11 +47,19 @@ class MaskFolder:
         if alone:
             msg = f"{masks / alone[0]} has no image in {pictures}, and {len(alone) - 1} more; expected one of its name"
             raise FileNotFoundError(msg)
+        self.images = tuple(sorted(files.values()))
+        self.kinds: dict[Kind, list[str]] = defaultdict(list)
         self._faults: dict[str, ValueError | FileNotFoundError] = {}
         self._book = NoteBook()
-        left_out = self._look(exif) if look else set()
-        self.images = tuple(sorted(file for stem, file in files.items() if stem not in left_out))
-        self.notes: Sequence[Note] = self._book.notes()
+        if look:
+            self._look(exif)
+        else:
+            self._note(NOT_READ, list(self._masks))
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What was left out, and how masks were understood."""
+        return self._book.notes()
 
     def mask_of(self, image: str) -> Path:
         """The mask of an image file; ``<name>.png`` where there is none."""
@@ -67,54 +76,78 @@ class MaskFolder:
         if mask.name in self._faults:
             raise self._faults[mask.name]
 
-    def _look(self, exif: Exif) -> set[str]:
-        """Stems of the masks that show nothing."""
-        kinds: dict[Kind, list[str]] = defaultdict(list)
+    def all_are(self, kind: Kind) -> bool:
+        """Whether there are masks of a kind, and none of another that shows something."""
+        return bool(self.kinds[kind]) and not any(
+            self.kinds[other] for other in self.kinds if other not in (kind, "empty")
+        )
+
+    def settle(self, ignored: bool, two_rules: bool) -> None:
+        """Leave out images that show nothing, and note how the others' masks are understood.
+
+        Args:
+            ignored: whether 255 is ignored in this dataset, also where a mask has no 1.
+            two_rules: whether the dataset has masks of 0 and 1 beside those of 0 and 255.
+        """
+        bare = self.kinds["0 and 255"]
+        self._note(EMPTY, self.kinds["empty"])
+        self._note(VOID, self.kinds["0, 1 and 255"])
+        if ignored or two_rules:
+            self._note(ONLY_IGNORED if ignored else TWO_RULES, bare)
+        left_out = {*self.kinds["empty"], *(bare if ignored else ())}
+        self.images = tuple(file for file in self.images if Path(file).stem not in left_out)
+
+    def first(self, kind: Kind) -> Path:
+        """The first mask of a kind, of which there is one."""
+        return self._folder / self._masks[self.kinds[kind][0]]
+
+    def _look(self, exif: Exif) -> None:
         for stem, file in sorted(self._masks.items()):
             try:
                 found = read_object_mask(self._folder / file, exif)
             except (ValueError, FileNotFoundError) as error:  # told by check, with all others
                 self._faults[file] = error
                 continue
-            kinds[found.kind].append(stem)
+            self.kinds[found.kind].append(stem)
             if found.transparency:
                 self._book.add(TRANSPARENT, str(self._folder / file))
-        empty = kinds["empty"]
+        empty = self.kinds["empty"]
         if empty and len(empty) == len(self._masks):
-            first = self._first(empty)
-            msg = f"{first} is empty; expected masks that show the class, but all {len(empty)} of the folder are empty"
+            msg = (
+                f"{self.first('empty')} is empty; expected masks that show the class, but all {len(empty)} of the "
+                f"folder are empty"
+            )
             raise ValueError(msg)
-        self._note(EMPTY, empty)
-        return {*empty, *self._only_ignored(kinds)}
-
-    def _only_ignored(self, kinds: dict[Kind, list[str]]) -> list[str]:
-        """Of masks by two rules: those of 0 and 255 in which 255 must be ignored.
-
-        Raises:
-            ValueError: it may as well be the object.
-        """
-        plain, void, bare = kinds["0 and 1"], kinds["0, 1 and 255"], kinds["0 and 255"]
-        self._note(VOID, void)
-        if not bare or not (plain or void):
-            return []
-        if not void:
-            self._note(TWO_RULES, bare)
-            return []
-        if len(bare) < len(plain) + len(void):
-            self._note(ONLY_IGNORED, bare)
-            return bare
-        msg = (
-            f"{self._first(bare)}: expected masks of one kind, but {len(void)} of the folder have 0, 1 and 255 (first: "
-            f"{self._first(void)}), where 255 is ignored, and {len(bare)} have 0 and 255, where it may be the object"
-        )
-        raise ValueError(msg)
 
     def _note(self, what: str, stems: Sequence[str]) -> None:
         for stem in stems:
             self._book.add(what, str(self._folder / self._masks[stem]))
 
-    def _first(self, stems: Sequence[str]) -> Path:
-        return self._folder / self._masks[stems[0]]
+
+def settle(folders: Sequence[MaskFolder]) -> None:
+    """Decide what masks of 0 and 255 mean, once for all folders of a dataset, both splits'.
+
+    Where no mask has 0, 1 and 255, 255 is the object. Else it is ignored, and a mask of 0 and 255 shows nothing.
+
+    Args:
+        folders: of the dataset, each once.
+
+    Raises:
+        ValueError: it may be either, since such masks are as many as those of 0, 1 and 255, or all of a folder.
+    """
+    void, bare = ([folder for folder in folders if folder.kinds[kind]] for kind in ("0, 1 and 255", "0 and 255"))
+    voids, bares = (sum(len(folder.kinds[kind]) for folder in folders) for kind in ("0, 1 and 255", "0 and 255"))
+    doubtful = next((folder for folder in bare if folder.all_are("0 and 255")), None)
+    if voids and bares and (bares >= voids or doubtful):
+        msg = (
+            f"{(doubtful or bare[0]).first('0 and 255')}: expected masks of one kind, but {voids} of the dataset have "
+            f"0, 1 and 255 (first: {void[0].first('0, 1 and 255')}), where 255 is ignored, and {bares} have 0 and 255, "
+            f"where it may be the object"
+        )
+        raise ValueError(msg)
+    two_rules = any(folder.kinds["0 and 1"] for folder in folders)
+    for folder in folders:
+        folder.settle(ignored=bool(voids), two_rules=two_rules)
 
 
 def _by_stem(folder: Path, endings: Sequence[str], fault: str) -> dict[str, str]:

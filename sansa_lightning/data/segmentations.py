@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sansa_lightning.data.entry_ids import whole
-from sansa_lightning.data.notes import NoteBook
+from sansa_lightning.data.notes import Note, NoteBook
 from sansa_lightning.data.run_lengths import area, covers, of_array, of_counts, of_polygon, polygon, union
 from sansa_lightning.messages import brief
 
@@ -17,6 +17,7 @@ EMPTY = "annotations left out, without a segmentation"
 UNREADABLE = "annotations left out, with a segmentation that cannot be read"
 INVISIBLE = "annotations left out, which cover no pixel"
 RELATIVE = "annotations left out, with coordinates of at most 1, which look relative"
+PER_CENT = "annotations with no coordinate beyond 100 in far larger pictures, which may be per cent"
 PARTS = "parts of annotations left out, which cannot be read or cover no pixel"
 
 _LARGEST_RELATIVE = 1.5
@@ -25,6 +26,11 @@ _LARGEST_RELATIVE = 1.5
 _LEAST_SIDE = 8
 """Pixels; in smaller pictures an outline may well end there."""
 
+_FAR_LARGER = 200
+"""Pixels of the shorter side: an outline in pixels reaches beyond 100 in it, unless it is in one corner."""
+
+_SUSPICIOUS = 10
+"""Annotations in per cent from which on something is said, if nine of ten are."""
 
 _UNSEEN = "it covers no pixel"
 
@@ -66,6 +72,8 @@ class Segmentations:
         outlines: annotations with a polygon that could be read.
         relative: those of them that were left out since they look relative.
         first_relative: the first of these.
+        per_cent: those of them that may be per cent; they are used.
+        first_per_cent: the first of these.
     """
 
     def __init__(self, book: NoteBook) -> None:
@@ -75,6 +83,8 @@ class Segmentations:
         self.outlines = 0
         self.relative = 0
         self.first_relative = ""
+        self.per_cent = 0
+        self.first_per_cent = ""
 
     def runs(self, where: str, segmentation: Any, height: int, width: int) -> bytes | None:
         """Run lengths of one annotation; None if it is left out, which is counted.
@@ -111,6 +121,9 @@ class Segmentations:
         if not 0 < furthest < np.inf:
             return  # no outline, or more than that
         self.outlines += 1
+        if furthest <= 100 and side >= _FAR_LARGER:
+            self.first_per_cent = self.first_per_cent or where
+            self.per_cent += 1
         if furthest <= _LARGEST_RELATIVE and side >= _LEAST_SIDE:
             self.first_relative = self.first_relative or where
             self.relative += 1
@@ -130,7 +143,7 @@ class Segmentations:
         self.book.add(why.what, why.where)
 
     def check(self, path: Path) -> None:
-        """Check, when all are read, that they are in pixels and that some could be used.
+        """Check, when all are read, that they are in pixels and that some could be used; note if they may be per cent.
 
         Raises:
             ValueError: they are not; says how many.
@@ -141,6 +154,8 @@ class Segmentations:
                 f"(first: {self.first_relative}); are they relative? Expected pixels: x times width, y times height"
             )
             raise ValueError(msg)
+        if self.per_cent >= max(_SUSPICIOUS, 0.9 * self.outlines):
+            self.book.merge([Note(PER_CENT, self.per_cent, self.first_per_cent)])
         if self.left_out and not self.used:
             msg = f"{path}: none of its {self.left_out} annotations can be used: {self.book}"
             raise ValueError(msg)

@@ -10,7 +10,7 @@ import pytest
 from fakes.shapes import packed_runs, painted, plain_runs, polygon
 from sansa_lightning.data.notes import NoteBook, as_counts
 from sansa_lightning.data.run_lengths import decode
-from sansa_lightning.data.segmentations import EMPTY, INVISIBLE, PARTS, RELATIVE, UNREADABLE, Segmentations
+from sansa_lightning.data.segmentations import EMPTY, INVISIBLE, PARTS, PER_CENT, RELATIVE, UNREADABLE, Segmentations
 
 ONE, TWO = (3, 4, 12, 20), (1, 1, 6, 9)
 MASK, BOTH = painted([ONE], 25, 17), painted([ONE, TWO], 25, 17)
@@ -136,6 +136,25 @@ def test_few_relative_ones_are_left_out():
     masks = check(polygon(ONE), polygon(TWO), [SQUARE])
     assert (masks.used, masks.left_out) == (2, 1)
     assert as_counts(masks.book.notes()) == {RELATIVE: 1}
+
+
+CORNER = [[10, 10, 90, 10, 90, 100]]
+
+
+@pytest.mark.parametrize(
+    ("segmentations", "side", "notes"),
+    [
+        ([CORNER] * 18 + [[[10, 10, 90, 10, 90, 101]]] * 2, 200, {PER_CENT: 18}),
+        ([CORNER] * 17 + [[[10, 10, 90, 10, 90, 101]]] * 2, 200, {}),  # under nine of ten
+        ([CORNER] * 9, 200, {}),  # too few to say
+        ([CORNER] * 18, 199, {}),  # in pictures that are not much larger
+    ],
+)
+def test_per_cent_is_told_but_taken_for_pixels(segmentations, side, notes):
+    masks = check(*segmentations, side=side)
+    assert as_counts(masks.book.notes()) == notes
+    assert masks.used == len(segmentations)
+    assert [note.first for note in masks.book.notes()] == ["annotation 0"] * len(notes)
 
 
 def test_in_pictures_of_a_few_pixels_they_are_pixels():

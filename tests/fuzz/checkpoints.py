@@ -21,7 +21,7 @@ from builders import nano
 from fakes.coco import write_coco
 from fuzz.checkpoint_mutations import OF_BYTES, OF_CONTENT, own, published
 from launches import call, tiny, write_yaml
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, check_checkpoint
+from sansa_lightning.checkpoint_files import AtomicCheckpointIO, check_checkpoint, read_checkpoint
 from sansa_lightning.checkpoints import attach_from, published_adapter
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.trackers.weights import load_weights
@@ -156,9 +156,9 @@ class CheckpointTrials:
     def _others(self, path: Path) -> list[Callable[[], Any]]:
         """What else a user would give the file to."""
         return [
-            lambda: published_adapter(path, "test"),
-            lambda: check_checkpoint(path),
-            lambda: check_checkpoint(path, goes_on=True),
+            lambda: published_adapter(read_checkpoint(path), path, "test"),
+            lambda: check_checkpoint(read_checkpoint(path), path),
+            lambda: check_checkpoint(read_checkpoint(path), path, goes_on=True),
             lambda: AtomicCheckpointIO().load_checkpoint(path),
             *([lambda: sansa_lightning.load("nano", weights=None, adapter=path)] if self.rng.random() < 0.1 else []),
         ]

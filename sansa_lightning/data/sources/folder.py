@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.class_masks import ClassMasks
 from sansa_lightning.data.mask_files import read_object_mask
-from sansa_lightning.data.mask_folder import MaskFolder
+from sansa_lightning.data.mask_folder import MaskFolder, settle
 from sansa_lightning.data.notes import Note, NoteBook
 from sansa_lightning.data.picture_checks import Seen
 from sansa_lightning.data.sources.base import PictureFiles, Split
@@ -29,7 +29,8 @@ class Folder(ClassMasks):
     the class folders of both splits in ascending order. Masks are 0 and 1, or 0 and 255 (grey in between is cut at
     128), or 0, 1 and 255 to be ignored; what else is read is in ``object_masks``.
 
-    With ``check_files`` all masks are read at the first use, and images whose mask is empty are left out and counted.
+    With ``check_files`` the masks of both splits are read at the first use: images whose mask is empty are left out and
+    counted, and what 255 means is decided once for all of them.
     An image without a mask is an error: whether it shows nothing of the class or its mask got lost, nobody can tell.
 
     The protocol decides what the splits are for. ``Strict`` and ``ClassSplits`` never test a class that they train, so
@@ -40,7 +41,8 @@ class Folder(ClassMasks):
         root: folder that holds the splits.
         train: folder of the train split, below ``root``.
         val: folder of the val split, below ``root``.
-        check_files: whether each file is opened before a run; without it empty masks stay.
+        check_files: whether each file is opened before a run; without it empty masks stay, and each mask is read by
+            itself.
         name: of the source, for a mix of several sets of this kind.
         exif: see :class:`PairedFiles`.
     """
@@ -83,13 +85,22 @@ class Folder(ClassMasks):
         if not classes:
             msg = f"{folder} has no <class>/images folders; expected one for each class"
             raise FileNotFoundError(msg)
-        return {self._names.index(name): self._stems_of(folder / name) for name in classes}
+        if not self._masks:
+            self._read_masks()
+        return {
+            self._names.index(name): tuple(f"{name}/{file}" for file in self._masks[folder / name].images)
+            for name in classes
+        }
 
-    def _stems_of(self, folder: Path) -> tuple[str, ...]:
-        """``<class>/<file>`` of the images that a class folder is read for."""
-        if folder not in self._masks:  # both splits may have it
-            self._masks[folder] = MaskFolder(folder / "images", folder / "masks", ENDINGS, self.exif, self.check_files)
-        return tuple(f"{folder.name}/{file}" for file in self._masks[folder].images)
+    def _read_masks(self) -> None:
+        """All class folders, of which both splits may have the same."""
+        folders = {folder / name for folder in self.folders.values() for name in _class_folders(folder)}
+        found = {
+            folder: MaskFolder(folder / "images", folder / "masks", ENDINGS, self.exif, self.check_files)
+            for folder in sorted(folders)
+        }
+        settle(tuple(found.values()))
+        self._masks = found
 
     def _files(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
         class_folder, file = stem.split("/")

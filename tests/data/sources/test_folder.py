@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fakes.folder import NAMES, write_folder
-from sansa_lightning.data.mask_folder import EMPTY, ONLY_IGNORED, TRANSPARENT, TWO_RULES, VOID
+from sansa_lightning.data.mask_folder import EMPTY, NOT_READ, ONLY_IGNORED, TRANSPARENT, TWO_RULES, VOID
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.folder import Folder
 
@@ -73,11 +73,30 @@ def test_masks_of_0_and_1_beside_masks_of_0_and_255_are_told(root):
     assert notes(Folder(root)) == {TWO_RULES: 4}
 
 
+def test_so_they_are_where_they_are_of_different_classes(root):
+    for path in root.glob("*/*/masks/*.png"):
+        with Image.open(path) as picture:
+            shown = np.array(picture) > 0
+        Image.fromarray((shown * (255 if "gear" in path.parts else 1)).astype(np.uint8)).save(path)
+    assert notes(Folder(root)) == {TWO_RULES: 4}
+    assert Folder(root).load("val/gear/0.jpg", 1)[1].max() == 1
+
+
+def test_what_nobody_looked_at_is_told(root):
+    source = Folder(root, check_files=False)
+    assert notes(source) == {NOT_READ: 8}
+    assert len(source.images(2, "val")) == 4
+
+
 class TestVoid:
-    """A class whose masks have 0, 1 and 255, as PASCAL VOC's."""
+    """A dataset whose masks have 0 and 1, and in one class 255 too, as PASCAL VOC's."""
 
     @pytest.fixture
     def masks(self, root):
+        for path in root.glob("*/*/masks/*.png"):
+            with Image.open(path) as picture:
+                shown = np.array(picture) > 0
+            Image.fromarray(shown.astype(np.uint8)).save(path)
         folder = root / "val" / "nut" / "masks"
         for number in range(4):
             self.write(folder / f"{number}.png", {1: 1, 2: 255})
@@ -99,15 +118,33 @@ class TestVoid:
     def test_a_mask_with_void_alone_is_left_out(self, root, masks):
         self.write(masks / "2.png", {1: 0, 2: 255})
         source = Folder(root)
-        assert notes(source) == {VOID: 3, ONLY_IGNORED: 1, TWO_RULES: 2}
+        assert notes(source) == {VOID: 3, ONLY_IGNORED: 1}
         assert len(ONLY_IGNORED.split()) <= 12  # it is a key of result.json
         assert [Path(key).stem for key in source.images(2, "val")] == ["0", "1", "3"]
+
+    def test_so_it_is_where_the_others_are_in_the_other_split(self, root, masks):
+        """Of a split and a class alone, half of the masks could be of another rule."""
+        for number in (0, 1):
+            self.write(root / "train" / "nut" / "masks" / f"{number}.png", {1: 0, 2: 255})
+        source = Folder(root)
+        assert [Path(key).stem for key in source.images(2, "train")] == ["2", "3"]
+        assert {note.what: note.count for note in source.notes("train")} == {ONLY_IGNORED: 2}
+
+    def test_a_class_of_nothing_but_255_may_be_another_rule(self, root, masks):
+        for number in range(4):
+            self.write(root / "val" / "gear" / "masks" / f"{number}.png", {1: 255, 2: 0})
+        message = (
+            r"val/gear/masks/0.png: expected masks of one kind, but 4 of the dataset have 0, 1 and 255 \(first: .*val/"
+            r"nut/masks/0.png\), where 255 is ignored, and 4 have 0 and 255"
+        )
+        with pytest.raises(ValueError, match=message):
+            Folder(root).classes("train")
 
     def test_half_of_them_may_be_another_rule(self, root, masks):
         for number in (1, 3):
             self.write(masks / f"{number}.png", {1: 255, 2: 0})
         message = (
-            r"masks/1.png: expected masks of one kind, but 2 of the folder have 0, 1 and 255 \(first: .*masks/0.png\)"
+            r"masks/1.png: expected masks of one kind, but 2 of the dataset have 0, 1 and 255 \(first: .*masks/0.png\)"
         )
         with pytest.raises(ValueError, match=message):
             Folder(root).verify("val")
