@@ -12,7 +12,7 @@ from launches import call, checkpoint, result, tiny, trained, write_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
-from sansa_lightning.runs import attempt_folder, commit
+from sansa_lightning.runs.record import commit
 from sansa_lightning.sam2.zoo import Base, fingerprint
 
 
@@ -85,17 +85,6 @@ def test_a_failed_run_says_why(coco, tmp_path):
     found = result(tmp_path / "run")
     assert found["status"] == "failed"
     assert found["error"] == "ValueError: fit: Frozen trains nothing; use validate or test, or another strategy"
-
-
-def test_attempts_are_counted(tmp_path):
-    assert attempt_folder(tmp_path, "fit").name == "fit-1"
-    for name in ("fit-1", "fit-2", "test-1"):
-        (tmp_path / name).mkdir()
-    assert [attempt_folder(tmp_path, name).name for name in ("fit", "test", "predict")] == [
-        "fit-3",
-        "test-2",
-        "predict-1",
-    ]
 
 
 def test_weights_do_not_depend_on_what_torch_drew_before(fitted, tiny_yaml, tmp_path):
