@@ -90,7 +90,7 @@ def renamed(table_file: Path, runs: Sequence[Mapping[str, Any]], asked: Asked) -
         expander.expand(table)
     if faults := [*faults, *expander.faults]:
         raise ValueError("; ".join(faults))
-    return {identity_1(*_of(job), trains=job.trains): key for key, job in expander.jobs.items()}
+    return {identity_1(*described(job), trains=job.trains): key for key, job in expander.jobs.items()}
 
 
 def move_folders(runs: Path) -> int:
@@ -112,7 +112,7 @@ def move_folders(runs: Path) -> int:
     return left
 
 
-def _of(job: Job) -> tuple[dict[str, Any], Strategy]:
+def described(job: Job) -> tuple[dict[str, Any], Strategy]:
     """Configuration and strategy of a run."""
     config = yaml.safe_load(job.config)
     with quiet():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -83,7 +84,7 @@ def changes(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -> d
     kept["model"].pop("strategy", None)
     groups = {"model": FewShotModule, "data": EpisodeDataModule, "trainer": Trainer}
     found = {name: _changed(kept.pop(name), defaults(kind)) for name, kind in groups.items()}
-    name = _told(f"{type(strategy).__module__}.{type(strategy).__qualname__}")
+    name = told(f"{type(strategy).__module__}.{type(strategy).__qualname__}")
     found["model"]["strategy"] = {"class": name, "changed": _settings(type(strategy), strategy.settings())}
     return {"version": IDENTITY_VERSION, **found, **_changed(kept, _command_line())}
 
@@ -92,39 +93,47 @@ def _changed(given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, An
     """The arguments that are not as usual; one that is not given is."""
     found: dict[str, Any] = {}
     for key, value in given.items():
-        told, default = _told(value), usual.get(key)
-        if key in usual and _text(told) == _text(_told(default)):
+        counts, default = told(value), usual.get(key)
+        if key in usual and _text(counts) == _text(told(default)):
             continue
         if not isinstance(value, Mapping) or not isinstance(default, Mapping) or "class_path" in value:
-            found[key] = told
+            found[key] = counts
         elif value.keys() == default.keys():  # a dataclass, whose arguments have defaults of their own
             found[key] = _changed(value, default)
         else:  # a dictionary: an entry that is not there is not as usual
-            found[key] = {"whole": told}
+            found[key] = {"whole": counts}
     return found
 
 
-def _told(value: Any) -> Any:
+def told(value: Any) -> Any:
     """A value by what counts in it: for a class its name, and what its arguments change."""
     if isinstance(value, Mapping) and isinstance(path := value.get("class_path"), str):
-        others = {key: _told(each) for key, each in value.items() if key not in ("class_path", "init_args")}
+        others = {key: told(each) for key, each in value.items() if key not in ("class_path", "init_args")}
         changed = _changed(value.get("init_args") or {}, defaults(resolve_name(path)))
-        return {"class": _told(path), "changed": changed, **others}
+        return {"class": told(path), "changed": changed, **others}
     if isinstance(value, Mapping):
-        return {key: _told(each) for key, each in value.items()}
+        return {key: told(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_told(each) for each in value]
+        return [told(each) for each in value]
     return value.rpartition(".")[2] if isinstance(value, str) and OWN_CLASS.fullmatch(value) else value
 
 
 def _settings(kind: type[Strategy] | None, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a strategy that it does not have by default."""
-    try:
-        usual = kind().settings() if kind else {}
-    except (TypeError, ValueError):  # it has to be given some
-        usual = {}
+    """The settings of a strategy that it does not have by default; all of those that it has to be given."""
+    usual = {} if kind is None else _usual_settings(kind, settings)
     changed = {key: value for key, value in settings.items() if key not in usual or _text(usual[key]) != _text(value)}
     return {key: _parts(value) for key, value in changed.items()}
+
+
+def _usual_settings(kind: type[Strategy], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those by default, of the strategy with what it has to be given."""
+    parameters = inspect.signature(kind).parameters.items()
+    given = {key: settings[key] for key, each in parameters if each.default is each.empty and key in settings}
+    try:
+        usual = kind.from_settings(given).settings()
+    except ValueError:  # its defaults do not fit what it has to be given
+        return {}
+    return {key: value for key, value in usual.items() if key not in given}
 
 
 def _parts(value: Any) -> Any:
