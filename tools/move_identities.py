@@ -14,6 +14,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sansa_lightning.ablate.identity import IDENTITY_VERSION, INCIDENTAL, OF_TRA
 from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.ablate.resolve import as_plain, build, resolve
 from sansa_lightning.ablate.table import read_table
+from sansa_lightning.failures import one_line_errors
 from sansa_lightning.files import write_text
 from sansa_lightning.noise import quiet
 from sansa_lightning.report.recorded import VERSION
@@ -32,13 +34,19 @@ from sansa_lightning.strategies.base import Strategy, trained_parameters
 
 
 def main(args: Sequence[str]) -> int:
-    """The command; 1 if something could not be moved."""
+    """The command; 1 if something could not be moved.
+
+    Raises:
+        ValueError: there is nothing to move, or a table file is wrong.
+    """
     given = parser().parse_args(args)
-    left = 0
-    for file in sorted(given.recorded.glob("*.json")) if given.recorded else ():
-        left += move_table(file, given.tables, Asked(tuple(given.config), given.adjust, runs=Path("nowhere")))
-    if given.runs:
-        left += move_folders(given.runs)
+    files = sorted(given.recorded.glob("*.json")) if given.recorded else []
+    if not files and not given.runs:
+        msg = f"expected a folder with tables that ablate wrote (*.json), or --runs, but got {given.recorded}"
+        raise ValueError(msg)
+    asked = Asked(tuple(given.config), given.adjust)
+    left = sum(move_table(file, given.tables, asked) for file in files)
+    left += move_folders(given.runs) if given.runs else 0
     return int(left > 0)
 
 
@@ -83,9 +91,7 @@ def renamed(table_file: Path, runs: Sequence[Mapping[str, Any]], asked: Asked) -
     """
     table, faults = read_table(table_file)
     folds = tuple(dict.fromkeys(run["fold"] for run in runs if run["fold"] is not None)) or None
-    expander = Expander(
-        Asked(asked.experiments, asked.adjust, folds, tuple({run["seed"]: 0 for run in runs}), asked.runs)
-    )
+    expander = Expander(replace(asked, folds=folds, seeds=tuple(dict.fromkeys(run["seed"] for run in runs))))
     if table is not None:
         expander.expand(table)
     if faults := [*faults, *expander.faults]:
@@ -116,8 +122,7 @@ def described(job: Job) -> tuple[dict[str, Any], Strategy]:
     """Configuration and strategy of a run."""
     config = yaml.safe_load(job.config)
     with quiet():
-        described = config["model"]["strategy"]
-        module, _ = build(resolve((), {"model.strategy": described}))
+        module, _ = build(resolve((), {"model.strategy": config["model"]["strategy"]}))
     return config, module.strategy
 
 
@@ -143,4 +148,5 @@ def identity_1(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with one_line_errors():
+        sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,7 @@ from sansa_lightning.ablate.identity import identity
 from sansa_lightning.ablate.jobs import Job, find_folder, folder_name
 from sansa_lightning.ablate.resolve import as_plain, build, resolve
 from sansa_lightning.ablate.table import Row, Table
-from sansa_lightning.analysis.linear_probe import PROBE, LinearProbe
+from sansa_lightning.analysis.linear_probe import PROBE
 from sansa_lightning.config_files import read_yaml
 from sansa_lightning.messages import one_line
 from sansa_lightning.noise import quiet
@@ -169,15 +169,9 @@ def with_probe(config: Namespace) -> Namespace:
     config = config.clone()
     callbacks = config.trainer.callbacks or []
     if PROBE not in [callback.class_path for callback in callbacks]:
-        config.trainer.callbacks = [*callbacks, usual_probe()]
+        probe = Namespace(class_path=PROBE, init_args=Namespace())  # type: ignore[no-untyped-call]
+        config.trainer.callbacks = [*callbacks, probe]
     return config
-
-
-def usual_probe() -> Namespace:
-    """The probe with its defaults, spelt out as the command line does: by whichever way a run comes, it is the same."""
-    made = LinearProbe()
-    settings = Namespace(images=made.images, stage=made.stage)  # type: ignore[no-untyped-call]
-    return Namespace(class_path=PROBE, init_args=settings)  # type: ignore[no-untyped-call]
 
 
 def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -77,14 +77,19 @@ def test_checkpoint_holds_trained_tensors_only(fitted):
     assert len(moments) == len(content["state_dict"])
 
 
-def test_a_failed_run_says_why(coco, tmp_path):
+def test_a_failed_run_says_why_and_what_its_parts_say(coco, tmp_path):
     config = tiny(coco.root)
+    config["trainer"]["callbacks"] = [{"class_path": "fakes.contributor.Says", "init_args": {"word": "hello"}}]
     config["model"]["strategy"] = {"class_path": "Frozen"}
     with pytest.raises(SystemExit, match="2"):
         call("fit", "--config", write_yaml(tmp_path / "frozen.yaml", config), "--run_dir", tmp_path / "run")
     found = result(tmp_path / "run")
     assert found["status"] == "failed"
     assert found["error"] == "ValueError: fit: Frozen trains nothing; use validate or test, or another strategy"
+    assert found["words"] == {"said": "hello"}
+    assert found["trained_parameters"] == 0
+    assert found["strategy"] == {"class": "Frozen", "settings": {}}
+    assert set(found["episodes"]) == {"train", "val", "test"}
 
 
 def test_weights_do_not_depend_on_what_torch_drew_before(fitted, tiny_yaml, tmp_path):

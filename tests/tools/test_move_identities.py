@@ -114,3 +114,8 @@ def test_folders_of_runs_move_by_their_configurations(tool, jobs, tmp_path):
     (double / "row.yaml").write_text(wide.config)
     assert tool.main(["--runs", str(tmp_path)]) == 1
     assert {path.name for path in tmp_path.iterdir()} == expected | {double.name}
+
+
+def test_nothing_to_move_is_said(tool, tmp_path):
+    with pytest.raises(ValueError, match=r"expected a folder with tables that ablate wrote \(\*\.json\), or --runs"):
+        tool.main([str(tmp_path)])
