@@ -16,8 +16,9 @@ from lightning.pytorch.loops.loop import _Loop
 
 from sansa_lightning.checkpoint_header import HEADER, tensors_by_name
 from sansa_lightning.files import replacing
+from sansa_lightning.metrics import FewShotScores
+from sansa_lightning.pretraining.jaccard import TrackingScore
 from sansa_lightning.run_state import check_run_state
-from sansa_lightning.runs import scores_as_plain, scores_from_plain
 from sansa_lightning.tensor_files import read_tensors
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ class LastCheckpoint(Checkpoint):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep the scores so far."""
         scores = getattr(pl_module, "scores", {})
-        checkpoint[SCORES] = {stage: scores_as_plain(each) for stage, each in scores.items()}
+        checkpoint[SCORES] = {stage: each.as_plain() for stage, each in scores.items()}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Give the module the scores back: a run that had come to its last step validates no more.
@@ -172,7 +173,7 @@ class LastCheckpoint(Checkpoint):
             ValueError: they are none.
         """
         try:
-            kept = {str(stage): scores_from_plain(each) for stage, each in checkpoint.get(SCORES, {}).items()}
+            kept = {str(stage): _scores(each) for stage, each in checkpoint.get(SCORES, {}).items()}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             msg = f"checkpoint: its {SCORES} are not those of a run ({type(error).__name__}: {error})"
             raise ValueError(msg) from error
@@ -183,6 +184,10 @@ class LastCheckpoint(Checkpoint):
         self._written_at = trainer.global_step
         self._after_validation = False
         trainer.save_checkpoint(self.path, weights_only=False)  # with the state of optimiser and loops, to go on from
+
+
+def _scores(plain: Mapping[str, Any]) -> FewShotScores | TrackingScore:
+    return TrackingScore(**plain) if "j" in plain else FewShotScores.from_plain(plain)
 
 
 def _validation_follows(trainer: Trainer) -> bool:

@@ -58,7 +58,7 @@ from sansa_lightning.run_folder import (
     take_folder,
 )
 from sansa_lightning.run_state import CheckedState
-from sansa_lightning.runs import RunRecord
+from sansa_lightning.runs.record import RunRecord
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.wandb_record import WandbRecord
 from sansa_lightning.watch import WatchTraining

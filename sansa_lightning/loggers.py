@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
-from sansa_lightning.runs import attempt_folder
+from sansa_lightning.runs.result import RunResult
 
 METRICS = "metrics"
 
@@ -23,7 +22,7 @@ def loggers_of_run(loggers: Any, given: Any, folder: Path, subcommand: str, goes
         subcommand: that is run.
         goes_on: whether it goes on with the run of the folder, and so with its W&B run.
     """
-    chosen = placed(loggers, given, folder, stored_run_id(folder / "result.json") if goes_on else None)
+    chosen = placed(loggers, given, folder, stored_run_id(folder) if goes_on else None)
     if loggers is None or any(isinstance(logger, WandbLogger) for logger in chosen):
         metrics = attempt_folder(folder / METRICS, subcommand)
         # Each row at once: a run may be killed. Without a version the progress bar shows none.
@@ -58,8 +57,17 @@ def placed(loggers: Any, given: Any, folder: Path, run_id: str | None) -> list[A
     return [type(loggers)(**arguments)]
 
 
-def stored_run_id(result: Path) -> str | None:
-    """Id of the W&B run that a ``result.json`` names; None if it names none or is not there."""
-    content = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}
-    found: str | None = content.get("wandb", {}).get("id")
+def stored_run_id(folder: Path) -> str | None:
+    """Id of the W&B run that the result of a fit names; None if it names none or is not there."""
+    result = RunResult.read(folder)
+    found: str | None = ((result and result.wandb) or {}).get("id")
     return found
+
+
+def attempt_folder(folder: Path, subcommand: str) -> Path:
+    """The next of ``<folder>/<subcommand>-1``, ``-2``, ...: one for each start of a run.
+
+    Lightning's CSVLogger begins its file anew at each start, and a run that was killed and goes on must not lose its
+    first part. Rows of the same step in two attempts are equal, since a resumed run repeats the interrupted one.
+    """
+    return folder / f"{subcommand}-{1 + len(list(folder.glob(f'{subcommand}-*')))}"

@@ -6,8 +6,8 @@ libraries compute, is another one. Everything here is in [0, 1]; only tables pri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -46,6 +46,19 @@ class FewShotScores(NamedTuple):
     miou: float
     fb_iou: float
     classes: tuple[ClassScore, ...]
+
+    def as_plain(self) -> dict[str, Any]:
+        """As JSON writes it."""
+        return {**self._asdict(), "classes": [score._asdict() for score in self.classes]}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> FewShotScores:
+        """The scores that gave these plain values.
+
+        Raises:
+            KeyError: it is something else; or TypeError.
+        """
+        return cls(plain["miou"], plain["fb_iou"], tuple(ClassScore(**score) for score in plain["classes"]))
 
 
 def overlap_counts(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -232,6 +232,16 @@ class FewShotModule(LightningModule):
         """What a checkpoint says of itself: strategy, method, base, fingerprint."""
         return self.built.header()
 
+    def record(self) -> dict[str, Any]:
+        """For the result of the run: what trained on which base, and the scores; nothing before the base is built."""
+        if self.base is None:
+            return {}
+        metrics = {phase: scores.as_plain() for phase, scores in self.scores.items()}
+        for phase, controls in self.controls.items():
+            metrics[phase]["controls"] = controls._asdict()
+        trained = sum(parameter.numel() for parameter in self.built.trained().values())
+        return {**self.header(), "trained_parameters": trained, "metrics": metrics}
+
     def segment(self, batch: ClipBatch) -> Tensor:
         """Logits of the targets from the references alone, float32 [B, N, H, W] at clip size."""
         logits = self.built(batch, propagate_targets=False).logits[:, batch.shots :]

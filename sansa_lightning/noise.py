@@ -1,4 +1,4 @@
-"""What libraries print that does not concern a run here: exactly these lines, each with its reason."""
+"""What libraries print that does not concern a run here: exactly these lines, each with its reason; or nothing."""
 
 from __future__ import annotations
 
@@ -48,3 +48,16 @@ def without_noise() -> Iterator[None]:
             yield
         finally:
             log.removeFilter(_worth_reading)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No log lines and no warnings while the block runs: classes left out, placements, random weights."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.disable(previous)

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.interrupts import check, heard, renew
-from sansa_lightning.runs import RunRecord
+from sansa_lightning.runs.record import RunRecord
 from sansa_lightning.tables import score_table
 
 PHASES = {"fit": "test", "validate": "val", "test": "test"}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sansa_lightning.files import left_over, write_text
+from sansa_lightning.files import left_over
 from sansa_lightning.interrupts import first_process
 from sansa_lightning.run_lock import HeldError, RunLock, take
+from sansa_lightning.runs.result import RunResult, result_name
 
 RUN_VARIABLE = "SANSA_RUN_DIR"
 """Environment variable: tells the further processes of a run its folder."""
@@ -62,38 +61,23 @@ class RunFolder:
 
     def interrupted(self) -> None:
         """Say in the result that the run was interrupted, if nobody has yet: it may not have come to its start."""
-        content = read_result(self.result)
-        if content.get("status") == "running":
-            own = self.result.stat().st_mtime >= self.started - 1  # else of an attempt that was killed
-            seconds = {"seconds": round(time.time() - self.started, 1)} if own else {}
-            self._write({**content, "status": "interrupted", **seconds})
-        elif not self.result.exists():
-            facts = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": sys.argv}
-            self._write({"status": "interrupted", **facts, "seconds": round(time.time() - self.started, 1)})
-
-    def _write(self, content: dict[str, Any]) -> None:
+        result = RunResult.read(self.path, self.subcommand)
+        took = round(time.time() - self.started, 1)
         with suppress(OSError):  # it ends anyway
-            write_text(self.result, json.dumps(content, indent=2) + "\n")
+            if result is not None and result.status == "running":
+                own = self.result.stat().st_mtime >= self.started - 1  # else of an attempt that was killed
+                ended = replace(result, status="interrupted", seconds=took if own else result.seconds)
+                ended.write(self.path, self.subcommand)
+            elif not self.result.exists():
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                ended = RunResult(status="interrupted", time=now, command=sys.argv, seconds=took)
+                ended.write(self.path, self.subcommand)
 
 
 class _Held:
     """The folder of this process."""
 
     folder: RunFolder | None = None
-
-
-def result_name(subcommand: str) -> str:
-    """Name of the file with what came of a subcommand."""
-    return f"result{'' if subcommand == 'fit' else f'_{subcommand}'}.json"
-
-
-def read_result(file: Path) -> dict[str, Any]:
-    """A result file; empty if it is not there or not whole."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def chosen_folder(given: str | None) -> Path:

@@ -354,7 +354,7 @@ def test_a_published_file_on_a_base_of_another_release_is_told(
 ) -> None:
     """It fits, since the encoders have the same shapes."""
     sam = nano()
-    sam.recipe = Base(base, None)
+    sam.built_from = Base(base, None)
     attach_from(written(tmp_path, published()), sam)
     said = [text for text in caplog.messages if "were trained on SAM 2.0, but the base is sam2.1_hiera_tiny" in text]
     assert len(said) == remarks

@@ -7,7 +7,7 @@ import pytest
 from jsonargparse import Namespace
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
-from sansa_lightning.loggers import loggers_of_run, placed, stored_run_id
+from sansa_lightning.loggers import attempt_folder, loggers_of_run, placed, stored_run_id
 
 
 def said(**arguments: object) -> Namespace:
@@ -67,11 +67,21 @@ def test_other_loggers_and_lists_of_them_are_left_alone(tmp_path):
 
 
 def test_the_id_is_that_of_the_result(tmp_path):
-    path = tmp_path / "result.json"
-    assert stored_run_id(path) is None
+    assert stored_run_id(tmp_path) is None
     for content, expected in (({}, None), ({"wandb": {"id": "abc", "project": "p"}}, "abc")):
-        path.write_text(json.dumps(content))
-        assert stored_run_id(path) == expected
+        (tmp_path / "result.json").write_text(json.dumps(content))
+        assert stored_run_id(tmp_path) == expected
+
+
+def test_attempts_are_counted(tmp_path):
+    assert attempt_folder(tmp_path, "fit").name == "fit-1"
+    for name in ("fit-1", "fit-2", "test-1"):
+        (tmp_path / name).mkdir()
+    assert [attempt_folder(tmp_path, name).name for name in ("fit", "test", "predict")] == [
+        "fit-3",
+        "test-2",
+        "predict-1",
+    ]
 
 
 def test_a_run_keeps_its_metrics_unless_its_loggers_do(tmp_path):

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from launches import call, checkpoint, refusal, result
-from sansa_lightning import run_folder
+from launches import call, checkpoint, refusal
 from sansa_lightning.run_folder import (
     chosen_folder,
     expanded,
     interruption,
-    read_result,
     refuse_taken,
     release_folder,
     take_folder,
@@ -22,6 +21,11 @@ from sansa_lightning.run_folder import (
 from sansa_lightning.run_lock import take
 
 KINDS = pytest.mark.parametrize("subcommand", ["fit", "validate", "test", "predict"])
+
+
+def result(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return content
 
 
 @pytest.fixture(autouse=True)
@@ -173,13 +177,13 @@ def test_an_interruption_says_how_to_go_on_and_is_in_the_result(tmp_path):
     run = tmp_path / "a run"
     take_folder(run, "fit")
     assert interruption("SIGINT") == again
-    assert read_result(run / "result.json")["status"] == "interrupted"
+    assert result(run)["status"] == "interrupted"
     (run / "result.json").write_text(json.dumps({"status": "running", "steps": 3, "seconds": 0.1}))
     (run / "checkpoints").mkdir()
     (run / "checkpoints" / "last.ckpt").touch()
     line = interruption("SIGTERM")
     assert line == f"interrupted by SIGTERM: to go on, add to the same command: --ckpt_path last --run_dir '{run}'"
-    found = read_result(run / "result.json")
+    found = result(run)
     assert (found["status"], found["steps"]) == ("interrupted", 3)
 
 
@@ -198,13 +202,7 @@ def test_the_time_of_an_attempt_that_was_killed_is_not_that_of_the_next(tmp_path
     os.utime(path, (1000, 1000))
     take_folder(tmp_path, "fit")
     interruption("SIGTERM")
-    assert read_result(path) == {"status": "interrupted", "seconds": 0.5}
-
-
-def test_what_is_no_result_is_none(tmp_path):
-    for content in ("{", "[1]", ""):
-        (tmp_path / "r.json").write_text(content)
-        assert run_folder.read_result(tmp_path / "r.json") == {}
+    assert result(tmp_path) == {"status": "interrupted", "seconds": 0.5}
 
 
 SHORT = ("--trainer.max_steps", 1, "--trainer.limit_test_batches", 0, "--trainer.limit_val_batches", 0)

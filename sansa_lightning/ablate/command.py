@@ -11,19 +11,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.ablate.expand import Asked, Expander, Planned
+from sansa_lightning.ablate.expand import Asked, Expander
+from sansa_lightning.ablate.identity import IDENTITY_VERSION
 from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers.base import Launcher
 from sansa_lightning.ablate.launchers.local import LocalLauncher
 from sansa_lightning.ablate.launchers.none import NoLauncher
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
-from sansa_lightning.ablate.recorded import Recorded
-from sansa_lightning.ablate.remarks import remarks
-from sansa_lightning.ablate.scores import RowScores, run_scores
-from sansa_lightning.ablate.show import Report
+from sansa_lightning.ablate.papers_experiment import difference
 from sansa_lightning.ablate.table import Table, read_table
 from sansa_lightning.files import write_text
 from sansa_lightning.interrupts import heard
+from sansa_lightning.report.recorded import VERSION, Recorded
+from sansa_lightning.report.render import Report
+from sansa_lightning.report.rows import PlannedRow, RowScores
 from sansa_lightning.run_folder import expanded
 
 
@@ -36,7 +37,7 @@ def main(args: Sequence[str]) -> int:
     """
     given = parser().parse_args(args)
     launcher = _launcher(given)
-    recorded = Recorded.read(given.recorded) if given.recorded else Recorded()
+    recorded = Recorded.read(given.recorded, IDENTITY_VERSION) if given.recorded else Recorded()
     expander = Expander(Asked(tuple(given.config), given.adjust, given.folds, given.seeds, given.runs))
     tables, faults = [], []
     for path in given.tables:
@@ -107,7 +108,7 @@ def run_missing(jobs: Sequence[Job], launcher: Launcher, recorded: Recorded) -> 
 
 def write_table(
     table: Table,
-    rows: Sequence[Planned],
+    rows: Sequence[PlannedRow],
     jobs: Mapping[str, Job],
     errors: Mapping[str, str],
     runs: Path,
@@ -118,31 +119,41 @@ def write_table(
     Returns:
         The Markdown.
     """
-    scored = []
-    for planned in rows:
-        found = {
-            place: recorded.of(jobs[key]) or run_scores(jobs[key], in_domain=table.in_domain)
-            for place, key in planned.runs.items()
-        }
-        scored.append(RowScores(planned, {place: scores for place, scores in found.items() if scores is not None}))
-    used = {key for planned in rows for key in planned.runs.values()}
-    failed = {jobs[key].name: error for key, error in errors.items() if key in used}
-    report = Report(table, scored, failed, remarks(rows))
+    used = sorted({key for planned in rows for key in planned.runs.values()})
+    report = Report(
+        name=table.name,
+        title=table.title,
+        rows=[_scored(table, planned, jobs, recorded) for planned in rows],
+        paper_base=table.paper_base,
+        errors={jobs[key].name: error for key, error in errors.items() if key in used},
+    )
     text = report.markdown()
     write_text(runs / f"{table.name}.md", text)
-    content: dict[str, Any] = {**report.plain(), "folders": {key: str(jobs[key].folder) for key in sorted(used)}}
+    folders = {key: str(jobs[key].folder) for key in used}
+    content: dict[str, Any] = {VERSION: IDENTITY_VERSION, **report.plain(), "folders": folders}
     write_text(runs / f"{table.name}.json", json.dumps(content, indent=2) + "\n")
     return text
 
 
+def _scored(table: Table, planned: PlannedRow, jobs: Mapping[str, Job], recorded: Recorded) -> RowScores:
+    """A row with what is known of its runs."""
+    found = {}
+    for place, key in planned.runs.items():
+        job = jobs[key]
+        scores = recorded.of(key, in_domain=job.in_domain) or job.scores(in_domain=table.in_domain)
+        if scores is not None:
+            found[place] = scores
+    return RowScores(planned, found, difference(planned.config, table.paper_base, planned.files))
+
+
 def _missing(jobs: Iterable[Job], recorded: Recorded) -> list[Job]:
-    return [job for job in jobs if not job.finished() and recorded.of(job) is None]
+    return [job for job in jobs if not job.finished() and recorded.of(job.identity, in_domain=job.in_domain) is None]
 
 
 def _said(job: Job, error: str, seconds: float) -> str:
     if error:
         return f"failed: {error} (see {job.folder})"
-    scores = run_scores(job, in_domain=job.in_domain)
+    scores = job.scores(in_domain=job.in_domain)
     miou = scores.miou if scores else None
     return f"mIoU {'n/a' if miou is None else f'{100 * miou:.1f}'} in {seconds:.0f} s"
 

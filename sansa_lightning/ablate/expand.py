@@ -10,17 +10,17 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 
-from sansa_lightning.ablate.adjust import adjustment
 from sansa_lightning.ablate.checks import Checks
-from sansa_lightning.ablate.jobs import Job, find_folder, folder_name, identity
-from sansa_lightning.ablate.quiet import quiet
+from sansa_lightning.ablate.identity import identity
+from sansa_lightning.ablate.jobs import Job, find_folder, folder_name
 from sansa_lightning.ablate.resolve import as_plain, build, resolve
 from sansa_lightning.ablate.table import Row, Table
-from sansa_lightning.analysis.linear_probe import PROBE, LinearProbe
+from sansa_lightning.analysis.linear_probe import PROBE
+from sansa_lightning.config_files import read_yaml
 from sansa_lightning.messages import one_line
-
-Place = tuple[int | None, int]
-"""Fold, None where the protocol has none, and seed."""
+from sansa_lightning.noise import quiet
+from sansa_lightning.report.rows import Place, PlannedRow
+from sansa_lightning.strategies.base import Strategy, known_strategies
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,6 @@ class Asked:
     runs: Path = Path("runs/ablate")
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A row with its runs.
-
-    Attributes:
-        row: of the table.
-        config: resolved, nested; of no fold and seed in particular.
-        adjusted: what its strategy was given beyond its files.
-        runs: identity of the run on each fold and seed; rows that are the same share theirs.
-    """
-
-    row: Row
-    config: Mapping[str, Any]
-    adjusted: Mapping[str, Any]
-    runs: Mapping[Place, str]
-
-
 @dataclass
 class Expander:
     """Expands tables; collects faults instead of raising the first.
@@ -74,18 +57,26 @@ class Expander:
     jobs: dict[str, Job] = field(default_factory=dict)
     _checks: Checks = field(default_factory=Checks)
 
-    def expand(self, table: Table) -> list[Planned]:
+    def expand(self, table: Table) -> list[PlannedRow]:
         """Rows with their runs; those with faults are left out."""
         with quiet():
             found = [self._row(table, row) for row in table.rows]
         return [planned for planned in found if planned is not None]
 
-    def _row(self, table: Table, row: Row) -> Planned | None:
+    def _row(self, table: Table, row: Row) -> PlannedRow | None:
         faults: list[str] = []
         planned = None
         try:
             config, adjusted = self.resolved(table, row)
-            planned = Planned(row, as_plain(config), adjusted, self._runs(table, row, config, faults))
+            planned = PlannedRow(
+                name=row.name,
+                config=as_plain(config),
+                runs=self._runs(table, row, config, faults),
+                files=row.files,
+                settings=row.settings,
+                adjusted=adjusted,
+                paper=row.paper,
+            )
         except (ValueError, OSError) as error:
             faults.append(one_line(error))
         self.faults += [f"{table.path}, row {row.name!r}: {fault}" for fault in dict.fromkeys(faults)]
@@ -110,8 +101,7 @@ class Expander:
             except (ValueError, OSError) as error:
                 faults.append(one_line(error))
                 continue
-            strategy = {"class": type(module.strategy).__name__, "settings": module.strategy.settings()}
-            plain = as_plain(on_fold)
+            plain, strategy = as_plain(on_fold), module.strategy
             for seed in self.asked.seeds or table.seeds:
                 runs[fold, seed] = self._job(table, row, with_seed(plain, seed), strategy, (fold, seed), trains=trains)
         return runs
@@ -140,7 +130,7 @@ class Expander:
         table: Table,
         row: Row,
         config: Mapping[str, Any],
-        strategy: Mapping[str, Any],
+        strategy: Strategy,
         place: Place,
         *,
         trains: bool,
@@ -179,15 +169,9 @@ def with_probe(config: Namespace) -> Namespace:
     config = config.clone()
     callbacks = config.trainer.callbacks or []
     if PROBE not in [callback.class_path for callback in callbacks]:
-        config.trainer.callbacks = [*callbacks, usual_probe()]
+        probe = Namespace(class_path=PROBE, init_args=Namespace())  # type: ignore[no-untyped-call]
+        config.trainer.callbacks = [*callbacks, probe]
     return config
-
-
-def usual_probe() -> Namespace:
-    """The probe with its defaults, spelt out as the command line does: by whichever way a run comes, it is the same."""
-    made = LinearProbe()
-    settings = Namespace(images=made.images, stage=made.stage)  # type: ignore[no-untyped-call]
-    return Namespace(class_path=PROBE, init_args=settings)  # type: ignore[no-untyped-call]
 
 
 def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -197,3 +181,28 @@ def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """
     model = {**config["model"], "base": {**config["model"]["base"], "seed": seed}}
     return {**config, "seed_everything": seed, "model": model, "data": {**config["data"], "seed": seed}}
+
+
+def adjustment(path: Path, class_path: str) -> dict[str, Any]:
+    """Dotted keys and values for a strategy; empty if the file has none for it.
+
+    Args:
+        path: YAML, by the short names of strategies.
+        class_path: of the strategy.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is something else, or names a strategy that there is not.
+    """
+    if not path.is_file():
+        msg = f"adjust: {path} is not a file"
+        raise FileNotFoundError(msg)
+    content = read_yaml(path, "adjust")
+    for name, settings in content.items():
+        if name not in known_strategies() or not isinstance(settings, dict):
+            msg = (
+                f"adjust {path}: expected strategies ({', '.join(sorted(known_strategies()))}) with dotted keys and "
+                f"values, but got {name}: {settings!r}"
+            )
+            raise ValueError(msg)
+    return dict(content.get(class_path.rpartition(".")[2], {}))

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.ablate.jobs import INCIDENTAL
+from sansa_lightning.ablate.identity import INCIDENTAL
 from sansa_lightning.ablate.resolve import as_plain, resolve
 from sansa_lightning.messages import brief, one_line
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from torch import nn
 
 from sansa_lightning.ablate.counting import attached
-from sansa_lightning.ablate.quiet import quiet
 from sansa_lightning.ablate.resolve import build, resolve
 from sansa_lightning.ablate.table import Row, Table, read_table
 from sansa_lightning.config_files import read_yaml
 from sansa_lightning.messages import one_line
+from sansa_lightning.noise import quiet
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.trackers.zoo import BASES, Base
 

@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sansa_lightning.ablate.carry_out import LOCK, last_checkpoint, locked
 from sansa_lightning.ablate.expand import Asked, Expander
-from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
+from sansa_lightning.ablate.file_lock import locked
+from sansa_lightning.ablate.identity import INCIDENTAL
+from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.failures import run_main
 from sansa_lightning.files import write_text
@@ -36,7 +37,7 @@ def main(args: Sequence[str]) -> None:
     job = planned(given, settings)
     job.folder.mkdir(parents=True, exist_ok=True)
     # An ablate with the same folder waits for it, and the other way round.
-    with locked(job.folder / LOCK, threading.Event()) as lock:
+    with locked(job.folder, threading.Event()) as lock:
         os.set_inheritable(lock.fileno(), True)
         write_text(job.folder / WRITTEN, job.config)
         command = [sys.executable, "-m", "sansa_lightning", *arguments(job), *watched]
@@ -106,8 +107,8 @@ def planned(given: argparse.Namespace, settings: Mapping[str, str]) -> Job:
 
 def arguments(job: Job) -> list[str]:
     """What follows ``python -m sansa_lightning`` to carry a run out, or to go on with one that was interrupted."""
-    command = ["fit" if job.trains else "test", "--config", str(job.folder / WRITTEN), "--run_dir", str(job.folder)]
-    goes_on = job.trains and not job.result() and last_checkpoint(job).is_file()
+    command = [job.subcommand, "--config", str(job.folder / WRITTEN), "--run_dir", str(job.folder)]
+    goes_on = job.trains and job.result() is None and job.last_checkpoint.is_file()
     return [*command, "--ckpt_path", "last"] if goes_on else command
 
 

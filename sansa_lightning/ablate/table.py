@@ -44,7 +44,7 @@ class Table:
         path: the file.
         title: what it shows.
         experiment: configuration file that the rows change.
-        adjust: file with what strategies need on that experiment, see :mod:`sansa_lightning.ablate.adjust`.
+        adjust: file with what strategies need on that experiment, see ``adjustment`` in ``expand``.
         folds: of the protocol.
         seeds: of training.
         in_domain: whether the trained models are scored on the classes that they were trained on, too.

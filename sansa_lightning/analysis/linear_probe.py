@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -68,6 +69,12 @@ class LinearProbe(Callback):
         if self.score is not None and trainer.is_global_zero:
             cells, objects, chance = (100 * share for share in self.score[:3])
             print(f"linear probe of stage {self.stage}: cells {cells:.1f}, objects {objects:.1f} (chance {chance:.1f})")
+
+    def record(self) -> dict[str, Any]:
+        """For the result of the run: the score, beside those of the test."""
+        if self.score is None:
+            return {}
+        return {"metrics": {"test": {"probe": {"stage": self.stage, **self.score._asdict()}}}}
 
 
 PROBE = f"{LinearProbe.__module__}.{LinearProbe.__qualname__}"

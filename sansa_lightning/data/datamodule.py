@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jsonargparse.typing import lazy_instance
 from lightning.pytorch.utilities import rank_zero_info
@@ -216,6 +216,10 @@ class EpisodeDataModule(LoadingDataModule):
     def manifest_hashes(self) -> dict[Part, str]:
         """:meth:`manifest_hash` of every list that is there."""
         return {part: self.manifest_hash(part) for part in self._clips}
+
+    def record(self) -> dict[str, Any]:
+        """For the result of the run: which episodes it had."""
+        return {"seed": self.seed, "episodes": self.manifest_hashes, "notes": self.notes}
 
     def write_manifest(self, path: Path) -> None:
         """Write the test episodes to a file that ``manifest`` takes."""

@@ -72,6 +72,10 @@ class TrackingDataModule(LoadingDataModule):
     def setup(self, stage: str) -> None:
         """Nothing: clips are functions of their index."""
 
+    def record(self) -> dict[str, Any]:
+        """For the result of the run."""
+        return {"seed": self.seed}
+
     def train_dataloader(self) -> ClipLoader:
         """Batches of training clips for this process; a resumed run goes on where it stopped."""
         return self.training(self.clips["train"], *self.training_list(), TrackingBatch.collate)

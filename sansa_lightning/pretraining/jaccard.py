@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,6 +39,10 @@ class TrackingScore(NamedTuple):
 
     j: float
     frames: int
+
+    def as_plain(self) -> dict[str, Any]:
+        """As JSON writes it."""
+        return self._asdict()
 
 
 class TrackingJ(Metric):

@@ -25,6 +25,7 @@ from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
 from sansa_lightning.pretraining.jaccard import TrackingJ, TrackingScore
 from sansa_lightning.pretraining.objective import ContentObjective, TrackingObjective
+from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.strategies.checks import check_whole
 from sansa_lightning.trackers.zoo import Base
 from sansa_lightning.watch import Watch
@@ -221,6 +222,14 @@ class TrackerModule(LightningModule):
     def header(self) -> dict[str, Any]:
         """What a checkpoint says of itself: how it was trained, and which base."""
         return {"strategy": {"class": type(self).__name__}, "base": {"name": self.base_recipe.name}}
+
+    def record(self) -> dict[str, Any]:
+        """For the result of the run: what trained, and the scores; nothing before the base is built."""
+        if self.base is None:
+            return {}
+        trained = sum(parameter.numel() for parameter in trained_parameters(self).values())
+        metrics = {phase: score.as_plain() for phase, score in self.scores.items()}
+        return {**self.header(), "trained_parameters": trained, "metrics": metrics}
 
     def _content_loss(self, features: Tensor, batch: TrackingBatch, tile_weight: float) -> Tensor:
         found = self.content(features, batch.images.flatten(0, 1), batch.tokens.flatten(0, 1))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from launches import call, tiny, write_yaml
-from sansa_lightning.ablate import carry_out
+from sansa_lightning.ablate import execute
 
 ROWS = {
     "frozen.yaml": {"model": {"strategy": {"class_path": "Frozen"}}},
@@ -52,10 +52,10 @@ def commands(monkeypatch) -> list[list[str]]:
                 call(*command[3:])
         except SystemExit as error:
             log.write_text(said.getvalue())
-            return carry_out.last_error(log, int(error.code or 0))
+            return execute.last_error(log, int(error.code or 0))
         return ""
 
-    monkeypatch.setattr(carry_out, "_process", process)
+    monkeypatch.setattr(execute, "_process", process)
     return given
 
 

@@ -5,9 +5,10 @@ import yaml
 
 from launches import write_yaml
 from sansa_lightning.ablate.expand import Asked, Expander
-from sansa_lightning.ablate.jobs import identity
+from sansa_lightning.ablate.identity import identity
 from sansa_lightning.ablate.resolve import as_plain
 from sansa_lightning.ablate.table import read_table
+from sansa_lightning.strategies.frozen import Frozen
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
 ADAPTER = {"name": "Adapter", "config": "adapter.yaml"}
@@ -75,12 +76,12 @@ def test_what_changes_the_batch_or_the_end_of_training_is_another_run(write_tabl
     table, _ = read_table(write_table(rows))
     expander = Expander(Asked())
     configs = {row.name: as_plain(expander.resolved(table, row)[0]) for row in table.rows}
-    found = {name: identity(config, {}, trains=True) for name, config in configs.items()}
+    found = {name: identity(config, Frozen(), trains=True) for name, config in configs.items()}
     assert found["plain"] == found["one"] == found["auto"]
     assert len(set(found.values())) == 6
     for key in ("devices", "callbacks"):  # as in the records of earlier calls
         del configs["plain"]["trainer"][key]
-    assert identity(configs["plain"], {}, trains=True) == found["plain"]
+    assert identity(configs["plain"], Frozen(), trains=True) == found["plain"]
 
 
 def test_what_does_not_train_has_no_seed(write_table):
@@ -127,7 +128,7 @@ def test_every_fault_of_every_row_is_said(write_table, tmp_path):
     ]
     path = write_table(rows, folds=[0, 1])
     expander, planned = expanded(path)
-    assert [row.row.name for row in planned] == ["Frozen"]
+    assert [row.name for row in planned] == ["Frozen"]
     lines = dict(zip([row["name"] for row in rows], expander.faults, strict=False))
     assert len(expander.faults) == 7
     for name, line in lines.items():

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from sansa_lightning.ablate.command import write_table
-from sansa_lightning.ablate.expand import Asked, Expander, Planned
+from sansa_lightning.ablate.expand import Asked, Expander
+from sansa_lightning.ablate.identity import IDENTITY_VERSION
 from sansa_lightning.ablate.jobs import Job
-from sansa_lightning.ablate.recorded import Recorded
 from sansa_lightning.ablate.table import Table, read_table
+from sansa_lightning.report.recorded import Recorded
+from sansa_lightning.report.rows import PlannedRow
 
 ABLATIONS = Path(__file__).parents[2] / "ablations"
 RESULTS = sorted((ABLATIONS / "results").glob("*.json"))
@@ -24,7 +26,7 @@ each_table = pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem
 
 
 @cache
-def expanded(path: Path) -> tuple[Table, list[Planned], dict[str, Job]]:
+def expanded(path: Path) -> tuple[Table, list[PlannedRow], dict[str, Job]]:
     """The table that a file has results of, on all folds and with the three seeds of the record."""
     table, faults = read_table(ABLATIONS / "tables" / f"{path.stem}.yaml")
     assert table is not None
@@ -43,14 +45,14 @@ def test_recorded_runs_are_those_of_the_table_today(path):
     rows = json.loads(path.read_text())["rows"]
     found = {(row["name"], run["fold"], run["seed"]): run["identity"] for row in rows for run in row["runs"]}
     _, planned, _ = expanded(path)
-    today = {(each.row.name, *place): key for each in planned for place, key in each.runs.items()}
+    today = {(each.name, *place): key for each in planned for place, key in each.runs.items()}
     assert found.items() <= today.items()
 
 
 @each_table
 def test_the_page_shows_what_is_recorded(path, tmp_path):
     table, rows, jobs = expanded(path)
-    text = write_table(table, rows, jobs, {}, tmp_path, Recorded.read(path.parent))
+    text = write_table(table, rows, jobs, {}, tmp_path, Recorded.read(path.parent, IDENTITY_VERSION))
     _, _, page = (ABLATIONS / "README.md").read_text().partition(f"\n## {table.title}\n")
     section, _, _ = page.partition("\n## ")
     assert shown(section) == shown(text)

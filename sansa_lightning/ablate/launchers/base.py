@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 
-from sansa_lightning.ablate.carry_out import Outcome
+from sansa_lightning.ablate.execute import Outcome
 from sansa_lightning.ablate.jobs import Job
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from sansa_lightning.ablate.carry_out import Outcome, carry_out
+from sansa_lightning.ablate.execute import Outcome, execute
 from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers.base import Launcher
 
@@ -31,7 +31,7 @@ class LocalLauncher(Launcher):
         stop = threading.Event()
         pool = ThreadPoolExecutor(self.at_once)
         try:
-            for future in as_completed([pool.submit(carry_out, job, self.threads, stop) for job in jobs]):
+            for future in as_completed([pool.submit(execute, job, self.threads, stop) for job in jobs]):
                 yield future.result()
         finally:
             stop.set()

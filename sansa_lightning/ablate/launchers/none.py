@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from sansa_lightning.ablate.carry_out import Outcome
+from sansa_lightning.ablate.execute import Outcome
 from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers.base import Launcher
 

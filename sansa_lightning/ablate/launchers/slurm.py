@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.ablate.carry_out import Outcome, carry_out
+from sansa_lightning.ablate.execute import Outcome, execute
 from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers.base import Launcher
 
@@ -47,7 +47,7 @@ class SlurmLauncher(Launcher):
 
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         """See :meth:`Launcher.run`; a job that ends without an outcome, as by a time limit, is an error of its run."""
-        waiting = {job.identity: self.executor.submit(carry_out, job, self.threads) for job in jobs}
+        waiting = {job.identity: self.executor.submit(execute, job, self.threads) for job in jobs}
         try:
             while waiting:
                 for identity in [identity for identity, job in waiting.items() if job.done()]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sansa_lightning.ablate.carry_out import Outcome, StoppedError
+from sansa_lightning.ablate.execute import Outcome
+from sansa_lightning.ablate.file_lock import StoppedError
 from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers import local
 
@@ -20,7 +21,7 @@ def test_so_many_run_at_once_and_share_the_cores(monkeypatch):
     running, most, threads_given = set(), [], []
     lock = threading.Lock()
 
-    def carry_out(job, threads, stop):
+    def execute(job, threads, stop):
         with lock:
             running.add(job.identity)
             most.append(len(running))
@@ -30,7 +31,7 @@ def test_so_many_run_at_once_and_share_the_cores(monkeypatch):
             running.discard(job.identity)
         return Outcome(job.identity, "", 0.0)
 
-    monkeypatch.setattr(local, "carry_out", carry_out)
+    monkeypatch.setattr(local, "execute", execute)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(7)))
     found = [outcome.identity for outcome in local.LocalLauncher(3).run(jobs(9))]
     assert sorted(found) == [str(n) for n in range(9)]
@@ -41,7 +42,7 @@ def test_so_many_run_at_once_and_share_the_cores(monkeypatch):
 def test_closing_ends_what_runs_and_begins_nothing_more(monkeypatch):
     begun, ended = [], []
 
-    def carry_out(job, threads, stop):
+    def execute(job, threads, stop):
         begun.append(job.identity)
         if job.identity == "0":
             return Outcome("0", "", 0.0)
@@ -49,7 +50,7 @@ def test_closing_ends_what_runs_and_begins_nothing_more(monkeypatch):
         ended.append(job.identity)
         raise StoppedError
 
-    monkeypatch.setattr(local, "carry_out", carry_out)
+    monkeypatch.setattr(local, "execute", execute)
     outcomes = local.LocalLauncher(1).run(jobs(5))
     assert next(outcomes).identity == "0"
     while len(begun) < 2:

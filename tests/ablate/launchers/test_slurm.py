@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from sansa_lightning.ablate.carry_out import carry_out
 from sansa_lightning.ablate.command import main, run_missing
+from sansa_lightning.ablate.execute import execute
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.launchers import slurm
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
-from sansa_lightning.ablate.recorded import Recorded
 from sansa_lightning.ablate.table import read_table
+from sansa_lightning.report.recorded import Recorded
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
 FAILS = {"name": "Precise", "config": "precise.yaml"}
@@ -43,9 +43,9 @@ def test_jobs_run_in_processes_of_submitit_and_one_that_breaks_is_an_error_of_it
     def breaks(job, threads):
         if job.identity == lost:
             raise RuntimeError("the node went away")
-        return carry_out(job, threads)
+        return execute(job, threads)
 
-    monkeypatch.setattr(slurm, "carry_out", breaks)
+    monkeypatch.setattr(slurm, "execute", breaks)
     launcher = SlurmLauncher(tmp_path / "runs", {"timeout_min": 10}, cluster="local")
     outcomes = {each.identity: each for each in launcher.run(jobs)}
     assert outcomes[jobs[0].identity].error == ""

@@ -1,4 +1,4 @@
-"""The run folder: everything that a run used, and what came of it, as files that are whole or not there."""
+"""The record of a run, which the command line writes: its configuration, and its result as it goes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.trainer.states import TrainerFn
 
-from sansa_lightning.analysis.linear_probe import LinearProbe
-from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.files import write_text
 from sansa_lightning.interrupts import heard
 from sansa_lightning.messages import one_line
-from sansa_lightning.metrics import ClassScore, FewShotScores
-from sansa_lightning.module import FewShotModule
-from sansa_lightning.pretraining.datamodule import TrackingDataModule
-from sansa_lightning.pretraining.jaccard import TrackingScore
-from sansa_lightning.pretraining.tracker import TrackerModule
-from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.runs.result import RunResult, contributions
 from sansa_lightning.wandb_record import record_config, record_result, wandb_facts
 
 PACKAGES = (
@@ -61,13 +54,14 @@ class RunRecord(SaveConfigCallback):
             return
         self.started = time.time()
         self.folder = Path(trainer.default_root_dir)
-        self.suffix = "" if stage == "fit" else f"_{TrainerFn(stage).value}"
+        self.subcommand = TrainerFn(stage).value
+        suffix = "" if stage == "fit" else f"_{self.subcommand}"
         text = self.parser.dump(self.config, skip_unset=False)
-        write_text(self.folder / f"config{self.suffix}.yaml", text)
+        write_text(self.folder / f"config{suffix}.yaml", text)
         self.nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
         self.already_saved = True  # and what comes can be recorded
         record_config(trainer, self.nested)
-        if self.suffix:  # else when it is about to train
+        if suffix:  # else when it is about to train
             self.write(trainer, "running")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -84,29 +78,27 @@ class RunRecord(SaveConfigCallback):
             self.write(trainer, "failed", error=f"{type(exception).__name__}: {one_line(exception)}")
 
     def write(self, trainer: Trainer, status: str, **more: Any) -> None:
-        """Write ``result.json``; called by the CLI with "finished" when everything is over."""
+        """Write ``result.json``; called by the CLI with "finished" when everything is over.
+
+        Args:
+            trainer: of the run.
+            status: see :class:`RunResult`.
+            more: further fields of it.
+        """
         if not trainer.is_global_zero:
             return
-        result = {"status": status, **facts(trainer), "seconds": round(time.time() - self.started, 1), **more}
-        result |= wandb_facts(trainer)
-        result["config"] = self.nested
-        write_text(self.folder / f"result{self.suffix}.json", json.dumps(result, indent=2) + "\n")
-        record_result(trainer, result)
-
-
-def attempt_folder(folder: Path, subcommand: str) -> Path:
-    """The next of ``<folder>/<subcommand>-1``, ``-2``, ...: one for each start of a run.
-
-    Lightning's CSVLogger begins its file anew at each start, and a run that was killed and goes on must not lose its
-    first part. Rows of the same step in two attempts are equal, since a resumed run repeats the interrupted one.
-    """
-    return folder / f"{subcommand}-{1 + len(list(folder.glob(f'{subcommand}-*')))}"
+        seconds = {"seconds": round(time.time() - self.started, 1)}
+        own = {"status": status, **facts(trainer), **seconds, **more, **wandb_facts(trainer), "config": self.nested}
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector, like the next
+        parts = [trainer.lightning_module, trainer.datamodule, *callbacks]  # type: ignore[attr-defined]
+        result = RunResult.from_plain(contributions(own, parts))
+        result.write(self.folder, self.subcommand)
+        record_result(trainer, result.as_plain())
 
 
 def facts(trainer: Trainer) -> dict[str, Any]:
-    """What a run is, from its module and datamodule: plain values."""
-    module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
-    found: dict[str, Any] = {
+    """What a run is, whatever it runs."""
+    return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "versions": versions(),
@@ -115,45 +107,6 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "steps": trainer.global_step,
         "processes": trainer.world_size,
     }
-    if isinstance(module, FewShotModule | TrackerModule) and module.base is not None:
-        found |= module.header()
-        found["trained_parameters"] = sum(parameter.numel() for parameter in trained_parameters(module).values())
-        found["metrics"] = {stage: scores_as_plain(scores) for stage, scores in module.scores.items()}
-        for stage, controls in module.controls.items() if isinstance(module, FewShotModule) else ():
-            found["metrics"][stage]["controls"] = controls._asdict()
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, LinearProbe) and callback.score is not None and "test" in found["metrics"]:
-                found["metrics"]["test"]["probe"] = {"stage": callback.stage, **callback.score._asdict()}
-    if isinstance(data, EpisodeDataModule):
-        found["seed"] = data.seed
-        found["episodes"] = data.manifest_hashes
-        found["notes"] = data.notes
-    if isinstance(data, TrackingDataModule):
-        found["seed"] = data.seed
-    return found
-
-
-def scores_as_plain(scores: FewShotScores | TrackingScore) -> dict[str, Any]:
-    """Scores in [0, 1] as JSON writes them."""
-    if isinstance(scores, TrackingScore):
-        return scores._asdict()
-    return {
-        "miou": scores.miou,
-        "fb_iou": scores.fb_iou,
-        "classes": [score._asdict() for score in scores.classes],
-    }
-
-
-def scores_from_plain(plain: dict[str, Any]) -> FewShotScores | TrackingScore:
-    """What :func:`scores_as_plain` was given.
-
-    Raises:
-        KeyError: it is something else; or TypeError.
-    """
-    if "j" in plain:
-        return TrackingScore(**plain)
-    classes = tuple(ClassScore(**score) for score in plain["classes"])
-    return FewShotScores(plain["miou"], plain["fb_iou"], classes)
 
 
 def versions() -> dict[str, str]:

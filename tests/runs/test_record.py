@@ -12,7 +12,7 @@ from launches import call, checkpoint, result, tiny, trained, write_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco import Coco
-from sansa_lightning.runs import attempt_folder, commit
+from sansa_lightning.runs.record import commit
 from sansa_lightning.trackers.weights import fingerprint
 from sansa_lightning.trackers.zoo import Base
 
@@ -87,25 +87,19 @@ def test_checkpoint_holds_trained_tensors_only(fitted):
     assert len(moments) == len(content["state_dict"])
 
 
-def test_a_failed_run_says_why(coco, tmp_path):
+def test_a_failed_run_says_why_and_what_its_parts_say(coco, tmp_path):
     config = tiny(coco.root)
+    config["trainer"]["callbacks"] = [{"class_path": "fakes.contributor.Says", "init_args": {"word": "hello"}}]
     config["model"]["strategy"] = {"class_path": "Frozen"}
     with pytest.raises(SystemExit, match="2"):
         call("fit", "--config", write_yaml(tmp_path / "frozen.yaml", config), "--run_dir", tmp_path / "run")
     found = result(tmp_path / "run")
     assert found["status"] == "failed"
     assert found["error"] == "ValueError: fit: Frozen trains nothing; use validate or test, or another strategy"
-
-
-def test_attempts_are_counted(tmp_path):
-    assert attempt_folder(tmp_path, "fit").name == "fit-1"
-    for name in ("fit-1", "fit-2", "test-1"):
-        (tmp_path / name).mkdir()
-    assert [attempt_folder(tmp_path, name).name for name in ("fit", "test", "predict")] == [
-        "fit-3",
-        "test-2",
-        "predict-1",
-    ]
+    assert found["words"] == {"said": "hello"}
+    assert found["trained_parameters"] == 0
+    assert found["strategy"] == {"class": "Frozen", "settings": {}}
+    assert set(found["episodes"]) == {"train", "val", "test"}
 
 
 def test_weights_do_not_depend_on_what_torch_drew_before(fitted, tiny_yaml, tmp_path):

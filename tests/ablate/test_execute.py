@@ -13,10 +13,11 @@ from dataclasses import replace
 import pytest
 
 from launches import wait_for
-from sansa_lightning.ablate import carry_out as module
-from sansa_lightning.ablate.carry_out import StoppedError, carry_out, last_error
+from sansa_lightning.ablate import execute as module
+from sansa_lightning.ablate import file_lock
+from sansa_lightning.ablate.execute import execute, last_error
+from sansa_lightning.ablate.file_lock import LOCK, StoppedError
 from sansa_lightning.ablate.jobs import Job
-from sansa_lightning.ablate.scores import run_scores
 
 
 @pytest.fixture
@@ -31,13 +32,13 @@ def program(text: str):
 
 
 def test_a_run_that_another_process_is_at_is_waited_for_and_not_repeated(job, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.02)
+    monkeypatch.setattr(file_lock, "PATIENCE", 0.02)
     monkeypatch.setattr(module, "_program", program("raise SystemExit('started twice')"))
     job.folder.mkdir()
     outcomes = []
-    with (job.folder / module.LOCK).open("a") as file:
+    with (job.folder / LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=lambda: outcomes.append(carry_out(job, 1)))
+        waiting = threading.Thread(target=lambda: outcomes.append(execute(job, 1)))
         waiting.start()
         time.sleep(0.2)
         assert outcomes == []
@@ -50,10 +51,10 @@ def test_waiting_ends_when_everything_is_to_end(job, monkeypatch):
     stop = threading.Event()
     stop.set()
     job.folder.mkdir()
-    with (job.folder / module.LOCK).open("a") as file:
+    with (job.folder / LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(StoppedError):
-            carry_out(job, 1, stop)
+            execute(job, 1, stop)
 
 
 def test_a_process_that_does_not_end_when_asked_to_is_made_to(job, monkeypatch):
@@ -67,7 +68,7 @@ def test_a_process_that_does_not_end_when_asked_to_is_made_to(job, monkeypatch):
 
     def run() -> None:
         try:
-            carry_out(job, 1, stop)
+            execute(job, 1, stop)
         except StoppedError as error:
             ends.append(error)
 
@@ -84,7 +85,7 @@ def test_a_process_has_its_threads_and_no_folder_of_another_run(job, monkeypatch
     monkeypatch.setenv("SANSA_RUN_DIR", "elsewhere")
     says = "print('error:', os.environ['OMP_NUM_THREADS'], os.environ.get('SANSA_RUN_DIR'))"
     monkeypatch.setattr(module, "_program", program(f"import os; {says}; raise SystemExit(2)"))
-    assert carry_out(job, 3).error == "3 None"
+    assert execute(job, 3).error == "3 None"
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,11 @@ def test_what_a_process_said_last_is_its_error(log, status, said, tmp_path):
 
 def test_an_error_of_an_earlier_attempt_is_not_the_last_one(job, monkeypatch):
     monkeypatch.setattr(module, "_program", program("print('error: the disk is full'); raise SystemExit(2)"))
-    assert carry_out(job, 1).error == "the disk is full"
+    assert execute(job, 1).error == "the disk is full"
     monkeypatch.setattr(module, "_program", program("raise SystemExit('the network is down')"))
-    assert carry_out(job, 1).error == "the network is down"
+    assert execute(job, 1).error == "the network is down"
     monkeypatch.setattr(module, "_program", program("raise SystemExit(3)"))
-    assert carry_out(job, 1).error == "exit status 3"
+    assert execute(job, 1).error == "exit status 3"
     log = (job.folder / module.LOG).read_text()
     assert log == "error: the disk is full\nthe network is down\n"
 
@@ -120,7 +121,7 @@ def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job
         monkeypatch.setattr(
             module, "_program", program(f"import sys; open(sys.argv[1] + '/result.json', 'w').write({content!r})")
         )
-        assert carry_out(job, 1).error == error
+        assert execute(job, 1).error == error
 
     failed = "it ended, but result.json says 'failed'"
     ends(status="failed", time="1", seconds=100.0, error=failed)  # before its first checkpoint: what it did is lost
@@ -132,10 +133,10 @@ def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job
     began = job.result_file.stat().st_mtime
     os.utime(checkpoint, (began + 20, began + 20))  # killed at some time after this
     monkeypatch.setattr(module, "_program", program("raise SystemExit(1)"))
-    assert carry_out(job, 1).error == "exit status 1"  # at once, so it left no result
-    assert run_scores(job, in_domain=False) is None
+    assert execute(job, 1).error == "exit status 1"  # at once, so it left no result
+    assert job.scores(in_domain=False) is None
     ends(status="finished", time="5", seconds=5.0, metrics={})
-    assert run_scores(job, in_domain=False).seconds == pytest.approx(10 + 1 + 20 + 5, abs=0.2)
+    assert job.scores(in_domain=False).seconds == pytest.approx(10 + 1 + 20 + 5, abs=0.2)
 
 
 WRITES = "import json, sys; json.dump({content}, open(sys.argv[1] + '/result.json', 'w'))"
@@ -156,7 +157,7 @@ def test_a_run_that_is_not_finished_is_not_scored_further_although_its_process_e
     text = "" if content is None else WRITES.format(content=content)
     commands = []
     monkeypatch.setattr(module, "_program", lambda *given: commands.append(given) or program(text)(*given))
-    assert carry_out(replace(job, in_domain=True), 1).error == said
+    assert execute(replace(job, in_domain=True), 1).error == said
     assert [subcommand for subcommand, _ in commands] == ["fit"]
 
 
@@ -167,7 +168,7 @@ def test_a_file_system_without_locks(job, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", none)
     monkeypatch.setattr(module, "_program", program(WRITES.format(content={"status": "finished"})))
     with pytest.warns(UserWarning, match="cannot be locked"):
-        assert carry_out(job, 1).error == ""
+        assert execute(job, 1).error == ""
 
 
 def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):
@@ -175,16 +176,16 @@ def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):
     waits = "import os, sys, time; open(sys.argv[1] + '/up', 'w'); "
     waits += "any(os.path.exists(sys.argv[1] + '/end') or time.sleep(0.1) for _ in range(2400))"
     parent = (
-        "import sys; from pathlib import Path; from sansa_lightning.ablate import carry_out as m; "
+        "import sys; from pathlib import Path; from sansa_lightning.ablate import execute as m; "
         "from sansa_lightning.ablate.jobs import Job; "
         f"m._program = lambda s, c: [sys.executable, '-c', {waits!r}, str(c.parent)]; "
-        f"m.carry_out(Job('a', 'a', Path({str(job.folder)!r}), {job.config!r}, True, False), 1)"
+        f"m.execute(Job('a', 'a', Path({str(job.folder)!r}), {job.config!r}, True, False), 1)"
     )
     process = subprocess.Popen([sys.executable, "-c", parent])
     wait_for((job.folder / "up").exists)
     process.kill()
     process.wait()
-    with (job.folder / module.LOCK).open("a") as file:
+    with (job.folder / LOCK).open("a") as file:
         with pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         (job.folder / "end").touch()

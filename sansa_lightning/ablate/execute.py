@@ -1,4 +1,4 @@
-"""Carrying out one run of a table: processes of the command line, what they say, and how they end."""
+"""Executing one run of a table: processes of the command line, what they say, and how they end."""
 
 from __future__ import annotations
 
@@ -8,29 +8,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 
-from sansa_lightning.ablate.attempts import keep_attempt
-from sansa_lightning.ablate.jobs import IN_DOMAIN, WRITTEN, Job
+from sansa_lightning.ablate.file_lock import PATIENCE, StoppedError, locked
+from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.analysis.linear_probe import PROBE
 from sansa_lightning.data.protocols import InDomain
 from sansa_lightning.files import write_text
-from sansa_lightning.run_folder import CHECKPOINTS, LAST, read_result
-from sansa_lightning.run_lock import try_lock
+from sansa_lightning.runs.attempts import keep_attempt
+from sansa_lightning.runs.result import RunResult, result_name
 
-LOG, LOCK = "log.txt", ".lock"
+LOG = "log.txt"
 TRACEBACK = "Traceback (most recent call last):"
 GRACE = 20
 """Seconds that a process has to end after it was asked to."""
-
-PATIENCE = 0.5
-"""Seconds between two looks at something that is awaited."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,7 @@ class Outcome:
     seconds: float
 
 
-class StoppedError(Exception):
-    """The whole call was interrupted."""
-
-
-def carry_out(job: Job, threads: int, stop: threading.Event | None = None) -> Outcome:
+def execute(job: Job, threads: int, stop: threading.Event | None = None) -> Outcome:
     """Do what is left of a job: train it, from its last checkpoint if there is one, and score it.
 
     Another process that is at the same run is waited for.
@@ -68,52 +60,46 @@ def carry_out(job: Job, threads: int, stop: threading.Event | None = None) -> Ou
     stop = stop or threading.Event()
     started = time.monotonic()
     job.folder.mkdir(parents=True, exist_ok=True)
-    with locked(job.folder / LOCK, stop) as lock:
+    with locked(job.folder, stop) as lock:
         error = ""
-        if not job.result():
+        if job.result() is None:
             write_text(job.folder / WRITTEN, job.config)
-            if job.trains and last_checkpoint(job).is_file():
-                keep_attempt(job, last_checkpoint(job))
+            if job.trains and job.last_checkpoint.is_file():
+                keep_attempt(job.folder, job.last_checkpoint)
             error = _process(_main_command(job), job.folder / LOG, threads, lock, stop)
-            error = error or _unfinished(job.result(), job.result_file)
-        if job.in_domain and not error and not job.in_domain_result():
-            write_text(job.folder / IN_DOMAIN / WRITTEN, _in_domain_config(job.config))
-            error = _process(_in_domain_command(job), job.folder / IN_DOMAIN / LOG, threads, lock, stop)
-            error = error or _unfinished(job.in_domain_result(), job.in_domain_file)
+            error = error or _unfinished(job.result(), job.folder, job.subcommand)
+        if job.in_domain and not error and job.in_domain_result() is None:
+            folder = job.in_domain_folder
+            write_text(folder / WRITTEN, _in_domain_config(job.config))
+            error = _process(_in_domain_command(job), folder / LOG, threads, lock, stop)
+            error = error or _unfinished(job.in_domain_result(), folder, "test")
     return Outcome(job.identity, error, time.monotonic() - started)
 
 
-def _unfinished(result: Mapping[str, Any], file: Path) -> str:
+def _unfinished(result: RunResult | None, folder: Path, subcommand: str) -> str:
     """An error where a process ended well but its result does not say that it is finished: whatever made it end."""
-    if result:
+    if result is not None:
         return ""
-    found = read_result(file)
-    if not found:
-        return f"it ended, but left no {file.name}"
-    what = "that nothing was trained" if found.get("trained") is False else f"{found.get('status')!r}"
-    return f"it ended, but {file.name} says {what}"
+    found, name = RunResult.read(folder, subcommand), result_name(subcommand)
+    if found is None:
+        return f"it ended, but left no {name}"
+    what = "that nothing was trained" if found.trained is False else repr(found.status)
+    return f"it ended, but {name} says {what}"
 
 
 def _main_command(job: Job) -> list[str]:
-    command = [*_program("fit" if job.trains else "test", job.folder / WRITTEN), "--run_dir", str(job.folder)]
-    if job.trains and last_checkpoint(job).is_file():
-        command += ["--ckpt_path", "last"]
-    return command
+    command = [*_program(job.subcommand, job.folder / WRITTEN), "--run_dir", str(job.folder)]
+    return [*command, "--ckpt_path", "last"] if job.trains and job.last_checkpoint.is_file() else command
 
 
 def _in_domain_command(job: Job) -> list[str]:
-    folder = job.folder / IN_DOMAIN
+    folder = job.in_domain_folder
     command = [*_program("test", folder / WRITTEN), "--run_dir", str(folder)]
-    return [*command, "--ckpt_path", str(last_checkpoint(job))] if job.trains else command
+    return [*command, "--ckpt_path", str(job.last_checkpoint)] if job.trains else command
 
 
 def _program(subcommand: str, config: Path) -> list[str]:
     return [sys.executable, "-m", "sansa_lightning", subcommand, "--config", str(config)]
-
-
-def last_checkpoint(job: Job) -> Path:
-    """Where the run keeps the state that it goes on from."""
-    return job.folder / CHECKPOINTS / LAST
 
 
 def _in_domain_config(config: str) -> str:
@@ -173,25 +159,3 @@ def last_error(log: Path, status: int, start: int = 0) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith(("error: ", TRACEBACK))]
     return (errors if errors and errors[-1] != TRACEBACK else lines or [f"exit status {status}"])[-1]
-
-
-@contextmanager
-def locked(path: Path, stop: threading.Event) -> Iterator[IO[str]]:
-    """Hold a run's folder alone, with all processes that inherit the open file.
-
-    Args:
-        path: of the file.
-        stop: set when nobody wants it any more.
-
-    Raises:
-        StoppedError: it was not free before ``stop`` was set.
-    """
-    with path.open("a") as file:
-        while True:
-            try:
-                try_lock(file.fileno(), path.parent)
-                break
-            except BlockingIOError:
-                if stop.wait(PATIENCE):
-                    raise StoppedError from None
-        yield file

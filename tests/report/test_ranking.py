@@ -4,7 +4,7 @@ from statistics import fmean, stdev
 
 import pytest
 
-from sansa_lightning.ablate.order import Ranked, conclusions, pairs, ranks
+from sansa_lightning.report.ranking import Ranked, conclusions, pairs, ranks
 
 PLACES = [(fold, seed) for fold in (0, 1) for seed in (0, 1)]
 

@@ -1,14 +1,16 @@
-"""What a reader of a table must know of its runs: how long they trained, on what, and what was adjusted."""
+"""What a reader of a table must know: how its runs trained, on what, what was adjusted, and what the paper's are of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sansa_lightning.ablate.expand import Planned
+from sansa_lightning.report.rows import ORDERED, PlannedRow, RowScores
+
+PAPER_FOLDS = 4
 
 
-def remarks(rows: Sequence[Planned]) -> list[str]:
+def run_notes(rows: Sequence[PlannedRow]) -> list[str]:
     """Lines on the budget of the rows, their folds and seeds, and what rows or strategies were given of their own."""
     budgets = dict.fromkeys(_budget(planned.config) for planned in rows)
     places = [place for planned in rows for place in planned.runs]
@@ -17,8 +19,27 @@ def remarks(rows: Sequence[Planned]) -> list[str]:
         *(f"training: {budget}" for budget in budgets),
         f"folds {', '.join(folds)}; seeds {', '.join(seeds)}; the test episodes are the same for every row and seed",
         *_own("for every", _adjusted(rows)),
-        *_own("row", {planned.row.name: planned.row.settings for planned in rows}),
+        *_own("row", {planned.name: planned.settings for planned in rows}),
     ]
+
+
+def paper_notes(rows: Sequence[RowScores], base: str | None) -> list[str]:
+    """Lines on the paper's numbers: what they are of, or why they are no more than an order here.
+
+    Args:
+        rows: of the table.
+        base: that the numbers are of; None if each row has its own.
+    """
+    if not any(row.planned.paper.get(score) is not None for row in rows for score in ORDERED):
+        return ["the paper's values of these rows are not known to us"]
+    if differences := dict.fromkeys(row.difference for row in rows if row.difference):
+        return [
+            f"paper: order only, since this is not its experiment ({'; '.join(differences)}; "
+            f"the paper's is COCO-20i with one reference and {base or 'published bases'})"
+        ]
+    folds = {fold for row in rows for fold, _ in row.planned.runs}
+    fewer = [f"here only folds {', '.join(sorted(map(str, folds)))}"] if len(folds) < PAPER_FOLDS else []
+    return ["paper: COCO-20i, one reference, mean of folds 0 to 3", *fewer]
 
 
 def _budget(config: Mapping[str, Any]) -> str:
@@ -30,7 +51,7 @@ def _budget(config: Mapping[str, Any]) -> str:
     )
 
 
-def _adjusted(rows: Sequence[Planned]) -> dict[str, Mapping[str, Any]]:
+def _adjusted(rows: Sequence[PlannedRow]) -> dict[str, Mapping[str, Any]]:
     """What strategies were given, by their names."""
     found = {str(planned.config["model"]["strategy"]["class_path"]).rpartition(".")[2]: planned for planned in rows}
     return {name: planned.adjusted for name, planned in found.items()}

@@ -8,7 +8,7 @@ from itertools import combinations
 from statistics import fmean, stdev
 from typing import Literal
 
-from sansa_lightning.ablate.expand import Place
+from sansa_lightning.report.rows import Place
 
 Verdict = Literal["agrees", "disagrees", "undecided"]
 

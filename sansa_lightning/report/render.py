@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from sansa_lightning.ablate.order import Pair, Ranked, conclusions, pairs, ranks
-from sansa_lightning.ablate.papers_experiment import difference
-from sansa_lightning.ablate.scores import NAMES, RowScores
-from sansa_lightning.ablate.table import Table
+from sansa_lightning.report.notes import paper_notes, run_notes
+from sansa_lightning.report.ranking import Pair, Ranked, conclusions, pairs, ranks
+from sansa_lightning.report.rows import ORDERED, RowScores
+from sansa_lightning.report.scores import NAMES
 
 NOTHING = "n/a"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """A table and what came of it.
 
     Attributes:
-        table: the table.
+        name: of the table's file.
+        title: what it shows.
         rows: with their scores.
+        paper_base: base that the paper's numbers are of; None if each row has its own.
         errors: last line of error of runs that failed, by the run's name.
-        remarks: lines to show below, on how the runs were made.
     """
 
-    table: Table
+    name: str
+    title: str
     rows: Sequence[RowScores]
+    paper_base: str | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
-    remarks: Sequence[str] = ()
 
     def markdown(self) -> str:
         """The table, and below it what it is and what it says."""
@@ -51,15 +52,15 @@ class Report:
         for number, row in enumerate(self.rows):
             lines.append([*_cells(row), *(column[number] for column in paper.values() if column)])
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return f"# {self.table.title}\n\n{table}\n\n" + "\n".join(f"- {note}" for note in self.notes()) + "\n"
+        return f"# {self.title}\n\n{table}\n\n" + "\n".join(f"- {note}" for note in self.notes()) + "\n"
 
     def notes(self) -> list[str]:
         """What the table is, what it says of the paper's order, and which runs failed."""
         lines = [
             "percent; mIoU: mean over folds of the means over seeds +- standard deviation over folds, in brackets the "
             "mean over folds of the standard deviation over seeds",
-            *self.remarks,
-            *self._paper_remarks(),
+            *run_notes([row.planned for row in self.rows]),
+            *paper_notes(self.rows, self.paper_base),
         ]
         for score, heading in (("miou", ""), ("in_domain", "in-domain, ")):
             lines += [f"{heading}{line}" for line in conclusions(self.pairs(score))]
@@ -68,10 +69,10 @@ class Report:
     def plain(self) -> dict[str, Any]:
         """Everything behind the table, as JSON writes it."""
         return {
-            "table": self.table.name,
-            "title": self.table.title,
+            "table": self.name,
+            "title": self.title,
             "rows": [_plain(row) for row in self.rows],
-            "papers_experiment": [not text for text in self._differences],
+            "papers_experiment": [not row.difference for row in self.rows],
             "order": {
                 score: [asdict(pair) | {"verdict": pair.verdict} for pair in self.pairs(score)] for score in ORDERED
             },
@@ -81,28 +82,22 @@ class Report:
 
     def pairs(self, score: str) -> list[Pair]:
         """Pairs of rows that the paper tells apart by a score."""
-        return pairs([Ranked(row.planned.row.name, paper, row.values(score)) for row, paper in self._ranked(score)])
+        return pairs([Ranked(row.planned.name, paper, row.values(score)) for row, paper in self._ranked(score)])
 
     def _ranked(self, score: str) -> list[tuple[RowScores, float]]:
-        found = [(row, row.planned.row.paper.get(score)) for row in self.rows]
+        found = [(row, row.planned.paper.get(score)) for row in self.rows]
         return [(row, paper) for row, paper in found if paper is not None]
-
-    @cached_property
-    def _differences(self) -> list[str]:
-        """What tells each row from the paper's experiment."""
-        base = self.table.paper_base
-        return [difference(row.planned.config, base, row.planned.row.files) for row in self.rows]
 
     def _paper_column(self, score: str) -> list[str]:
         """The paper's values; where a row is another experiment, the order of scores alone; else nothing."""
-        printed = {row.planned.row.name: paper for row, paper in self._ranked(score)}
-        same = not any(self._differences)
+        printed = {row.planned.name: paper for row, paper in self._ranked(score)}
+        same = not any(row.difference for row in self.rows)
         if not printed or not (same or score in ORDERED):
             return []
         order = ranks(printed)
         column = []
         for row in self.rows:
-            name = row.planned.row.name
+            name = row.planned.name
             if name not in printed:
                 column.append(NOTHING)
             else:
@@ -110,23 +105,6 @@ class Report:
                 column.append(value if same else f"{order[name]}. of {len(order)}")
         return column
 
-    def _paper_remarks(self) -> list[str]:
-        if not any(self._ranked(score) for score in ORDERED):
-            return ["the paper's values of these rows are not known to us"]
-        differences = dict.fromkeys(text for text in self._differences if text)
-        if differences:
-            return [
-                f"paper: order only, since this is not its experiment ({'; '.join(differences)}; "
-                f"the paper's is COCO-20i with one reference and {self.table.paper_base or 'published bases'})"
-            ]
-        folds = {fold for row in self.rows for fold, _ in row.planned.runs}
-        return ["paper: COCO-20i, one reference, mean of folds 0 to 3"] + (
-            [f"here only folds {', '.join(sorted(map(str, folds)))}"] if len(folds) < len(range(4)) else []
-        )
-
-
-ORDERED = ("miou", "in_domain")
-"""What the paper compares rows by."""
 
 PAPER_HEADS = {"miou": "paper", "in_domain": "paper, in-domain", "params_m": "paper, trained"}
 
@@ -135,7 +113,7 @@ def _cells(row: RowScores) -> list[str]:
     trained, seconds = row.mean("trained_parameters"), [scores.seconds for scores in row.runs.values()]
     known = [each for each in seconds if each is not None]
     return [
-        row.planned.row.name,
+        row.planned.name,
         f"{len(row.runs)}/{len(row.planned.runs)}",
         _spread(row, "miou"),
         _spread(row, "in_domain"),
@@ -171,8 +149,8 @@ def _percent(score: float | None) -> str:
 
 def _plain(row: RowScores) -> dict[str, Any]:
     return {
-        "name": row.planned.row.name,
-        "paper": dict(row.planned.row.paper),
+        "name": row.planned.name,
+        "paper": dict(row.planned.paper),
         "runs": [
             {"fold": fold, "seed": seed, "identity": row.planned.runs[fold, seed], **asdict(scores)}
             for (fold, seed), scores in row.runs.items()

@@ -1,0 +1,1 @@
+"""What a run leaves behind, as types with read and write; only ``record`` may import Lightning and models."""
