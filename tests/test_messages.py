@@ -12,7 +12,7 @@ from torch import optim
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
-from sansa_lightning.ablate.resolve import build, resolve
+from sansa_lightning.cli.resolve import build, resolve
 from sansa_lightning.messages import brief, one_line, plain, short_error
 from sansa_lightning.strategies import all as strategy_classes
 from sansa_lightning.strategies.base import Strategy

@@ -18,10 +18,10 @@ from sansa_lightning.ablate import checks, row
 from sansa_lightning.ablate.checks import Checks
 from sansa_lightning.ablate.expand import Asked, Expander, with_fold
 from sansa_lightning.ablate.jobs import identity
-from sansa_lightning.ablate.resolve import ParserOnly, as_plain, build
+from sansa_lightning.cli.resolve import ParserOnly, as_plain, build
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.cli import TRAINER_DEFAULTS, ShortErrorParser
-from sansa_lightning.recipes import FEW_SHOT, RECIPES
+from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "ablations" / "sweeps").glob("*.yaml"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.config_files import read_yaml
+from sansa_lightning.cli.yaml_files import read_yaml
 from sansa_lightning.strategies.base import known_strategies
 
 

@@ -14,9 +14,9 @@ from sansa_lightning.ablate.adjust import adjustment
 from sansa_lightning.ablate.checks import Checks
 from sansa_lightning.ablate.jobs import Job, find_folder, folder_name, identity
 from sansa_lightning.ablate.quiet import quiet
-from sansa_lightning.ablate.resolve import as_plain, build, resolve
 from sansa_lightning.ablate.table import Row, Table
 from sansa_lightning.analysis.linear_probe import PROBE, LinearProbe
+from sansa_lightning.cli.resolve import as_plain, build, resolve
 from sansa_lightning.messages import one_line
 
 Place = tuple[int | None, int]

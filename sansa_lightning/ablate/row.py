@@ -19,7 +19,7 @@ from sansa_lightning.ablate.carry_out import LOCK, last_checkpoint, locked
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.jobs import INCIDENTAL, WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
-from sansa_lightning.failures import run_main
+from sansa_lightning.cli.failures import run_main
 from sansa_lightning.files import write_text
 from sansa_lightning.run_folder import expanded
 

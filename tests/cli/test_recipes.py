@@ -12,7 +12,7 @@ from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.tracker import TrackerModule
-from sansa_lightning.recipes import RECIPES, chosen_recipe
+from sansa_lightning.cli.recipes import RECIPES, chosen_recipe
 from sansa_lightning.sam2.zoo import Base
 
 PRETRAIN = Path(__file__).parents[1] / "experiments" / "nano" / "pretrain.yaml"

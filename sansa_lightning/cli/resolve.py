@@ -1,0 +1,65 @@
+"""Configurations as the command line would resolve them, without running anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace
+
+from sansa_lightning.cli.grammar import Grammar
+from sansa_lightning.cli.recipes import FEW_SHOT
+from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.module import FewShotModule
+
+
+@cache
+def grammar() -> Grammar:
+    """The command line's grammar of few-shot runs, made once in a process."""
+    return Grammar(FEW_SHOT)
+
+
+def resolve(files: Sequence[Path], settings: Mapping[str, Any]) -> Namespace:
+    """What ``fit --config FILE ... --key value ...`` would run.
+
+    Args:
+        files: configuration files, later ones win.
+        settings: dotted keys and their values, on top of the files.
+
+    Raises:
+        ValueError: a key or class that does not exist, or a value that does not fit: the command line's own line.
+    """
+    args = [part for file in files for part in ("--config", str(file))]
+    for key, value in settings.items():
+        args.append(f"--{key}={value if isinstance(value, str) else json.dumps(value)}")
+    found: Namespace = grammar().read(["fit", *args])["fit"]
+    if found.recipe != FEW_SHOT.name:
+        msg = f"recipe: expected {FEW_SHOT.name}, but got {found.recipe}; tables compare few-shot runs"
+        raise ValueError(msg)
+    return found
+
+
+def as_yaml(config: Namespace) -> str:
+    """The whole of a resolved configuration, as a file that ``fit`` and ``test`` take."""
+    return grammar().of_fit.dump(config, skip_unset=False)
+
+
+def as_plain(config: Namespace) -> dict[str, Any]:
+    """The same as mappings, lists and plain values."""
+    content: dict[str, Any] = yaml.safe_load(as_yaml(config))
+    return content
+
+
+def build(config: Namespace) -> tuple[FewShotModule, EpisodeDataModule]:
+    """Module and datamodule of a resolved configuration; neither weights nor data have been read yet.
+
+    Raises:
+        ValueError: an argument is out of its range.
+        OSError: the source looks for its files at once, and they are not there.
+    """
+    built = grammar().of_fit.instantiate(config.clone())
+    return built.model, built.data
