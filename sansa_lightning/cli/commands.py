@@ -48,6 +48,9 @@ COMMANDS: dict[str, Command] = {
 }
 """By name, which is of two words for those of a group."""
 
+GROUPS = tuple(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS if " " in name))
+"""First words of those of two."""
+
 RUNS = tuple(name for name, command in COMMANDS.items() if not command.place)
 """Those that run a recipe."""
 
@@ -88,14 +91,14 @@ def overview(group: str = "") -> str:
     width = max(map(len, shown)) + 2
     return "\n".join(
         [
-            f"usage: sansa_lightning {group or 'COMMAND'}{' COMMAND' if group else ''} [options]",
+            f"usage: sansa_lightning {group + ' ' if group else ''}COMMAND [options]",
             "",
             "Few-shot segmentation with Segment Anything 2: train, compare and apply adapters.",
             "",
             "commands:",
             *(f"  {name:<{width}}{command.says}" for name, command in shown.items()),
             "",
-            "Each has --help. By themselves: --version, and --print_completion bash (or zsh, tcsh) for a shell.",
+            "Each has --help. By themselves: --version, and --print_completion for a script that completes in bash.",
         ]
     )
 

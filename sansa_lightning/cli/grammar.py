@@ -81,10 +81,9 @@ class Grammar(LightningCLI):
             **{"save_config_callback": None, "args": [], **more},
         )
 
-    @property
-    def of_fit(self) -> LightningArgumentParser:
-        """The parser of ``fit``."""
-        return self.subparsers[list(self.subcommands()).index("fit")]
+    def of(self, subcommand: str) -> LightningArgumentParser:
+        """The parser of a subcommand."""
+        return self.subparsers[list(self.subcommands()).index(subcommand)]
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options of our own, and defaults with all their parts."""
@@ -93,7 +92,7 @@ class Grammar(LightningCLI):
         parser.add_argument(
             "--recipe",
             type=str,
-            default=FEW_SHOT.name,
+            default=FEW_SHOT,
             help=f"What to run: {' or '.join(RECIPES)}; sets the keys below.",
         )
         parser.add_argument(

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from sansa_lightning.cli.commands import COMMANDS, call, named, overview
+from sansa_lightning.cli.commands import COMMANDS, GROUPS, call, named, overview
 from sansa_lightning.cli.failures import one_line_errors
 from sansa_lightning.cli.recipes import Recipe, chosen_recipe, config_files, options
 from sansa_lightning.interrupts import end_further_processes, first_process, interruptible
 from sansa_lightning.run_folder import RUN_VARIABLE, interruption, release_folder
 
 HELP = ("-h", "--help")
-COMPLETION = "--print_completion"
 
 
 def _interrupted(signal: str) -> str:
@@ -50,15 +49,14 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _answer(given: Sequence[str]) -> str:
     """What is printed for a command line that asks for no command; nothing if it asks for one."""
-    if given and given[-1] in HELP and len(given) <= 2 and given[:-1] not in [[name] for name in COMMANDS]:
-        group = given[0] if len(given) == 2 else ""
-        return overview(group) if not group or group == "data" else ""
+    if given and given[-1] in HELP and given[:-1] in ([], *([group] for group in GROUPS)):
+        return overview(*given[:-1])
     if list(given) == ["--version"]:
         return f"sansa_lightning {version('sansa_lightning')}"
-    if given and given[0].partition("=")[0] == COMPLETION:
-        from sansa_lightning.cli.completion import script
+    if list(given) == ["--print_completion"]:
+        from sansa_lightning.cli.completion import script  # imports Lightning, which knows options of its own
 
-        return script(given[0].partition("=")[2] or " ".join(given[1:]))
+        return script()
     return ""
 
 

@@ -42,6 +42,7 @@ class Recipe(Protocol):
 
     def add_arguments(self, parser: LightningArgumentParser) -> None:
         """Add options beside those of module, data and trainer; there are none."""
+        return
 
     def subcommand_defaults(self, subcommand: str) -> dict[str, Any]:
         """Defaults of one subcommand alone; there are none."""
@@ -150,8 +151,8 @@ class Tracker(Recipe):
         return TrackingDataModule
 
 
-FEW_SHOT = FewShot()
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (FEW_SHOT, Tracker())}
+FEW_SHOT = FewShot.name
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (FewShot(), Tracker())}
 
 
 def chosen_recipe(args: Sequence[str]) -> Recipe:
@@ -163,7 +164,7 @@ def chosen_recipe(args: Sequence[str]) -> Recipe:
     Raises:
         ValueError: there is no such recipe, or a file is no YAML.
     """
-    name, origin = FEW_SHOT.name, "default"
+    name, origin = FEW_SHOT, "default"
     for option, value in options(args):
         if option == "--recipe":
             name, origin = value, "--recipe"

@@ -12,7 +12,7 @@ import yaml
 from jsonargparse import Namespace
 
 from sansa_lightning.cli.grammar import Grammar
-from sansa_lightning.cli.recipes import FEW_SHOT
+from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 
@@ -20,7 +20,7 @@ from sansa_lightning.module import FewShotModule
 @cache
 def grammar() -> Grammar:
     """The command line's grammar of few-shot runs, made once in a process."""
-    return Grammar(FEW_SHOT)
+    return Grammar(RECIPES[FEW_SHOT])
 
 
 def resolve(files: Sequence[Path], settings: Mapping[str, Any]) -> Namespace:
@@ -37,15 +37,15 @@ def resolve(files: Sequence[Path], settings: Mapping[str, Any]) -> Namespace:
     for key, value in settings.items():
         args.append(f"--{key}={value if isinstance(value, str) else json.dumps(value)}")
     found: Namespace = grammar().read(["fit", *args])["fit"]
-    if found.recipe != FEW_SHOT.name:
-        msg = f"recipe: expected {FEW_SHOT.name}, but got {found.recipe}; tables compare few-shot runs"
+    if found.recipe != FEW_SHOT:
+        msg = f"recipe: expected {FEW_SHOT}, but got {found.recipe}; tables compare few-shot runs"
         raise ValueError(msg)
     return found
 
 
 def as_yaml(config: Namespace) -> str:
     """The whole of a resolved configuration, as a file that ``fit`` and ``test`` take."""
-    return grammar().of_fit.dump(config, skip_unset=False)
+    return grammar().of("fit").dump(config, skip_unset=False)
 
 
 def as_plain(config: Namespace) -> dict[str, Any]:
@@ -61,5 +61,5 @@ def build(config: Namespace) -> tuple[FewShotModule, EpisodeDataModule]:
         ValueError: an argument is out of its range.
         OSError: the source looks for its files at once, and they are not there.
     """
-    built = grammar().of_fit.instantiate(config.clone())
+    built = grammar().of("fit").instantiate(config.clone())
     return built.model, built.data

@@ -54,7 +54,7 @@ def read_options(args: Sequence[str]) -> Options:
     if own.episodes < 1:
         msg = f"--episodes: expected at least 1, but got {own.episodes}"
         raise ValueError(msg)
-    if (recipe := chosen_recipe(args)) is not FEW_SHOT:
+    if (recipe := chosen_recipe(args)).name != FEW_SHOT:
         msg = f"recipe: expected one with episodes to describe, but got {recipe.name!r}"
         raise ValueError(msg)
     return Options(tuple(own.config), _settings(rest), own.out, own.episodes, own.manifest)

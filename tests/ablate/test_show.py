@@ -16,9 +16,9 @@ from sansa_lightning.ablate.expand import Planned
 from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.papers_experiment import EXPERIMENT, difference
 from sansa_lightning.ablate.recorded import Recorded
-from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.ablate.scores import run_scores
 from sansa_lightning.ablate.table import Row, Table
+from sansa_lightning.cli.resolve import as_plain, resolve
 
 FOLDS, SEEDS = (0, 1, 2), (0, 1)
 PAPER = {"Full": 91.6, "QKV": 95.3, "SANSA": 97.2}
