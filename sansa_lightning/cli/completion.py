@@ -8,7 +8,8 @@ from io import StringIO
 from string import Template
 
 from sansa_lightning.cli.commands import COMMANDS, RUNS, call
-from sansa_lightning.cli.resolve import grammar
+from sansa_lightning.cli.grammar import Grammar
+from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES
 
 SCRIPT = Template("""\
 _sansa_lightning() {
@@ -37,7 +38,7 @@ def script() -> str:
 def _options(name: str) -> list[str]:
     """The options that a command's help names, in its order; they begin with ``--``."""
     if name in RUNS:
-        text = grammar().of(name).format_help()
+        text = Grammar(RECIPES[FEW_SHOT], [name]).of(name).format_help()
     else:
         with redirect_stdout(StringIO()) as said, suppress(SystemExit):
             call(name, ["--help"])

@@ -58,11 +58,13 @@ class Grammar(LightningCLI):
 
     Args:
         recipe: whose module and datamodule give the keys.
+        needed: the subcommands to make parsers for.
         more: as for LightningCLI.
     """
 
-    def __init__(self, recipe: Recipe, **more: Any) -> None:
+    def __init__(self, recipe: Recipe, needed: Sequence[str] = RUNS, **more: Any) -> None:
         self.recipe = recipe
+        self.needed = needed
         self.subparsers: list[LightningArgumentParser] = []
         only_safe_imports()
         super().__init__(
@@ -74,12 +76,16 @@ class Grammar(LightningCLI):
                 "prog": "sansa_lightning",
                 "exit_on_error": False,
                 "allow_abbrev": False,  # half a key would be taken for the whole one, but only on the command line
-                **{name: {"description": COMMANDS[name].says} for name in RUNS},
+                **{name: {"description": COMMANDS[name].says} for name in needed},
             },
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             **{"save_config_callback": None, "args": [], **more},
         )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # there it is static, but always asked of self
+        """Those that are needed, with the arguments of the trainer's methods that are not options."""
+        return {name: skipped for name, skipped in super().subcommands().items() if name in self.needed}
 
     def of(self, subcommand: str) -> LightningArgumentParser:
         """The parser of a subcommand."""
@@ -136,6 +142,9 @@ class Grammar(LightningCLI):
             found: Namespace = self.parser.parse_args(args)
         except ArgumentError as error:
             raise self._explained(error, named) from error
+        except Exception:
+            check_imported(named)  # the parser lets through what is no ImportError, such as a SyntaxError
+            raise
         for config in (found, found.get(found.get("subcommand") or "")):
             if isinstance(config, Namespace):
                 check_built(config, self.subparsers)

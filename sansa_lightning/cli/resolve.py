@@ -19,8 +19,8 @@ from sansa_lightning.module import FewShotModule
 
 @cache
 def grammar() -> Grammar:
-    """The command line's grammar of few-shot runs, made once in a process."""
-    return Grammar(RECIPES[FEW_SHOT])
+    """The grammar of few-shot fits, made once in a process."""
+    return Grammar(RECIPES[FEW_SHOT], ["fit"])
 
 
 def resolve(files: Sequence[Path], settings: Mapping[str, Any]) -> Namespace:

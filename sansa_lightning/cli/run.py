@@ -42,14 +42,14 @@ def run(recipe: Recipe, args: Sequence[str]) -> None:
 
     Args:
         recipe: module and datamodule to run.
-        args: as after ``python -m sansa_lightning``.
+        args: as after ``python -m sansa_lightning``, beginning with one of the four.
 
     Raises:
         ValueError: something is wrong in the configuration, the data or the checkpoint.
         OSError: a file is not there.
     """
     with without_noise():
-        ProjectCLI(recipe, save_config_callback=RunRecord, args=list(args))
+        ProjectCLI(recipe, args[:1], save_config_callback=RunRecord, args=list(args))
 
 
 class ProjectCLI(Grammar):

@@ -5,10 +5,11 @@ import sys
 import pytest
 
 from sansa_lightning.ablate.carry_out import carry_out
-from sansa_lightning.ablate.command import main, run_missing
+from sansa_lightning.ablate.command import run_missing
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.launchers import slurm
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
+from sansa_lightning.ablate.options import ablate as main
 from sansa_lightning.ablate.recorded import Recorded
 from sansa_lightning.ablate.table import read_table
 
