@@ -6,6 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from textwrap import dedent
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,6 +17,12 @@ UNKNOWN_KEY = re.compile(
     r"(?:does not accept option|Option|unrecognized arguments:) ['-]*(?P<key>[\w.]+?)(?:\.class_path)?(?:['=\s]|$)"
 )
 UNKNOWN_CLASS = re.compile(r"(?P<key>[\w.]+): .*?Expected a dot import path string: (?P<name>[\w.]+)")
+KEY = re.compile(r'Parser key "(?P<key>[\w.]+)":')
+WITHIN = re.compile(
+    r"\n(?P<indent> +)(?:- )?Problem with given class_path '[\w.]+':\n(?P<inner>(?:(?P=indent) +.*(?:\n|$))+)"
+)
+"""A class is right, and one of its arguments is not; what is said of that is indented further."""
+
 UNION = re.compile(
     r"Does not validate against any of the Union .*? Errors: (?P<errors>.*) Given value type: .*? value: "
 )
@@ -46,7 +53,7 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
         parsers: those that know the keys.
         modules: those whose classes a configuration can name without a package.
     """
-    line = _reworded(" ".join(message.split()))
+    line = _reworded(" ".join(_innermost(message).split()))
     classes = _classes(modules)
     if found := UNKNOWN_CLASS.search(line):
         known = classes.get(found["name"])
@@ -62,6 +69,18 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
             keys = {name for each in classes.values() for name in inspect.signature(each).parameters}
         return f"{line}; {nearest(found['key'], keys)}"
     return line
+
+
+def _innermost(message: str) -> str:
+    """What is said of the argument that is wrong, without what is said of the classes around it."""
+    while (outer := KEY.match(message)) and (found := WITHIN.search(message)):
+        inner = dedent(found["inner"])
+        if not (argument := KEY.match(inner)) and not inner.startswith("Option "):
+            break
+        message = (
+            f'Parser key "{outer["key"]}.init_args.{argument["key"]}":{inner[argument.end() :]}' if argument else inner
+        )
+    return message
 
 
 def _reworded(line: str) -> str:
