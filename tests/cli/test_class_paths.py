@@ -111,7 +111,7 @@ def test_a_nested_class_is_of_its_kind_too(folder, tiny_yaml, capsys):
             "of_mine.strategy",
             "terms.bad: expected the class that the key wants or a subclass of it, but of_mine.strate",
         ),
-        ("torch.nn.Identity", "model.losses: expected a Loss, but torch.nn.Identity is none"),
+        ("torch.nn.Identity", "Import path torch.nn.Identity does not correspond to a subclass of Loss"),
     ):
         terms = {"bad": {"class_path": path, "init_args": CODE[path]}}
         file = write_yaml(folder / "bad.yaml", placed("model.losses.init_args.terms", terms))

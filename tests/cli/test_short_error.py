@@ -101,6 +101,22 @@ def parser():
             "    - Expected a <class 'NoneType'>\n  Given value type: <class 'dict'>\n  Given value: {}",
             "model.strategy: Problem with given class_path 'nowhere.Thing': No module named 'nowhere'",
         ),
+        (  # a class within a class: the key is that of the argument that is wrong
+            'Parser key "model.losses":\n  Does not validate against any of the Union subtypes\n'
+            "  Subtypes: [<class 'sansa_lightning.losses.WeightedSum'>, <class 'NoneType'>]\n  Errors:\n"
+            "    - Problem with given class_path 'sansa_lightning.losses.WeightedSum':\n"
+            '        Parser key "terms":\n'
+            "          Problem with given class_path 'sansa_lightning.losses.BCE':\n"
+            '            Parser key "weight":\n'
+            "              Expected a <class 'float'>. Got value: many\n"
+            "    - Expected a <class 'NoneType'>\n  Given value type: <class 'dict'>\n  Given value: {}",
+            "model.losses.init_args.terms.init_args.weight: expected float, but got many",
+        ),
+        (
+            "Parser key \"data.source\":\n  Problem with given class_path 'sansa_lightning.data.sources.coco.Coco':\n"
+            "    Option 'placment' is not accepted",
+            "Option 'placment' is not accepted; did you mean placement?",
+        ),
         (
             'Parser key "data.source":\n\n  - Expected a path but null either not accessible or invalid\n'
             "  - Not a valid subclass of Source. Got value: None\n  Subclass types expect one of:\n  - a class path",
