@@ -36,7 +36,7 @@ def main(args: Sequence[str] | None = None) -> None:
     with one_line_errors():
         if text := _answer(given):
             print(text)
-            return
+            raise SystemExit(0)
         name, rest = named(given)
         if COMMANDS[name].place:
             raise SystemExit(call(name, rest))
