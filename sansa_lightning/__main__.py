@@ -1,11 +1,21 @@
-"""python -m sansa_lightning."""
+"""python -m sansa_lightning, and the console script sansa-lightning."""
+
+import os
+import sys
+from collections.abc import Sequence
 
 from sansa_lightning.interrupts import interruptible
 
 
 @interruptible()
-def main(args: None = None) -> None:
-    """The command line of this process; what takes seconds to import comes after it has learnt to be interrupted."""
+def main(args: Sequence[str] | None = None) -> None:
+    """The command line of this process; what takes seconds to import comes after it has learnt to be interrupted.
+
+    Classes in the current folder are seen however it is started: ``python -m`` looks there first, a console script in
+    its own folder.
+    """
+    if not sys.flags.safe_path and not {"", os.getcwd()} & set(sys.path):  # noqa: PTH109  as Python itself writes it
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
     from sansa_lightning.cli import main as command_line
 
     command_line(args)

@@ -84,6 +84,19 @@ def listening() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+def end_further_processes() -> None:
+    """Kill those that Lightning has started for this run, whose first one this process is.
+
+    They may wait for the first one for ever. Lightning has a thread that would kill this process as well when it sees
+    one of them dead; it gets nothing more to look at.
+    """
+    for thread in threading.enumerate():
+        if thread.name == "child-process-observer":
+            for process in vars(thread).get("_child_processes", ()):
+                process.kill()
+            vars(thread)["_child_processes"] = []
+
+
 def first_process() -> bool:
     """Whether this is the first process of a run, by what launchers put into the environment."""
     keys = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")

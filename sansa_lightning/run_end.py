@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from sansa_lightning.comparison import FrozenComparison
-from sansa_lightning.interrupts import check, heard, renew
+from sansa_lightning.interrupts import check, end_further_processes, heard, renew
 from sansa_lightning.runs.record import RunRecord
 from sansa_lightning.tables import score_table
 
@@ -53,21 +52,6 @@ class EndWhenAsked(Callback):
         """End the further processes first."""
         if heard() is not None:
             end_further_processes()
-
-
-def end_further_processes() -> None:
-    """Kill those that Lightning has started for this run, whose first one this process is.
-
-    They may wait for the first one for ever. Lightning has a thread that would kill this process as well when it sees
-    one of them dead; it gets nothing more to look at.
-    """
-    # The launcher keeps its processes to itself, and this thread of its can't be asked to end: _ChildProcessObserver of
-    # https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/fabric/strategies/launchers/subprocess_script.py
-    for thread in threading.enumerate():
-        if thread.name == "child-process-observer":
-            for process in vars(thread).get("_child_processes", ()):
-                process.kill()
-            vars(thread)["_child_processes"] = []
 
 
 def not_done(trainer: Trainer, module: LightningModule, subcommand: str) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 
 from fakes.coco import FakeCoco
 from launches import call, result, tiny, write_yaml
-from sansa_lightning.recipes import FEW_SHOT
+from sansa_lightning.cli.recipes import FEW_SHOT
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("**/*.yaml"))

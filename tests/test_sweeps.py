@@ -11,17 +11,14 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from jsonargparse import ArgumentParser
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from sansa_lightning.ablate import checks, row
 from sansa_lightning.ablate.checks import Checks
 from sansa_lightning.ablate.expand import Asked, Expander, with_fold
 from sansa_lightning.ablate.identity import identity
-from sansa_lightning.ablate.resolve import ParserOnly, as_plain, build
 from sansa_lightning.ablate.table import read_table
-from sansa_lightning.cli import TRAINER_DEFAULTS, ShortErrorParser
-from sansa_lightning.recipes import FEW_SHOT, RECIPES
+from sansa_lightning.cli.resolve import as_plain, build, grammar
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "ablations" / "sweeps").glob("*.yaml"))
@@ -41,22 +38,6 @@ def in_the_checkout_without_data(monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(Checks, "data", lambda *_, **__: None)
     monkeypatch.setattr(checks, "find_weights", lambda *_: None)
-
-
-@pytest.fixture(scope="module")
-def parser() -> ArgumentParser:
-    """The parser of the command line."""
-    made = ParserOnly(
-        RECIPES[FEW_SHOT],
-        save_config_callback=None,
-        trainer_defaults=TRAINER_DEFAULTS,
-        seed_everything_default=0,
-        parser_class=ShortErrorParser,
-        auto_configure_optimizers=False,
-        load_from_checkpoint_support=False,
-        args=[],
-    )
-    return made.parser
 
 
 def swept(path: Path) -> dict[str, Any]:
@@ -124,10 +105,10 @@ def test_the_schema_refuses_what_is_wrong():
         assert list(jsonschema.Draft7Validator(SCHEMA).iter_errors(sweep | wrong)), wrong
 
 
-def test_each_value_of_the_search_is_read_as_the_file_says_it(parser, tmp_path):
+def test_each_value_of_the_search_is_read_as_the_file_says_it(tmp_path):
     sweep = swept(SEARCH)
     for chosen in each_value(sweep):
-        config = parser.parse_args(arguments(sweep, chosen, tmp_path))["fit"]
+        config = grammar().read(arguments(sweep, chosen, tmp_path))["fit"]
         assert config.trainer.logger.class_path.endswith("WandbLogger")
         assert {key: config[key] for key in chosen} == chosen
         assert config.model.base.name == "nano"
@@ -144,7 +125,7 @@ def test_the_order_of_parameters_does_not_matter(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
-def test_a_run_of_a_sweep_is_the_one_that_ablate_has(path, parser, tmp_path):
+def test_a_run_of_a_sweep_is_the_one_that_ablate_has(path, tmp_path):
     sweep = swept(path)
     table, faults = read_table(ROOT / "ablations" / "tables" / path.name)
     assert faults == []
@@ -159,27 +140,27 @@ def test_a_run_of_a_sweep_is_the_one_that_ablate_has(path, parser, tmp_path):
         args = arguments(sweep, chosen, tmp_path)
         folder = tmp_path / expected.folder.name  # where ``ablate --runs`` looks for it
         assert args[:5] == ["fit", "--config", str(folder / "row.yaml"), "--run_dir", str(folder)]
-        config = parser.parse_args(args)["fit"]
+        config = grammar().read(args)["fit"]
         assert config.trainer.logger.class_path.endswith("WandbLogger")
         assert config.compare_frozen
         config = with_fold(config, None)
         assert identity(as_plain(config), build(config)[0].strategy, trains=True) == expected.identity
 
 
-def test_what_a_strategy_needs_on_the_miniature_is_in_its_runs(parser, tmp_path):
+def test_what_a_strategy_needs_on_the_miniature_is_in_its_runs(tmp_path):
     sweep = swept(ROOT / "ablations" / "sweeps" / "table3_finetune.yaml")
     rates = {}
     for name in ("Full FT", "SANSA"):
-        config = parser.parse_args(arguments(sweep, {"row": name, "fold": 1, "seed": 2}, tmp_path))["fit"]
+        config = grammar().read(arguments(sweep, {"row": name, "fold": 1, "seed": 2}, tmp_path))["fit"]
         rates[name] = config.model.optimizer.init_args.lr
         assert (config.seed_everything, config.data.seed, config.model.base.seed) == (2, 2, 2)
     assert rates == {"Full FT": 0.0005, "SANSA": 0.006}
 
 
-def test_the_paper_s_experiment_takes_the_place_of_the_miniature(parser, tmp_path):
+def test_the_paper_s_experiment_takes_the_place_of_the_miniature(tmp_path):
     sweep = swept(ROOT / "ablations" / "sweeps" / "table3_adapters.yaml")
     sweep["command"].insert(5, "--config=experiments/coco20i.yaml")
-    config = parser.parse_args(arguments(sweep, {"row": "LoRA", "fold": 2, "seed": 0}, tmp_path))["fit"]
+    config = grammar().read(arguments(sweep, {"row": "LoRA", "fold": 2, "seed": 0}, tmp_path))["fit"]
     assert config.model.base.name == "sam2_hiera_large"
     assert config.model.strategy.class_path.endswith("LoRA")
     assert config.model.optimizer.init_args.lr == 1e-4

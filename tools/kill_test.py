@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         if given.warm:
-            import sansa_lightning.cli  # noqa: F401  the time that it takes is what this saves
+            import sansa_lightning.cli.run  # noqa: F401  the time that it takes is what this saves
         faults = KillTest(folder, given.seed, given.commands, warm=given.warm).run(given.kills)
     for fault in faults:
         print(f"FAULT {fault}")
@@ -158,7 +158,7 @@ class KillTest:
 
     def _check_table(self, trial: Trial) -> None:
         """What a table shows of the runs at this moment are the numbers of the undisturbed one, or none."""
-        from sansa_lightning.ablate.command import main as ablate
+        from sansa_lightning.ablate.options import ablate
 
         tables = trial.folder / "runs"
         with contextlib.redirect_stdout(io.StringIO()):

@@ -25,17 +25,18 @@ from sansa_lightning.interrupts import heard
 from sansa_lightning.report.recorded import VERSION, Recorded
 from sansa_lightning.report.render import Report
 from sansa_lightning.report.rows import PlannedRow, RowScores
-from sansa_lightning.run_folder import expanded
 
 
-def main(args: Sequence[str]) -> int:
-    """The command.
+def ablate(given: argparse.Namespace) -> int:
+    """Expand, check, run and print.
+
+    Args:
+        given: the options, see :func:`sansa_lightning.ablate.options.ablate_parser`.
 
     Returns:
         0, 1 if a run failed, 2 if something is wrong before the first, 130 or 143 if it was interrupted by Ctrl-C or
         SIGTERM.
     """
-    given = parser().parse_args(args)
     launcher = _launcher(given)
     recorded = Recorded.read(given.recorded, IDENTITY_VERSION) if given.recorded else Recorded()
     expander = Expander(Asked(tuple(given.config), given.adjust, given.folds, given.seeds, given.runs))
@@ -57,27 +58,6 @@ def main(args: Sequence[str]) -> int:
     for table, rows in tables:
         print(write_table(table, rows, expander.jobs, errors, given.runs, recorded))
     return 1 if errors else 0
-
-
-def parser() -> argparse.ArgumentParser:
-    """Options of the command."""
-    made = argparse.ArgumentParser("sansa_lightning ablate", allow_abbrev=False)
-    made.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="table files: ablations/tables/*.yaml")
-    made.add_argument("--config", action="append", type=Path, default=[], help="experiment, in the place of a table's")
-    made.add_argument("--adjust", type=Path, help="what strategies need there: ablations/tables/adjust/*.yaml")
-    made.add_argument("--folds", type=_numbers, help="such as 0,1; a table's own if not given")
-    made.add_argument("--seeds", type=_numbers, help="such as 0,1,2; a table's own if not given")
-    made.add_argument("--runs", type=expanded, default=Path("runs/ablate"), help="folder of the runs and tables")
-    made.add_argument("--recorded", type=Path, help="tables (.json) of earlier calls: ablations/results; not run again")
-    made.add_argument(
-        "--launcher",
-        choices=("local", "slurm", "none"),
-        default="local",
-        help="who carries the runs out; none: nobody, the tables show what is finished",
-    )
-    made.add_argument("--jobs", type=int, default=1, help="local: runs at a time, which share the cores")
-    made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="slurm: settings of a job")
-    return made
 
 
 def _launcher(given: argparse.Namespace) -> Launcher:
@@ -156,11 +136,3 @@ def _said(job: Job, error: str, seconds: float) -> str:
     scores = job.scores(in_domain=job.in_domain)
     miou = scores.miou if scores else None
     return f"mIoU {'n/a' if miou is None else f'{100 * miou:.1f}'} in {seconds:.0f} s"
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """From "0,1" to (0, 1); anything else makes argparse say that the value is invalid."""
-    numbers = tuple(int(part) for part in text.split(","))
-    if min(numbers) < 0 or len(set(numbers)) < len(numbers):
-        raise ValueError
-    return numbers

@@ -13,12 +13,12 @@ from jsonargparse import Namespace
 from sansa_lightning.ablate.checks import Checks
 from sansa_lightning.ablate.identity import identity
 from sansa_lightning.ablate.jobs import Job, find_folder, folder_name
-from sansa_lightning.ablate.resolve import as_plain, build, resolve
 from sansa_lightning.ablate.table import Row, Table
 from sansa_lightning.analysis.linear_probe import PROBE
-from sansa_lightning.config_files import read_yaml
+from sansa_lightning.cli.noise import quiet
+from sansa_lightning.cli.resolve import as_plain, build, resolve
+from sansa_lightning.cli.yaml_files import read_yaml
 from sansa_lightning.messages import one_line
-from sansa_lightning.noise import quiet
 from sansa_lightning.report.rows import Place, PlannedRow
 from sansa_lightning.strategies.base import Strategy, known_strategies
 

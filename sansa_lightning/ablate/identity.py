@@ -15,7 +15,7 @@ import yaml
 from jsonargparse import ArgumentParser
 from lightning.pytorch import Trainer
 
-from sansa_lightning.ablate.resolve import as_plain, resolve
+from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.strategies.base import Strategy, known_strategies

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sansa_lightning.ablate.identity import INCIDENTAL
-from sansa_lightning.ablate.resolve import as_plain, resolve
+from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.messages import brief, one_line
 
 EXPERIMENT = Path(__file__).with_suffix(".yaml")

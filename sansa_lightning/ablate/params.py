@@ -6,16 +6,15 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import nn
 
 from sansa_lightning.ablate.counting import attached
-from sansa_lightning.ablate.resolve import build, resolve
 from sansa_lightning.ablate.table import Row, Table, read_table
-from sansa_lightning.config_files import read_yaml
+from sansa_lightning.cli.noise import quiet
+from sansa_lightning.cli.resolve import build, resolve
+from sansa_lightning.cli.yaml_files import read_yaml
 from sansa_lightning.messages import one_line
-from sansa_lightning.noise import quiet
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.trackers.zoo import BASES, Base
 
@@ -35,13 +34,21 @@ class Count:
     frozen: Mapping[str, int]
 
 
-def main(args: Sequence[str]) -> int:
-    """The command.
+def params(given: argparse.Namespace) -> int:
+    """Count and print.
+
+    Args:
+        given: the options, see :func:`sansa_lightning.ablate.options.params_parser`.
 
     Returns:
         0, or 2 if a table or one of its rows is wrong.
+
+    Raises:
+        ValueError: there is no such base.
     """
-    given = parser().parse_args(args)
+    if given.base not in BASES:
+        msg = f"--base: expected one of {', '.join(BASES)}, but got {given.base!r}"
+        raise ValueError(msg)
     counts, faults = [], []
     for path in given.tables:
         table, wrong = read_table(path)
@@ -54,14 +61,6 @@ def main(args: Sequence[str]) -> int:
         return 2
     print("\n\n".join(describe(table, rows, given.base) for table, rows in counts))
     return 0
-
-
-def parser() -> argparse.ArgumentParser:
-    """Options of the command."""
-    made = argparse.ArgumentParser("sansa_lightning params", allow_abbrev=False)
-    made.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="table files: ablations/tables/*.yaml")
-    made.add_argument("--base", choices=BASES, default="sam2_hiera_large", help="base, if a row names none itself")
-    return made
 
 
 def count(table: Table, row: Row, base: str) -> Count:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.config_files import read_yaml
+from sansa_lightning.cli.yaml_files import read_yaml
 from sansa_lightning.report.paper import published
 from sansa_lightning.trackers.zoo import BASES
 

@@ -20,7 +20,6 @@ from sansa_lightning.data.prompts import MaskPrompt
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.samplers import RandomEpisodes
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.failures import run_main
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.metrics import FewShotScores
 from sansa_lightning.trackers.base import Tracker
@@ -108,4 +107,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from sansa_lightning.cli.failures import run_main  # only a command needs the command line
+
     run_main(main)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sansa_lightning.describe.experiment import read_experiment
+from sansa_lightning.describe.options import Options
 from sansa_lightning.describe.sheet import contact_sheet
 from sansa_lightning.describe.summary import summarise
 from sansa_lightning.describe.text import as_text
 from sansa_lightning.files import replacing
 
 
-def main(args: Sequence[str]) -> int:
+def describe(asked: Options) -> int:
     """Print the classes, images, objects, episodes and overlaps of a configuration, and draw a sheet of episodes.
 
     With ``--manifest FILE`` the test episodes are written to a file as well, to be scored by others.
-
-    Args:
-        args: as after ``data describe``.
 
     Returns:
         0; whether training and test overlap is for the reader to judge.
@@ -26,14 +22,14 @@ def main(args: Sequence[str]) -> int:
         ValueError: the configuration or the data are wrong; says where.
         FileNotFoundError: something is not there.
     """
-    experiment = read_experiment(args)
+    experiment = read_experiment(asked)
     summary = summarise(experiment.data)
     print(as_text(summary, experiment))
-    sheet = contact_sheet(experiment.data, summary.parts, experiment.episodes)
-    with replacing(experiment.out) as partial:
+    sheet = contact_sheet(experiment.data, summary.parts, asked.episodes)
+    with replacing(asked.out) as partial:
         sheet.save(partial, format="PNG")
-    print(f"episodes drawn in {experiment.out}")
-    if experiment.manifest:
-        experiment.data.write_manifest(experiment.manifest)
-        print(f"test episodes written to {experiment.manifest}")
+    print(f"episodes drawn in {asked.out}")
+    if asked.manifest:
+        experiment.data.write_manifest(asked.manifest)
+        print(f"test episodes written to {asked.manifest}")
     return 0

@@ -14,8 +14,9 @@ from sansa_lightning.data.mask_files import read_labels, stems
 from sansa_lightning.data.sources.pascal5i import NAMES
 from sansa_lightning.files import replacing
 from sansa_lightning.prepare.progress import progress
+from sansa_lightning.prepare.voc_benchmarks import AUGMENTED
 
-VOC, SBD, AUGMENTED = "SegmentationClass", "sbd/cls", "SegmentationClassAug"
+VOC, SBD = "SegmentationClass", "sbd/cls"
 _OUTLINE = 255
 
 

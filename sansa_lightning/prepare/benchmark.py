@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sansa_lightning.data.sources.base import Source, Split
+if TYPE_CHECKING:
+    from sansa_lightning.data.sources.base import Source, Split
 
 ARCHIVES = "archives"
 """Folder below a benchmark's root that archives are kept in."""
@@ -150,6 +153,23 @@ class Benchmark:
 def complete(root: Path, contents: tuple[Content, ...]) -> bool:
     """Whether all ``contents`` are there; False if none are asked for."""
     return bool(contents) and all(content.found(root) >= content.count for content in contents)
+
+
+def read_by(place: str, **settings: Any) -> Callable[[Path], Source]:
+    """The source of a layout, without a check of files of its own; imported when it is used, since it imports torch.
+
+    Args:
+        place: ``module:class`` below ``sansa_lightning.data.sources``.
+        settings: of the class, beside its root.
+    """
+    module, name = place.split(":")
+
+    def source(root: Path) -> Source:
+        found = import_module(f"sansa_lightning.data.sources.{module}")
+        made: Source = getattr(found, name)(root, check_files=False, **settings)
+        return made
+
+    return source
 
 
 def renamed(pattern: str, path: str) -> Callable[[Path], Destination]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from sansa_lightning.data.sources.coco import Coco
-from sansa_lightning.data.sources.coco20i_released import Coco20iReleased
-from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
-from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
-from sansa_lightning.prepare.benchmark import Archive, Benchmark, Content, Layout, Remote, renamed
+from sansa_lightning.prepare.benchmark import Archive, Benchmark, Content, Layout, Remote, read_by, renamed
 
 # Sizes and checksums of COCO and LVIS: TensorFlow Datasets, coco.txt and lvis/checksums.tsv. PACO's checksum: its own
 # DATASETS page; nobody documents its size to the byte. COCO's servers have no certificate for their name.
@@ -71,9 +67,9 @@ COCO20I = Benchmark(
     layouts=(
         Layout(
             "annotations/instances_val2014.json",
-            lambda root: Coco(root, train="train2014", val="val2014", check_files=False),
+            read_by("coco:Coco", train="train2014", val="val2014"),
         ),
-        Layout("splits/val/fold0.pkl", lambda root: Coco20iReleased(root, check_files=False)),
+        Layout("splits/val/fold0.pkl", read_by("coco20i_released:Coco20iReleased")),
     ),
 )
 
@@ -87,8 +83,8 @@ LVIS92I = Benchmark(
         *_images_2017("coco/"),
     ),
     layouts=(
-        Layout("lvis_v1_val.json", lambda root: Lvis(root, check_files=False)),
-        Layout("lvis_val.pkl", lambda root: LvisReleased(root, check_files=False)),
+        Layout("lvis_v1_val.json", read_by("lvis:Lvis")),
+        Layout("lvis_val.pkl", read_by("lvis:LvisReleased")),
     ),
 )
 
@@ -112,7 +108,7 @@ PACO_PART = Benchmark(
         *_images_2017("coco/"),
     ),
     layouts=(
-        Layout("paco/paco_lvis_v1_val.json", lambda root: PacoPart(root, check_files=False)),
-        Layout("paco/paco_part_val.pkl", lambda root: PacoPartReleased(root, check_files=False)),
+        Layout("paco/paco_lvis_v1_val.json", read_by("paco_part:PacoPart")),
+        Layout("paco/paco_part_val.pkl", read_by("paco_part:PacoPartReleased")),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,7 +12,6 @@ from sansa_lightning.prepare.benchmarks import BENCHMARKS, benchmark_named
 from sansa_lightning.prepare.plan import State, archive_path, check_room, plan
 from sansa_lightning.prepare.prepare import Preparation
 from sansa_lightning.prepare.progress import bytes_text
-from sansa_lightning.prepare.verify import faults
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,7 +49,7 @@ def prepare(args: Sequence[str]) -> int:
         print("interrupted; run the same command again to go on")
         return 130
     _show_by_hand(preparation.by_hand, root)
-    wrong = _show_faults(faults(benchmark, root), given.show)
+    wrong = _show_faults(_faults(benchmark, root), given.show)
     if preparation.failed:
         print(f"{len(preparation.failed)} steps failed; run the same command again to go on")
     return 1 if wrong or preparation.failed else 0
@@ -74,7 +73,7 @@ def verify(args: Sequence[str]) -> int:
     if not root.is_dir():
         msg = f"--root: {root} is not a folder; expected the one with the data of {benchmark.name}"
         raise FileNotFoundError(msg)
-    return 1 if _show_faults(faults(benchmark, root, given.deep), given.show) else 0
+    return 1 if _show_faults(_faults(benchmark, root, given.deep), given.show) else 0
 
 
 def _parser(name: str, what: str) -> argparse.ArgumentParser:
@@ -98,6 +97,12 @@ def _not_a_file(root: Path) -> None:
     if root.exists() and not root.is_dir():
         msg = f"--root: {root} is a file; expected a folder"
         raise ValueError(msg)
+
+
+def _faults(benchmark: Benchmark, root: Path, deep: bool = False) -> Iterator[str]:
+    from sansa_lightning.prepare.verify import faults  # imports torch, which options and plans don't need
+
+    return faults(benchmark, root, deep)
 
 
 def _show_plan(benchmark: Benchmark, root: Path, remove_archives: bool) -> int:

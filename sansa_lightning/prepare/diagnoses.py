@@ -10,11 +10,7 @@ from sansa_lightning.data.sources.isic import NAMES
 from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.messages import brief, plain
 from sansa_lightning.prepare.benchmark import Destination
-
-TABLE = "class_id.csv"
-"""Below the root; columns ``ID`` and ``Class``, a line an image."""
-
-FOLDER = "ISIC2018_Task1-2_Training_Input"
+from sansa_lightning.prepare.domain_benchmarks import FOLDER, TABLE
 
 
 def by_diagnosis(root: Path) -> Destination:

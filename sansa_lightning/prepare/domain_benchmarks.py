@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from sansa_lightning.data.sources.ade20k import Ade20k
-from sansa_lightning.data.sources.deepglobe import DeepGlobe
-from sansa_lightning.data.sources.fss1000 import Fss1000
-from sansa_lightning.data.sources.isic import Isic
-from sansa_lightning.data.sources.lung import Lung
-from sansa_lightning.prepare.benchmark import Archive, Benchmark, Content, File, Layout, Remote, renamed
-from sansa_lightning.prepare.diagnoses import FOLDER, TABLE, by_diagnosis
+from pathlib import Path
+
+from sansa_lightning.prepare.benchmark import (
+    Archive,
+    Benchmark,
+    Content,
+    Destination,
+    File,
+    Layout,
+    Remote,
+    read_by,
+    renamed,
+)
+
+TABLE = "class_id.csv"
+"""Below the root; columns ``ID`` and ``Class``, a line an image."""
+
+FOLDER = "ISIC2018_Task1-2_Training_Input"
 
 _HSNET = "https://raw.githubusercontent.com/juhongm999/hsnet/HEAD/data/splits/fss"
 _FSS = (Content("data/*/*.jpg", 10_000), Content("data/*/*.png", 10_000))
@@ -31,8 +42,8 @@ FSS1000 = Benchmark(
         ),
     ),
     layouts=(
-        Layout("splits/test.txt", lambda root: Fss1000(root, check_files=False), contents=_FSS),
-        Layout("splits/val.txt", lambda root: Fss1000(root, val="val", check_files=False), splits=("val",)),
+        Layout("splits/test.txt", read_by("fss1000:Fss1000"), contents=_FSS),
+        Layout("splits/val.txt", read_by("fss1000:Fss1000", val="val"), splits=("val",)),
     ),
 )
 
@@ -64,7 +75,7 @@ ADE20K = Benchmark(
             ),
         ),
     ),
-    layouts=(Layout("annotations", lambda root: Ade20k(root, check_files=False), contents=_ADE),),
+    layouts=(Layout("annotations", read_by("ade20k:Ade20k"), contents=_ADE),),
 )
 
 DEEPGLOBE = Benchmark(
@@ -80,13 +91,20 @@ DEEPGLOBE = Benchmark(
             page="https://drive.google.com/file/d/12Dljy04maKIim3mZsR50CEOC3_ROZLCg/view (the preprocessed patches)",
         ),
     ),
-    layouts=(Layout("filter_mask", lambda root: DeepGlobe(root, check_files=False), splits=("val",)),),
+    layouts=(Layout("filter_mask", read_by("deepglobe:DeepGlobe"), splits=("val",)),),
 )
 
 _ISIC = "https://isic-challenge-data.s3.amazonaws.com/2018"
 _MASKS = "ISIC2018_Task1_Training_GroundTruth"
 _SORTED = tuple(Content(f"{FOLDER}/{number}/*.jpg", count) for number, count in ((1, 1867), (2, 519), (3, 208)))
 _ISIC_MASKS = Content(f"{_MASKS}/*_segmentation.png", 2594)
+
+
+def _by_diagnosis(root: Path) -> Destination:
+    from sansa_lightning.prepare.diagnoses import by_diagnosis  # imports torch
+
+    return by_diagnosis(root)
+
 
 ISIC = Benchmark(
     name="isic",
@@ -108,13 +126,11 @@ ISIC = Benchmark(
             file=f"{FOLDER}.zip",
             contents=_SORTED,
             unpacked=11_000_000_000,
-            members=by_diagnosis,
+            members=_by_diagnosis,
             remote=Remote(f"{_ISIC}/{FOLDER}.zip", 11_000_000_000, exact=False),
         ),
     ),
-    layouts=(
-        Layout(FOLDER, lambda root: Isic(root, check_files=False), splits=("val",), contents=(*_SORTED, _ISIC_MASKS)),
-    ),
+    layouts=(Layout(FOLDER, read_by("isic:Isic"), splits=("val",), contents=(*_SORTED, _ISIC_MASKS)),),
 )
 
 _LUNG = (Content("CXR_png/*.png", 704), Content("masks/*.png", 704))
@@ -132,5 +148,5 @@ LUNG = Benchmark(
             page="https://www.kaggle.com/datasets/nikhilpandey360/chest-xray-masks-and-labels (needs an account)",
         ),
     ),
-    layouts=(Layout("masks", lambda root: Lung(root, check_files=False), splits=("val",), contents=_LUNG),),
+    layouts=(Layout("masks", read_by("lung:Lung"), splits=("val",), contents=_LUNG),),
 )

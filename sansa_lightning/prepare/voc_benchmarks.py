@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from sansa_lightning.data.sources.pascal5i import Pascal5i
-from sansa_lightning.data.sources.pascal_part import PascalPart
-from sansa_lightning.prepare.augmented_masks import AUGMENTED, make_augmented
-from sansa_lightning.prepare.benchmark import Archive, Benchmark, Content, File, Layout, Made, Remote, renamed
+from pathlib import Path
+
+from sansa_lightning.prepare.benchmark import Archive, Benchmark, Content, File, Layout, Made, Remote, read_by, renamed
 
 # Checksums: torchvision's VOCSegmentation and SBDataset, whose addresses these are, too.
 _VOC = "http://host.robots.ox.ac.uk/pascal/VOC"
 _HSNET = "https://raw.githubusercontent.com/juhongm999/hsnet/HEAD/data/splits/pascal"
+AUGMENTED = "SegmentationClassAug"
+"""Folder of the label maps of VOC and SBD."""
+
 _AUGMENTED = (Content(f"{AUGMENTED}/*.png", 12_031),)
+
+
+def _make_augmented(root: Path) -> None:
+    from sansa_lightning.prepare.augmented_masks import make_augmented  # imports torch
+
+    make_augmented(root)
 
 
 def _list(folder: str, fold: int) -> File:
@@ -49,9 +57,9 @@ PASCAL5I = Benchmark(
             ),
             superseded_by=_AUGMENTED,
         ),
-        Made("label maps of VOC and SBD", _AUGMENTED, 60_000_000, make_augmented),
+        Made("label maps of VOC and SBD", _AUGMENTED, 60_000_000, _make_augmented),
     ),
-    layouts=(Layout("splits/pascal/val/fold0.txt", lambda root: Pascal5i(root, check_files=False)),),
+    layouts=(Layout("splits/pascal/val/fold0.txt", read_by("pascal5i:Pascal5i")),),
 )
 
 _ANNOTATIONS = "Annotations_Part_json_merged_part_classes"
@@ -85,5 +93,5 @@ PASCAL_PART = Benchmark(
             page="https://drive.google.com/file/d/1WaM0VM6I9b3u3v3w-QzFLJI8d3NRumTK/view (linked on the page above)",
         ),
     ),
-    layouts=(Layout(f"VOCdevkit/VOC2010/{_INDEX}", lambda root: PascalPart(root, check_files=False)),),
+    layouts=(Layout(f"VOCdevkit/VOC2010/{_INDEX}", read_by("pascal_part:PascalPart")),),
 )

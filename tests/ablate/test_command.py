@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from launches import TESTS, checkpoint, result, wait_for, write_yaml
-from sansa_lightning.ablate.command import main
+from sansa_lightning.ablate.options import ablate as main
 from sansa_lightning.cli import main as command_line
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}

@@ -6,8 +6,8 @@ import yaml
 from launches import write_yaml
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.identity import identity
-from sansa_lightning.ablate.resolve import as_plain
 from sansa_lightning.ablate.table import read_table
+from sansa_lightning.cli.resolve import as_plain
 from sansa_lightning.strategies.frozen import Frozen
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}

@@ -17,8 +17,8 @@ from torch.optim import AdamW
 from sansa_lightning import losses
 from sansa_lightning.ablate import identity as module
 from sansa_lightning.ablate.identity import changes, defaults, identity, told
-from sansa_lightning.ablate.resolve import as_plain, resolve
 from sansa_lightning.analysis import all as analysis_classes
+from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.data import all as data_classes
 from sansa_lightning.data import protocols
 from sansa_lightning.data.datamodule import EpisodeDataModule

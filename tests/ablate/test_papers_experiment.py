@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sansa_lightning.ablate.papers_experiment import EXPERIMENT, difference
-from sansa_lightning.ablate.resolve import as_plain, resolve
+from sansa_lightning.cli.resolve import as_plain, resolve
 
 ROOT = Path(__file__).parents[2]
 

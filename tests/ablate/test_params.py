@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from launches import write_yaml
-from sansa_lightning.ablate.params import count, describe, main
+from sansa_lightning.ablate.options import params as main
+from sansa_lightning.ablate.params import count, describe
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.trackers.zoo import Base
 

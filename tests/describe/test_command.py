@@ -10,6 +10,7 @@ from PIL import Image
 
 from launches import call, refusal
 from sansa_lightning.describe.experiment import in_a_line, read_experiment
+from sansa_lightning.describe.options import read_options
 
 ROOT = Path(__file__).parents[2]
 MINI = ROOT / "experiments" / "coco_mini.yaml"
@@ -101,7 +102,7 @@ class TestRefusals:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_experiment_is_understood(path):
-    found = read_experiment(["--config", str(path)])
+    found = read_experiment(read_options(["--config", str(path)]))
     assert found.protocol.endswith(")")
     assert found.episodes == 4
 

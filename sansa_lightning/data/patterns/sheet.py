@@ -15,7 +15,6 @@ from sansa_lightning.data.patterns.scene import PERIOD
 from sansa_lightning.data.patterns.silhouettes import DIRECTIONS
 from sansa_lightning.data.patterns.tiles import class_tile
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.failures import run_main
 from sansa_lightning.files import replacing
 
 _LABEL = 14
@@ -69,4 +68,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from sansa_lightning.cli.failures import run_main  # only a command needs the command line
+
     run_main(main)

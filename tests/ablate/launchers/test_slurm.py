@@ -4,11 +4,12 @@ import sys
 
 import pytest
 
-from sansa_lightning.ablate.command import main, run_missing
+from sansa_lightning.ablate.command import run_missing
 from sansa_lightning.ablate.execute import execute
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.launchers import slurm
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
+from sansa_lightning.ablate.options import ablate as main
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.report.recorded import Recorded
 

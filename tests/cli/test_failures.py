@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 from launches import call, refusal
 from sansa_lightning.ablate import row
 from sansa_lightning.analysis import semantics
+from sansa_lightning.cli.failures import DEBUG_VARIABLE, LONGEST, one_line_errors, run_main
 from sansa_lightning.data.patterns import sheet
-from sansa_lightning.failures import DEBUG_VARIABLE, LONGEST, one_line_errors, run_main
 from sansa_lightning.pretraining import package
 from sansa_lightning.run_folder import RUN_VARIABLE
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from launches import call, refusal
-from sansa_lightning.config_files import Document, documents, read_yaml
+from sansa_lightning.cli.config_files import Document, documents
+from sansa_lightning.cli.yaml_files import read_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefg", "bcdefgh", strict=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from launches import call, refusal, result, write_yaml
+from sansa_lightning.cli.recipes import RECIPES, chosen_recipe
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.tracker import TrackerModule
-from sansa_lightning.recipes import RECIPES, chosen_recipe
 from sansa_lightning.trackers.zoo import Base
 
-PRETRAIN = Path(__file__).parents[1] / "experiments" / "nano" / "pretrain.yaml"
+PRETRAIN = Path(__file__).parents[2] / "experiments" / "nano" / "pretrain.yaml"
 
 SMALL = (
     *("--model.content_steps", 1, "--model.watch_every", 1, "--trainer.max_steps", 2, "--trainer.log_every_n_steps", 1),

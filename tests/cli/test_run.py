@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -365,13 +363,6 @@ def test_bad_input_is_one_line_before_any_training(case, tiny_yaml, tmp_path, ca
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_the_command_needs_a_subcommand_first(capsys, tiny_yaml):
-    assert "subcommand" in refusal(capsys)
-    assert "'fitt' (choose from" in refusal(capsys, "fitt")
-    line = refusal(capsys, "--config", tiny_yaml, "fit")
-    assert line == "options and --config come after the subcommand: fit --config FILE"
-
-
 def test_a_broken_dataset_is_one_line_that_names_the_file(tiny_yaml, tmp_path, capsys):
     args = ("fit", "--config", tiny_yaml, "--run_dir", tmp_path / "run", "--data.source.init_args.root")
     fake = write_coco(tmp_path / "coco")
@@ -459,18 +450,3 @@ def test_a_run_without_a_name_gets_a_folder_of_its_own(tiny_yaml, tmp_path, monk
     call("test", "--config", tiny_yaml, "--trainer.limit_test_batches", 1)
     (folder,) = (tmp_path / "runs").iterdir()
     assert result(folder, "test")["status"] == "finished"
-
-
-HEAVY = ("sam2", "hydra", "peft", "wandb", "pycocotools", "matplotlib", "cv2", "scipy", "torchvision", "transformers")
-
-
-def test_help_imports_nothing_heavy_beyond_lightning():
-    # Lightning itself imports some of these, by way of torchmetrics.
-    code = (
-        "import sys, lightning.pytorch as _; before = set(sys.modules); from sansa_lightning.cli import main\n"
-        "try: main(['fit', '--help'])\n"
-        f"except SystemExit: print('LOADED', *(set({HEAVY}) & (set(sys.modules) - before)))"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=True)
-    assert "--run_dir" in run.stdout
-    assert run.stdout.splitlines()[-1] == "LOADED"

@@ -13,7 +13,7 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 from torchmetrics import MeanMetric
 
 from launches import call, finish, start
-from sansa_lightning.noise import HINTS, TALKER, WARNINGS, without_noise
+from sansa_lightning.cli.noise import HINTS, TALKER, WARNINGS, without_noise
 
 
 def test_only_the_known_lines_are_left_out(talk):

@@ -12,8 +12,8 @@ from jsonargparse import ArgumentParser
 from torch.optim import Optimizer
 
 from launches import call, refusal, result, write_yaml
-from sansa_lightning.class_paths import check_before_import, named_classes, wanted, without_advice
-from sansa_lightning.config_files import SECTIONS, documents
+from sansa_lightning.cli.class_paths import check_before_import, named_classes, wanted, without_advice
+from sansa_lightning.cli.config_files import SECTIONS, documents
 from sansa_lightning.strategies.base import Strategy
 
 OWN = """

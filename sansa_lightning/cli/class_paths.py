@@ -6,16 +6,19 @@ import inspect
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
-from sansa_lightning.config_files import Document
-from sansa_lightning.messages import kinds_of, plain
+from sansa_lightning.cli.config_files import Document
+from sansa_lightning.cli.short_error import kinds_of
+from sansa_lightning.messages import plain
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,7 @@ def named_classes(found: Iterable[Document], parsers: Sequence[ArgumentParser]) 
     """The class paths in what a command line says and in its files.
 
     Args:
-        found: see :func:`~sansa_lightning.config_files.documents`.
+        found: see :func:`~sansa_lightning.cli.config_files.documents`.
         parsers: those that know which keys want classes.
     """
     return [
@@ -92,6 +95,32 @@ def check_kinds(named: Iterable[Named], parsers: Sequence[ArgumentParser]) -> No
         kinds, found = wanted(each.key.removesuffix(".class_path"), parsers), _object(each.path)
         if found is not None and not (inspect.isclass(found) and (not kinds or issubclass(found, tuple(kinds)))):
             _refuse(each.key.removesuffix(".class_path"), each.path, kinds)
+
+
+def check_imported(named: Iterable[Named]) -> None:
+    """Say which module a parser could not import, and why, where that is what made it refuse a configuration.
+
+    Raises:
+        ValueError: names the class path, the module and the line in it.
+    """
+    for each in named:
+        parts = each.path.split(".")
+        module = ".".join(parts[: _deepest_module(parts)[0]])
+        if module in sys.modules:
+            continue
+        try:
+            import_module(module)
+        except Exception as error:
+            msg = f"{each.place}: {each.path}: the module {module!r} cannot be imported{_line_of(error)}: "
+            raise ValueError(f"{msg}{type(error).__name__}: {plain(str(error))}") from error
+
+
+def _line_of(error: Exception) -> str:
+    """The file and line in which an import failed, without those of the import machinery and of this file."""
+    own = ("<frozen importlib", __file__)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(own)]
+    frames = [frame for frame in frames if Path(frame.filename).parent.name != "importlib"]
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
 
 def without_advice(message: str) -> str:

@@ -1,0 +1,119 @@
+"""The commands: what each is for, and where it is. Imports none of them, so that one does not pay for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from sansa_lightning.cli.short_error import nearest
+
+Main = Callable[[Sequence[str]], int]
+"""Takes the arguments after the command's name and gives the exit status; bad input is a ValueError or an OSError."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+        says: what it is for, in a sentence.
+        place: ``module:function`` of its :data:`Main`; empty for those that run a recipe.
+    """
+
+    says: str
+    place: str = ""
+
+
+COMMANDS: dict[str, Command] = {
+    "fit": Command("Train, and score what was trained on the test episodes."),
+    "validate": Command("Score a checkpoint, or the base alone, on the validation episodes."),
+    "test": Command("Score a checkpoint, or the base alone, on the test episodes."),
+    "predict": Command("Write the predicted masks of the test episodes, with overlays."),
+    "ablate": Command(
+        "Carry out those runs of tables that are missing, and print the tables.",
+        "sansa_lightning.ablate.options:ablate",
+    ),
+    "params": Command("Count what each row of a table trains.", "sansa_lightning.ablate.options:params"),
+    "data describe": Command(
+        "Show what a configuration trains and tests on, and draw some of its episodes.",
+        "sansa_lightning.describe.options:main",
+    ),
+    "data prepare": Command(
+        "Fetch, unpack and check the data of a benchmark.", "sansa_lightning.prepare.command:prepare"
+    ),
+    "data verify": Command(
+        "List what is missing or broken in the data of a benchmark.", "sansa_lightning.prepare.command:verify"
+    ),
+}
+"""By name, which is of two words for those of a group."""
+
+GROUPS = tuple(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS if " " in name))
+"""First words of those of two."""
+
+RUNS = tuple(name for name, command in COMMANDS.items() if not command.place)
+"""Those that run a recipe."""
+
+
+def named(args: Sequence[str]) -> tuple[str, list[str]]:
+    """The command that a command line asks for, and what follows its name.
+
+    Args:
+        args: as after ``python -m sansa_lightning``.
+
+    Raises:
+        ValueError: it names none.
+    """
+    first = args[0] if args else ""
+    if first in COMMANDS:
+        return first, list(args[1:])
+    if members := _members(first):
+        if (name := " ".join(args[:2])) in COMMANDS:
+            return name, list(args[2:])
+        msg = f"expected {first} {', '.join(members)}, followed by its options, but got {name!r}"
+        raise ValueError(msg)
+    if first.startswith("-") and (run := next((arg for arg in args if arg in RUNS), None)):
+        msg = f"options and --config come after the command: {run} --config FILE"
+        raise ValueError(msg)
+    known = dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)
+    got = f"{first!r}; {nearest(first, known)}" if first else "nothing; see --help"
+    msg = f"command: expected one of {', '.join(known)}, but got {got}"
+    raise ValueError(msg)
+
+
+def overview(group: str = "") -> str:
+    """The help: every command with its sentence.
+
+    Args:
+        group: only those whose name begins with this word.
+    """
+    shown = {name: command for name, command in COMMANDS.items() if not group or name.startswith(f"{group} ")}
+    width = max(map(len, shown)) + 2
+    return "\n".join(
+        [
+            f"usage: sansa_lightning {group + ' ' if group else ''}COMMAND [options]",
+            "",
+            "Few-shot segmentation with Segment Anything 2: train, compare and apply adapters.",
+            "",
+            "commands:",
+            *(f"  {name:<{width}}{command.says}" for name, command in shown.items()),
+            "",
+            "Each has --help. By themselves: --version, and --print_completion for a script that completes in bash.",
+        ]
+    )
+
+
+def call(name: str, args: Sequence[str]) -> int:
+    """Run a command that runs no recipe.
+
+    Returns:
+        Its exit status.
+    """
+    module, function = COMMANDS[name].place.split(":")
+    found: Main = getattr(import_module(module), function)
+    return found(args)
+
+
+def _members(group: str) -> list[str]:
+    """The second words of the commands of a group."""
+    return [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{group} ")]

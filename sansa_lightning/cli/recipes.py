@@ -1,0 +1,197 @@
+"""What the command line can run, and which of it is asked for; imports neither torch nor Lightning by itself."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from sansa_lightning.cli.config_files import CONFIG, is_file
+from sansa_lightning.cli.yaml_files import read_yaml
+from sansa_lightning.run_folder import EPISODES
+
+if TYPE_CHECKING:
+    from jsonargparse import Namespace
+    from lightning.pytorch import Callback, LightningDataModule, LightningModule
+    from lightning.pytorch.cli import LightningArgumentParser
+
+
+class Recipe(Protocol):
+    """A pair of module and datamodule, with the options, defaults and callbacks that they bring to a run.
+
+    Attributes:
+        name: as ``--recipe`` has it.
+        defaults: what runs if nothing else is said; for arguments that may be None what None means, spelt out, so that
+            a configuration shows it and an option can change a part of it.
+    """
+
+    name: ClassVar[str]
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    @abstractmethod
+    def module(self) -> type[LightningModule]:
+        """Gives the keys under ``model``."""
+
+    @property
+    @abstractmethod
+    def data(self) -> type[LightningDataModule]:
+        """Gives the keys under ``data``."""
+
+    def add_arguments(self, parser: LightningArgumentParser) -> None:
+        """Add options beside those of module, data and trainer; there are none."""
+        return
+
+    def subcommand_defaults(self, subcommand: str) -> dict[str, Any]:
+        """Defaults of one subcommand alone; there are none."""
+        return {}
+
+    def published_adapter(self, content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
+        """The file, if it is a published adapter, which the module imports; None if it is to be a checkpoint of a run.
+
+        Args:
+            content: of the file.
+            path: value of ``ckpt_path``.
+            subcommand: fit, validate, test or predict.
+        """
+        return None
+
+    def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
+        """The callbacks of each run beside those of its configuration; there are none.
+
+        Args:
+            subcommand: fit, validate, test or predict.
+            config: of the subcommand.
+        """
+        return []
+
+
+class FewShot(Recipe):
+    """Few-shot segmentation: a strategy on a base, episodes, and controls."""
+
+    name = "few_shot"
+    # The embedded miniature, and what an adapter on a small base needs to learn in minutes: 200 steps. The paper's
+    # values, which are those of the classes themselves, stand in the experiments.
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "model.strategy": {"class_path": "AdaptFormer", "init_args": {"placement": [2, 3], "scale": 0.3}},
+        "model.optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.006, "weight_decay": 0.01}},
+        "model.method": {"class_path": "Sansa"},
+        "model.losses": {
+            "class_path": "WeightedSum",
+            "init_args": {"terms": {"bce": {"class_path": "BCE"}, "dice": {"class_path": "Dice"}}},
+        },
+        "data.train_length": 800,
+        "trainer.max_epochs": 1,
+    }
+
+    @property
+    def module(self) -> type[LightningModule]:
+        """The module of few-shot segmentation."""
+        from sansa_lightning.module import FewShotModule
+
+        return FewShotModule
+
+    @property
+    def data(self) -> type[LightningDataModule]:
+        """The datamodule of episodes."""
+        from sansa_lightning.data.datamodule import EpisodeDataModule
+
+        return EpisodeDataModule
+
+    def add_arguments(self, parser: LightningArgumentParser) -> None:
+        """Add whether the base is compared."""
+        parser.add_argument(
+            "--compare_frozen",
+            type=bool,
+            default=False,
+            help="In fit and test, score the base without its strategy on the same episodes, too; on in fit.",
+        )
+
+    def subcommand_defaults(self, subcommand: str) -> dict[str, Any]:
+        """A fit compares what it trained with the base."""
+        return {"compare_frozen": True} if subcommand == "fit" else {}
+
+    def published_adapter(self, content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
+        """See :func:`sansa_lightning.checkpoints.published_adapter`."""
+        from sansa_lightning.checkpoints import published_adapter
+
+        return published_adapter(content, path, subcommand)
+
+    def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
+        """The watch over training, and the comparison with the base where it is asked for."""
+        from sansa_lightning.comparison import FrozenComparison
+        from sansa_lightning.watch import WatchTraining
+
+        # In tests too: Lightning would warn that a checkpoint's callback is missing.
+        found: list[Callback] = [WatchTraining()]
+        if subcommand in EPISODES and config.compare_frozen:
+            picture = Path(config.run_dir) / EPISODES[subcommand]
+            found.append(FrozenComparison(None if config.trainer.fast_dev_run else picture))
+        return found
+
+
+class Tracker(Recipe):
+    """Pretraining of a base on moving patterns; it watches by itself."""
+
+    name = "tracker"
+
+    @property
+    def module(self) -> type[LightningModule]:
+        """The module of pretraining."""
+        from sansa_lightning.pretraining.tracker import TrackerModule
+
+        return TrackerModule
+
+    @property
+    def data(self) -> type[LightningDataModule]:
+        """The datamodule of moving patterns."""
+        from sansa_lightning.pretraining.datamodule import TrackingDataModule
+
+        return TrackingDataModule
+
+
+FEW_SHOT = FewShot.name
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (FewShot(), Tracker())}
+
+
+def chosen_recipe(args: Sequence[str]) -> Recipe:
+    """The recipe that a command line names: the last of its ``--recipe`` and its configuration files' ``recipe:``.
+
+    Args:
+        args: as after ``python -m sansa_lightning``.
+
+    Raises:
+        ValueError: there is no such recipe, or a file is no YAML.
+    """
+    name, origin = FEW_SHOT, "default"
+    for option, value in options(args):
+        if option == "--recipe":
+            name, origin = value, "--recipe"
+        elif option.lstrip("-") in CONFIG and is_file(value):  # else it is the parser's to refuse
+            found = read_yaml(Path(value)).get("recipe")
+            name, origin = (name, origin) if found is None else (str(found), value)
+    if name not in RECIPES:
+        msg = f"recipe ({origin}): expected one of {', '.join(RECIPES)}, but got {name!r}"
+        raise ValueError(msg)
+    return RECIPES[name]
+
+
+def options(args: Sequence[str]) -> list[tuple[str, str]]:
+    """Options with their values, in order, from ``--key value`` and ``--key=value``.
+
+    >>> options(["fit", "--config", "a.yaml", "--recipe=tracker"])
+    [('--config', 'a.yaml'), ('--recipe', 'tracker')]
+    """
+    found = []
+    for arg, after in pairwise([*args, ""]):
+        key, equals, value = arg.partition("=")
+        if key.startswith("-") and (equals or not after.startswith("--")):
+            found.append((key, value if equals else after))
+    return found
+
+
+def config_files(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """The values of ``--config`` and ``-c`` among options with their values, in order."""
+    return [value for option, value in pairs if option.lstrip("-") in CONFIG]
