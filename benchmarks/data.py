@@ -30,7 +30,7 @@ from sansa_lightning import images
 from sansa_lightning.clip import Clip, ClipBatch
 from sansa_lightning.data import dataset
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.instances import Instances
+from sansa_lightning.data.formats.annotations.instances import Instances
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources import coco
 from sansa_lightning.data.sources.coco import Coco

@@ -13,11 +13,11 @@ from lightning.pytorch.utilities import rank_zero_info
 from sansa_lightning.clip import ClassId, ClipBatch
 from sansa_lightning.data.controlled import ControlledClips
 from sansa_lightning.data.dataset import ClipDataset, ScoreAt
+from sansa_lightning.data.formats.notes import Note, as_counts
 from sansa_lightning.data.loader import ClipLoader
 from sansa_lightning.data.loading import LoadingDataModule, at_least
 from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
 from sansa_lightning.data.negative_choices import ClipsWithNegatives, NegativeChoice
-from sansa_lightning.data.notes import Note, as_counts
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
 from sansa_lightning.data.protocols import Pool, Protocol, Stage, Strict
 from sansa_lightning.data.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.same_names import check_apart, has_images, has_split, known_classes, same_names, shared_names
 from sansa_lightning.data.sources.base import Source, Split
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.sources.base import Source, Split
 
 _INVISIBLE = ("Z", "Cf", "Cc")

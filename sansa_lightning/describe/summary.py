@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sansa_lightning.clip import ClassId, Episode
 from sansa_lightning.data.datamodule import EpisodeDataModule, Part
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.describe.overlap import Overlap, overlap

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.text_lists import read_lines
+from sansa_lightning.data.formats.picture_files import below
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.files import write_text
 
 RECORD = ".unpacked"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from sansa_lightning.data.mask_files import missing_files
+from sansa_lightning.data.formats.mask_files import missing_files
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
 from sansa_lightning.messages import one_line

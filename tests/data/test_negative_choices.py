@@ -17,7 +17,7 @@ from fakes.paco_part import write_paco
 from sansa_lightning.clip import ClipBatch, Episode
 from sansa_lightning.data.class_lists import AllClasses
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.mask_files import read_labels
+from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.data.negative_choices import OtherClasses, Shown, ShownClasses
 from sansa_lightning.data.prompts import PointPrompt, prompt_generator
 from sansa_lightning.data.protocols import Pool, Strict

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
-from sansa_lightning.data.notes import Note
-from sansa_lightning.data.picture_checks import Seen
+from sansa_lightning.data.formats.notes import Note
+from sansa_lightning.data.formats.picture_checks import Seen
 from sansa_lightning.images import check_image
 from sansa_lightning.orientation import Exif
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId, ImageKey
-from sansa_lightning.data.annotation_lists import BACKSLASHES
-from sansa_lightning.data.index_cache import cached
-from sansa_lightning.data.instances import Crowds, Instances, read_instances
-from sansa_lightning.data.mask_files import missing_files
-from sansa_lightning.data.notes import Note
-from sansa_lightning.data.picture_checks import check_pictures
+from sansa_lightning.data.formats.annotations.instances import Crowds, Instances, read_instances
+from sansa_lightning.data.formats.annotations.lists import BACKSLASHES
+from sansa_lightning.data.formats.index_cache import cached
+from sansa_lightning.data.formats.mask_files import missing_files
+from sansa_lightning.data.formats.notes import Note
+from sansa_lightning.data.formats.picture_checks import check_pictures
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
 from sansa_lightning.messages import brief

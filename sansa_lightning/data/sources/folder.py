@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.class_masks import ClassMasks
-from sansa_lightning.data.mask_files import read_object_mask
-from sansa_lightning.data.mask_folder import MaskFolder
-from sansa_lightning.data.notes import Note, NoteBook
-from sansa_lightning.data.picture_checks import Seen
+from sansa_lightning.data.formats.mask_files import read_object_mask
+from sansa_lightning.data.formats.mask_folder import MaskFolder
+from sansa_lightning.data.formats.notes import Note, NoteBook
+from sansa_lightning.data.formats.picture_checks import Seen
 from sansa_lightning.data.sources.base import PictureFiles, Split
+from sansa_lightning.data.sources.class_masks import ClassMasks
 from sansa_lightning.data.sources.paired import Index
 from sansa_lightning.orientation import Exif
 

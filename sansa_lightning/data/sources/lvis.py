@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import AnnotationFile
-from sansa_lightning.data.annotation_lists import numbered, of_coco, read_categories, read_pictures
-from sansa_lightning.data.annotation_reader import CROWDS_TAKEN, keep_once, usable
-from sansa_lightning.data.notes import NoteBook
-from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
-from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import listed
-from sansa_lightning.data.published_annotations import PublishedAnnotations
-from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.segmentations import Segmentations
+from sansa_lightning.data.formats.annotations.json_file import AnnotationFile
+from sansa_lightning.data.formats.annotations.lists import numbered, of_coco, read_categories, read_pictures
+from sansa_lightning.data.formats.annotations.pickled_classes import Sizes, by_class, category_labels
+from sansa_lightning.data.formats.annotations.reader import CROWDS_TAKEN, keep_once, usable
+from sansa_lightning.data.formats.annotations.regions import Regions, View
+from sansa_lightning.data.formats.annotations.segmentations import Segmentations
+from sansa_lightning.data.formats.notes import NoteBook
+from sansa_lightning.data.formats.pickles import read_pickle
+from sansa_lightning.data.formats.picture_files import listed
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.published_annotations import PublishedAnnotations
 from sansa_lightning.messages import brief
 
 

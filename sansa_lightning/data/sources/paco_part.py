@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import AnnotationFile, Entry
-from sansa_lightning.data.annotation_lists import Pictures, numbered, of_coco, read_categories, read_pictures
-from sansa_lightning.data.annotation_reader import keep_once, usable
-from sansa_lightning.data.entry_ids import Id, id_of, look_up, whole
-from sansa_lightning.data.notes import NoteBook
-from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
-from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
-from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.published_annotations import PublishedAnnotations
-from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.segmentations import Segmentations
+from sansa_lightning.data.formats.annotations.entry_ids import Id, id_of, look_up, whole
+from sansa_lightning.data.formats.annotations.json_file import AnnotationFile, Entry
+from sansa_lightning.data.formats.annotations.lists import Pictures, numbered, of_coco, read_categories, read_pictures
+from sansa_lightning.data.formats.annotations.pickled_classes import Sizes, by_class, category_labels
+from sansa_lightning.data.formats.annotations.reader import keep_once, usable
+from sansa_lightning.data.formats.annotations.regions import Regions, View
+from sansa_lightning.data.formats.annotations.segmentations import Segmentations
+from sansa_lightning.data.formats.notes import NoteBook
+from sansa_lightning.data.formats.pickles import read_pickle
+from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.object_source import ObjectSource, box_numbers, object_key, window
+from sansa_lightning.data.sources.published_annotations import PublishedAnnotations
 from sansa_lightning.messages import brief
 
 NO_OWNER = "parts left out, whose object is not in the file, not in their image or without a box"

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import IGNORE, ClassId, ImageKey
-from sansa_lightning.data.mask_files import Endings, check_pair, missing_files, read_labels
-from sansa_lightning.data.notes import Note
-from sansa_lightning.data.picture_checks import Seen, check_pictures
+from sansa_lightning.data.formats.mask_files import Endings, check_pair, missing_files, read_labels
+from sansa_lightning.data.formats.notes import Note
+from sansa_lightning.data.formats.picture_checks import Seen, check_pictures
 from sansa_lightning.data.sources.base import PictureFiles, Source, Split
 from sansa_lightning.images import read_image
 from sansa_lightning.orientation import Exif, check_exif

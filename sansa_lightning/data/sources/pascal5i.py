@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
-from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.orientation import Exif
 
 NAMES = (

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import Entry, entries, read_json
-from sansa_lightning.data.entry_ids import whole
-from sansa_lightning.data.notes import NoteBook
-from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
-from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.run_lengths import is_size
-from sansa_lightning.data.segmentations import Segmentations
+from sansa_lightning.data.formats.annotations.entry_ids import whole
+from sansa_lightning.data.formats.annotations.json_file import Entry, entries, read_json
+from sansa_lightning.data.formats.annotations.regions import Regions, View
+from sansa_lightning.data.formats.annotations.run_lengths import is_size
+from sansa_lightning.data.formats.annotations.segmentations import Segmentations
+from sansa_lightning.data.formats.notes import NoteBook
+from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.object_source import ObjectSource, box_numbers, object_key, window
 from sansa_lightning.messages import brief, plain
 from sansa_lightning.orientation import Exif
 

@@ -164,7 +164,7 @@ def test_crowds_are_objects_and_counted(broken):
 
 def test_notes_survive_the_index(broken, tmp_path, monkeypatch):
     monkeypatch.setenv("SANSA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("sansa_lightning.data.index_cache.LEAST_BYTES", 0)
+    monkeypatch.setattr("sansa_lightning.data.formats.index_cache.LEAST_BYTES", 0)
     broken.edit("val", lambda c: c["annotations"][0].update(segmentation=None))
     first = Lvis(broken.root).notes("val")
     monkeypatch.setattr(Lvis, "_read_file", None)

@@ -12,9 +12,9 @@ from fakes.paco_part import BEYOND, OUTSIDE, PARTS, FakePaco, write_paco
 from sansa_lightning.data.class_lists import AllClasses
 from sansa_lightning.data.every_image import EveryImageEpisodes
 from sansa_lightning.data.manifest import ManifestEpisodes, write_manifest
-from sansa_lightning.data.object_source import picture_of
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.sources.object_source import picture_of
 from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
 
 SOURCES = [PacoPart, PacoPartReleased]

@@ -10,8 +10,8 @@ from PIL import Image
 
 from fakes.pascal_part import NAMES, FakePascalPart, write_pascal_part
 from sansa_lightning.data.class_lists import AllClasses
-from sansa_lightning.data.object_source import picture_of
 from sansa_lightning.data.samplers import RoundRobinEpisodes
+from sansa_lightning.data.sources.object_source import picture_of
 from sansa_lightning.data.sources.pascal_part import PascalPart
 
 GROUPS = {"animals": (0, 1, 2), "indoor": (3,), "person": (4, 5), "vehicles": (6, 7), None: tuple(range(8))}
