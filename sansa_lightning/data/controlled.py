@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from sansa_lightning.clip import Clip
 from sansa_lightning.data.dataset import ClipDataset
 from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.sources.abilities import objects_of
 from sansa_lightning.data.wrong_reference import WrongReferences
 from sansa_lightning.objects import Objects
 
@@ -39,7 +40,7 @@ class ControlledClips(Dataset[Clip]):
         source = self.clips.sources[clip.episode.source]
         found: list[Objects | None] = []
         for target in clip.episode.targets:
-            shown = source.objects(target)
+            shown = objects_of(source, target)
             objects = None if shown is None else Objects.from_map(*shown)
             found.append(objects if objects is None or clip.originals else objects.resized(self.clips.size))
         return tuple(found)

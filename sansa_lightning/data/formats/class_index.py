@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
-from sansa_lightning.data.formats.index_cache import VERSION, alone, cache_folder
+from sansa_lightning.data.formats.index_cache import alone, cache_folder
 from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.files import write_text
+
+VERSION = 3
+"""Of what these indices hold; to be raised with any change to how label maps are read."""
 
 LEAST_FILES = 100
 """Fewer label maps are read anew each time, which takes less than half a second."""

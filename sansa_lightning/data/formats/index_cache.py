@@ -24,7 +24,7 @@ from sansa_lightning.files import left_over, replacing, sha256_of, write_text
 CACHE_VARIABLE = "SANSA_CACHE"
 """Environment variable: the folder of everything that can be made again."""
 
-VERSION = 3
+VERSION = 4
 """Of what indices hold; to be raised with any change to how annotations are read."""
 
 LEAST_BYTES = 1 << 20

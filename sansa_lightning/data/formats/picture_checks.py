@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sansa_lightning.data.formats.notes import Note, NoteBook
 from sansa_lightning.orientation import Turn
-
-if TYPE_CHECKING:
-    from sansa_lightning.data.sources.base import PictureFiles
 
 TURNED = "pictures turned upright by EXIF"
 AS_SIZED = "pictures with an EXIF orientation left as stored, since their annotations have that size"
@@ -19,6 +16,21 @@ MASKS = "masks turned upright by EXIF"
 DOUBTFUL = "pictures turned upright by EXIF, perhaps wrongly (see the source's option exif)"
 """Their size does not tell which way up their annotations are, and others have annotations on stored pixels: if these
 have too, the option must be "stored"."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFiles:
+    """The files behind an image.
+
+    Attributes:
+        image: the picture.
+        size: (H, W) in pixels that its annotations are drawn for; (0, 0) where the mask file has it.
+        mask: its mask, where that is a file of its own.
+    """
+
+    image: Path
+    size: tuple[int, int] = (0, 0)
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Ade20k(LabelMaps):
         msg = f"{self.root} has no {' or '.join(_NAME_FILES)}; expected one with the names of the {CLASSES} classes"
         raise FileNotFoundError(msg)
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         folder = self.root / "annotations" / _FOLDERS[split]
         names = stems(folder, [".png"])
         shown = shown_values(folder, [self._endings.file(folder / f"{name}.png").name for name in names])

@@ -19,17 +19,17 @@ class ClassMasks(PairedFiles):
 
     def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """One image, RGB also where it is stored in grey, with its mask of a class that it is annotated for."""
-        split, stem = self._find(key)
-        if stem not in self._index(split).get(self._known(class_id), ()):
-            shown = ", ".join(str(other) for other, stems in self._index(split).items() if stem in stems)
+        split, stem, _ = self._find(key)
+        if stem not in self._listing(split).get(self._known(class_id, split), ()):
+            shown = ", ".join(str(other) for other, stems in self._listing(split).items() if stem in stems)
             msg = f"{self}: {key!r} has no mask of class {class_id}; expected class {shown}"
             raise KeyError(msg)
         return super().load(key, class_id)
 
     def shows(self, key: ImageKey, class_id: ClassId) -> bool:
         """Whether the image has a mask of the class."""
-        split, stem = self._find(key)
-        return stem in self._index(split).get(self._known(class_id), ())
+        split, stem, _ = self._find(key)
+        return stem in self._listing(split).get(self._known(class_id, split), ())
 
     def _read_mask(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
         return read_published_mask(path, self.exif)
@@ -41,7 +41,7 @@ class ClassMasks(PairedFiles):
 class EvaluationOnly(ClassMasks):
     """A dataset of another domain without a train split, to test what was learnt elsewhere (spec 4.7 to 4.9)."""
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         return {} if split == "train" else self._read_test_index()
 
     @abstractmethod

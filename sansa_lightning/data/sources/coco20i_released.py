@@ -72,7 +72,7 @@ class Coco20iReleased(LabelMaps):
     def _read_names(self) -> Sequence[str]:
         return NAMES
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         index: Index = dict.fromkeys(range(len(NAMES)), ())
         for fold in range(FOLDS) if self.fold is None else (self.fold,):
             if not all(index.values()):

@@ -61,7 +61,7 @@ class Fss1000(ClassMasks):
                 lists[name] = listed
         return tuple(lists)
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         listed = self._listed(self.lists[split])
         missing = [name for name in listed if not (self.root / "data" / name).is_dir()]
         if missing:

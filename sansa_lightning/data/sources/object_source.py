@@ -15,9 +15,9 @@ from sansa_lightning.images import LARGEST_SIDE
 from sansa_lightning.messages import brief
 
 
-def object_key(split: Split, file: str, number: int | str) -> str:
-    """``<split>/<file>#<object>``."""
-    return f"{split}/{file}#{number}"
+def object_mark(number: int | str) -> str:
+    """``#<object>``, which an object's image has behind the name of its picture."""
+    return f"#{number}"
 
 
 def box_numbers(where: str, box: Any) -> tuple[float, float, float, float]:

@@ -50,7 +50,7 @@ class Pascal5i(LabelMaps):
     def _read_names(self) -> Sequence[str]:
         return NAMES
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         shown: dict[ClassId, dict[str, None]] = {class_id: {} for class_id in range(len(NAMES))}
         for fold in range(FOLDS):
             for stem, class_id in _read_list(self.lists / _LISTS[split] / f"fold{fold}.txt", fold):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from sansa_lightning.data.formats.annotations.regions import Regions
-from sansa_lightning.data.formats.index_cache import cached
+from sansa_lightning.data.sources.annotation_files import AnnotationFiles
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.data.sources.region_source import RegionSource
 from sansa_lightning.orientation import Exif
 
 
-class PublishedAnnotations(RegionSource):
-    """A dataset in COCO's photographs.
+class PublishedAnnotations(AnnotationFiles):
+    """A dataset in COCO's photographs. Class ids are its own, and mean the same whichever of its formats is read.
 
     Args:
         root: folder with the pictures in ``coco/train2017`` and ``coco/val2017``.
@@ -46,16 +43,11 @@ class PublishedAnnotations(RegionSource):
         name: str | None = None,
         exif: Exif = "upright",
     ) -> None:
-        super().__init__(root, "coco", check_files, name or self.dataset, exif)
-        self.annotations: dict[Split, Path] = {
-            "train": self.root / (train_annotations or self.published["train"]),
-            "val": self.root / (val_annotations or self.published["val"]),
+        annotations: dict[Split, Path | str] = {
+            "train": train_annotations or self.published["train"],
+            "val": val_annotations or self.published["val"],
         }
+        super().__init__(root, {"train": "coco", "val": "coco"}, annotations, check_files, name or self.dataset, exif)
 
-    @abstractmethod
-    def _read_file(self, path: Path, split: Split) -> Regions:
-        """A split's annotations, with keys that begin with ``train/`` or ``val/``."""
-
-    def _read(self, split: Split) -> Regions:
-        name = f"{self.kind}-{split}" + (f"-{self.exif}" if self.looks_up_sizes else "")
-        return cached(self.annotations[split], name, Regions, lambda path: self._read_file(path, split))
+    def _kind(self) -> str:
+        return f"{self.kind}-{self.exif}" if self.looks_up_sizes else self.kind

@@ -17,7 +17,9 @@ from fakes.coco import write_coco
 from fakes.lvis import write_lvis
 from fakes.paco_part import write_paco
 from sansa_lightning.data.formats import index_cache
-from sansa_lightning.data.formats.annotations.instances import Instances, read_instances
+from sansa_lightning.data.formats.annotations.instances import read_instances
+from sansa_lightning.data.formats.annotations.regions import Regions
+from sansa_lightning.data.sources.abilities import image_count, listing, notes_of
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
@@ -57,13 +59,13 @@ def settle(path: Path) -> None:
         time.sleep(0.1)
 
 
-def read(path: Path, reads: list[Path] | None = None) -> Instances:
-    def counted(path: Path) -> Instances:
+def read(path: Path, reads: list[Path] | None = None) -> Regions:
+    def counted(path: Path) -> Regions:
         if reads is not None:
             reads.append(path)
         return read_instances(path)
 
-    return index_cache.cached(path, "coco", Instances, counted)
+    return index_cache.cached(path, "coco", Regions, counted)
 
 
 def kept(folder: Path) -> list[Path]:
@@ -74,9 +76,9 @@ def answers(source: Source) -> list[Any]:
     """Everything that a source says of its annotations."""
     found: list[Any] = []
     for split in ("val", "train"):
-        found += [source.classes(split), source.listing(split), source.notes(split)]
+        found += [source.classes(split), listing(source, split), notes_of(source, split)]
         for class_id in source.classes(split):
-            found += [source.class_name(class_id), source.images(class_id, split), source.image_count(class_id, split)]
+            found += [source.class_name(class_id), source.images(class_id, split), image_count(source, class_id, split)]
             found += [source.load(key, class_id)[1].tolist() for key in source.images(class_id, split)]
     return found
 
@@ -130,8 +132,8 @@ class TestChanges:
         os.utime(annotations, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         assert annotations.stat().st_size == stat.st_size
         after = read(annotations)
-        assert before.categories[0][1] == "ant"
-        assert after.categories[0][1] == "elk"
+        assert before.names[0] == "ant"
+        assert after.names[0] == "elk"
         assert len(kept(folder)) == 2
 
     def test_a_change_right_after_the_reading(self, folder, tmp_path):
@@ -139,7 +141,7 @@ class TestChanges:
         path = write_coco(tmp_path / "new").annotations("val")
         for name in ("ant", "elk", "owl", "bat"):
             path.write_text(path.read_text().replace('"ant"', f'"{name}"'))
-            assert read(path).categories[0][1] == name
+            assert read(path).names[0] == name
             path.write_text(path.read_text().replace(f'"{name}"', '"ant"'))
 
     def test_touched_or_moved_is_the_same(self, folder, annotations, tmp_path):
@@ -153,12 +155,12 @@ class TestChanges:
     def test_while_it_is_read(self, folder, annotations):
         """What was read of a file that changes meanwhile is not kept under the hash of what it was before."""
 
-        def slow(path: Path) -> Instances:
+        def slow(path: Path) -> Regions:
             table = read_instances(path)
             path.write_text(path.read_text() + " ")
             return table
 
-        assert index_cache.cached(annotations, "coco", Instances, slow).kept is None
+        assert index_cache.cached(annotations, "coco", Regions, slow).kept is None
         assert kept(folder) == []
 
     def test_another_version(self, folder, annotations, monkeypatch):
@@ -190,12 +192,12 @@ class TestDamage:
             changed = bytearray(content)
             changed[place] ^= 1 << int(rng.integers(8))
             path.write_bytes(changed)
-            table = index_cache.opened(Instances, path)
+            table = index_cache.opened(Regions, path)
             if table is not None:  # white space of the header, or the name of something in it that nobody reads
                 assert place < header
                 assert all(np.array_equal(array, whole[name]) for name, array in table.arrays().items())
         path.write_bytes(content)
-        assert index_cache.opened(Instances, path) is not None
+        assert index_cache.opened(Regions, path) is not None
 
     def test_of_another_kind(self, folder, annotations):
         from safetensors.numpy import save_file
@@ -264,7 +266,7 @@ class TestWorkers:
     def test_what_is_not_kept_is_sent_whole(self, annotations):
         table = read_instances(annotations)
         copy = pickle.loads(pickle.dumps(table))  # noqa: S301 - our own
-        assert copy.categories == table.categories
+        assert copy.names == table.names
         np.testing.assert_array_equal(copy.runs, table.runs)
 
     def test_an_index_that_vanished(self, folder, annotations):
@@ -286,11 +288,11 @@ class TestWorkers:
 
 
 def _read_slowly(path: Path, log: Path) -> None:
-    def slow(path: Path) -> Instances:
+    def slow(path: Path) -> Regions:
         with log.open("a") as file:
             file.write("read\n")
         time.sleep(0.3)
         return read_instances(path)
 
-    read_with: Callable[[Path], Instances] = slow
-    assert index_cache.cached(path, "coco", Instances, read_with).kept
+    read_with: Callable[[Path], Regions] = slow
+    assert index_cache.cached(path, "coco", Regions, read_with).kept

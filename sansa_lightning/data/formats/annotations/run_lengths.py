@@ -127,6 +127,29 @@ def area(runs: bytes, height: int, width: int) -> int:
     return int(coco_mask.area({"size": [height, width], "counts": runs}))
 
 
+def visible_area(runs: bytes, size: Sequence[int], window: Sequence[int]) -> int:
+    """Pixels of the mask, or 0 if none of them is in the window.
+
+    Args:
+        runs: of the mask.
+        size: (H, W) of the picture.
+        window: (x0, y0, x1, y1), within the picture; x1 and y1 exclusive.
+    """
+    from pycocotools import mask as coco_mask
+
+    height, width = size
+    x0, y0, x1, y1 = window
+    pixels = area(runs, height, width)
+    if x0 >= x1 or y0 >= y1 or not pixels:
+        return 0
+    if (x0, y0, x1, y1) == (0, 0, width, height):
+        return pixels
+    left, top, wide, high = coco_mask.toBbox({"size": [height, width], "counts": runs}).tolist()
+    if left >= x0 and top >= y0 and left + wide <= x1 and top + high <= y1:
+        return pixels
+    return pixels if decode(runs, height, width)[y0:y1, x0:x1].any() else 0
+
+
 def overlaid(parts: Sequence[bytes], height: int, width: int) -> NDArray[np.int16]:
     """Masks laid over each other, int16 [H, W]: k + 1 on the k-th, 0 on none; the smaller one where they overlap."""
     numbers = np.zeros((height, width), np.int16)

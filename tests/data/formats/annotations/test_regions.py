@@ -27,9 +27,7 @@ def drawn_masks() -> dict[tuple[int, int], list[np.ndarray]]:
 
 @pytest.fixture
 def regions() -> Regions:
-    views = [
-        View(f"v{i}", f"{i}.jpg", size, window) for i, (size, window) in enumerate(zip(SIZES, WINDOWS, strict=True))
-    ]
+    views = [View(f"{i}.jpg", size, window) for i, (size, window) in enumerate(zip(SIZES, WINDOWS, strict=True))]
     drawn = {pair: [of_array(m, *m.shape) for m in masks] for pair, masks in drawn_masks().items()}
     return Regions.pack(NAMES, views, drawn)
 
@@ -70,16 +68,16 @@ def test_windows_end_at_the_picture(regions):
 @pytest.mark.parametrize("window", [(0, 0, 4, 4), (12, 0, 12, 9), (40, 40, 50, 50), (9, 9, 3, 3)])
 def test_what_is_outside_of_the_window_is_not_shown(window):
     mask = painted([(5, 5, 9, 9)], 20, 20)
-    view = View("a", "a.jpg", (20, 20), window)
+    view = View("a.jpg", (20, 20), window)
     drawn = {(1, 0): [of_array(mask, 20, 20)]}
     assert Regions.pack({1: "x"}, [view], drawn).views(1) == []
-    assert Regions.pack({1: "x"}, [View.whole("a", "a.jpg", (20, 20))], drawn).views(1) == [0]
+    assert Regions.pack({1: "x"}, [View.whole("a.jpg", (20, 20))], drawn).views(1) == [0]
 
 
 def test_a_mask_that_only_its_box_brings_into_the_window_is_not_shown():
     """The box of two far corners covers the window, no pixel does."""
     mask = painted([(0, 0, 3, 3), (15, 15, 19, 19)], 20, 20)
-    view = View("a", "a.jpg", (20, 20), (6, 6, 12, 12))
+    view = View("a.jpg", (20, 20), (6, 6, 12, 12))
     assert Regions.pack({1: "x"}, [view], {(1, 0): [of_array(mask, 20, 20)]}).views(1) == []
 
 
@@ -87,3 +85,47 @@ def test_nothing_at_all():
     empty = Regions.pack({1: "x"}, [], {})
     assert empty.views(1) == []
     assert empty.windows.shape == (0, 4)
+
+
+class TestCrowds:
+    """An object of 16 pixels on a crowd, and a crowd alone, beside another object of 9 pixels."""
+
+    OBJECT, OTHER = painted([(2, 2, 6, 6)], 20, 20), painted([(10, 10, 13, 13)], 20, 20)
+    CROWDS = (painted([(0, 0, 5, 5)], 20, 20), painted([(4, 0, 9, 3)], 20, 20))
+
+    @pytest.fixture
+    def crowded(self) -> Regions:
+        views = [View.whole(f"{number}.jpg", (20, 20)) for number in range(2)]
+        crowds = [of_array(mask, 20, 20) for mask in self.CROWDS]
+        drawn = {(3, 0): [of_array(mask, 20, 20) for mask in (self.OBJECT, self.OTHER)]}
+        return Regions.pack({3: "owl", 8: "ant"}, views, drawn, {(3, 0): crowds, (3, 1): crowds[:1]})
+
+    def test_masks(self, crowded):
+        shown = (self.OBJECT | self.OTHER) == 1
+        ignored = (self.CROWDS[0] | self.CROWDS[1]) == 1
+        np.testing.assert_array_equal(crowded.mask(0, 3), np.where(shown, 1, np.where(ignored, 255, 0)))
+        np.testing.assert_array_equal(crowded.mask(1, 3), np.where(self.CROWDS[0] == 1, 255, 0))
+        assert not crowded.mask(0, 8).any()
+
+    def test_a_crowd_alone_is_not_listed(self, crowded):
+        assert crowded.views(3) == [0]
+        assert [crowded.shows(view, 3) for view in (0, 1)] == [True, False]
+        assert not crowded.shows(0, 8)
+
+    def test_objects_are_counted_without_crowds(self, crowded):
+        assert crowded.objects_of(3) == 2
+        numbers, classes = crowded.objects(0)
+        assert classes == (3, 3)
+        np.testing.assert_array_equal(numbers, self.OBJECT + 2 * self.OTHER)
+        assert crowded.objects(1)[1] == ()
+
+    @pytest.mark.parametrize(("least", "found"), [(0, [0]), (25, [0]), (25.5, []), (26, [])])
+    def test_least_area_is_that_of_the_union_of_objects(self, crowded, least, found):
+        assert crowded.views(3, least) == found
+        assert crowded.objects_of(3, least) == 2 * len(found)
+
+    def test_arrays_are_all_of_it(self, crowded):
+        again = Regions.of_arrays(crowded.arrays(), None)
+        assert (again.names, again.files, again.marks) == (crowded.names, crowded.files, crowded.marks)
+        np.testing.assert_array_equal(again.mask(0, 3), crowded.mask(0, 3))
+        assert again.views(3) == [0]
