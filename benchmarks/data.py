@@ -30,15 +30,15 @@ from sansa_lightning import Clip, ClipBatch, images
 from sansa_lightning.clips.moving import each_tensor
 from sansa_lightning.data import dataset
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.instances import Instances
+from sansa_lightning.data.formats.annotations.regions import Regions
 from sansa_lightning.data.protocols import Strict
-from sansa_lightning.data.sources import coco
+from sansa_lightning.data.sources import region_source
 from sansa_lightning.data.sources.coco import Coco
 
 BATCH = 4
 STAGES = {
-    "read + decode": (coco, "read_image"),
-    "mask of runs": (Instances, "mask"),
+    "read + decode": (region_source, "read_image"),
+    "mask of runs": (Regions, "mask"),
     "resize": (images, "resize_picture"),
     "resize mask": (dataset, "resize_mask"),
 }

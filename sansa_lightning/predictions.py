@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sansa_lightning.clips.episode import Episode
 from sansa_lightning.clips.evaluation import EvaluationBatch
-from sansa_lightning.data.sources.coco import Coco
+from sansa_lightning.data.sources.abilities import HasFileIds
 from sansa_lightning.files import replacing, write_text
 from sansa_lightning.overlays import episode_picture
 
@@ -76,7 +76,7 @@ class PredictionWriter(BasePredictionWriter):
         if trainer.is_global_zero:
             merged = sorted((entry for part in everything for entry in part), key=lambda entry: entry["episode"])
             source = trainer.datamodule.pools("test")[0].source  # type: ignore[attr-defined]
-            if isinstance(source, Coco):
+            if isinstance(source, HasFileIds):
                 merged = with_coco_ids(merged, source)
             write_text(self.folder / ANNOTATIONS, json.dumps(merged, indent=1) + "\n")
 
@@ -112,7 +112,7 @@ def entries_of(index: int, episode: Episode, masks: Sequence[NDArray[np.bool_]])
     return entries
 
 
-def with_coco_ids(entries: Sequence[dict[str, Any]], source: Coco) -> list[dict[str, Any]]:
+def with_coco_ids(entries: Sequence[dict[str, Any]], source: HasFileIds) -> list[dict[str, Any]]:
     """Entries with what COCO's own tools want of a result: the ids of its annotation file, and a score.
 
     Args:

@@ -10,7 +10,7 @@ import pytest
 
 from fakes.coco import FakeCoco, write_coco
 from launches import call, tiny, write_yaml
-from sansa_lightning.data.index_cache import CACHE_VARIABLE
+from sansa_lightning.data.formats.index_cache import CACHE_VARIABLE
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from sansa_lightning import Prompt
-from sansa_lightning.data.mask_files import read_labels, read_object_mask, read_published_mask
+from sansa_lightning.data.formats.mask_files import read_labels, read_object_mask, read_published_mask
 from sansa_lightning.object_masks import cut, object_mask
 
 OBJECT = np.zeros((40, 60), bool)

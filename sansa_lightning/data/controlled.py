@@ -9,6 +9,7 @@ from sansa_lightning.clips.evaluation import Controls, EvaluationClip
 from sansa_lightning.clips.objects import Objects
 from sansa_lightning.data.dataset import ClipDataset, EvaluationClips, ScoreAt
 from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.sources.abilities import objects_of
 from sansa_lightning.data.wrong_reference import WrongReferences
 
 
@@ -35,7 +36,7 @@ class ControlledClips(EvaluationClips):
         source = self.clips.sources[right.clip.episode.source]
         found: list[Objects | None] = []
         for target in right.clip.episode.targets:
-            shown = source.objects(target)
+            shown = objects_of(source, target)
             objects = None if shown is None else Objects.from_map(*shown)
             found.append(objects if objects is None or right.originals else objects.resized(self.clips.size))
         return tuple(found)

@@ -15,11 +15,11 @@ from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.clips.negatives import BatchWithNegatives
 from sansa_lightning.data.controlled import ControlledClips
 from sansa_lightning.data.dataset import ClipDataset, EvaluationClips, ScoreAt
+from sansa_lightning.data.formats.notes import Note, as_counts
 from sansa_lightning.data.loader import ClipLoader
 from sansa_lightning.data.loading import LoadingDataModule, at_least
 from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
 from sansa_lightning.data.negative_choices import ClipsWithNegatives, NegativeChoice
-from sansa_lightning.data.notes import Note, as_counts
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
 from sansa_lightning.data.protocols import Pool, Protocol, Stage, Strict
 from sansa_lightning.data.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated

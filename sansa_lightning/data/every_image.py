@@ -11,6 +11,7 @@ import numpy as np
 from sansa_lightning.clip import ClassId, Episode
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import DrawnEpisodes
+from sansa_lightning.data.sources.abilities import paired, picked, pictures_of
 
 
 class EveryImageEpisodes(DrawnEpisodes):
@@ -42,13 +43,14 @@ class EveryImageEpisodes(DrawnEpisodes):
         rng = np.random.default_rng([self.seed, index])
         pool, class_id, place = self._entries[index % len(self._entries)]
         source, split = pool.source, pool.split
-        pictures = source.pictures_of(class_id, split)
+        pictures = pictures_of(source, class_id, split)
         others = [*pictures[:place], *pictures[place + 1 :]]
         drawn = rng.choice(len(others), min(self.shots, len(others)), replace=False).tolist()
         references = tuple(
-            source.pick(others[position], class_id, rng, split) for position in islice(cycle(drawn), self.shots)
+            picked(source, others[position], class_id, rng, split) for position in islice(cycle(drawn), self.shots)
         )
-        target = source.pair(references[0], source.pick(pictures[place], class_id, rng, split), class_id, rng, split)
+        target = picked(source, pictures[place], class_id, rng, split)
+        target = paired(source, references[0], target, class_id, rng, split)
         return Episode(source.name, class_id, references, (target,))
 
     def _choose(self, rng: np.random.Generator, index: int) -> tuple[Pool, ClassId]:
@@ -62,6 +64,6 @@ class EveryImageEpisodes(DrawnEpisodes):
             (number, str(key), class_id, place)
             for number, pool in enumerate(self.pools)
             for class_id in pool.classes
-            for place, key in enumerate(pool.source.pictures_of(class_id, pool.split))
+            for place, key in enumerate(pictures_of(pool.source, class_id, pool.split))
         ]
         return [(self.pools[number], class_id, place) for number, _, class_id, place in sorted(entries)]

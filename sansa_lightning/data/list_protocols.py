@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from sansa_lightning.clip import ClassId
 from sansa_lightning.data.protocols import Pool, Protocol, Stage
 from sansa_lightning.data.same_names import check_apart
+from sansa_lightning.data.sources.abilities import image_count, listing
 from sansa_lightning.data.sources.base import Source, Split
 
 
@@ -78,7 +79,7 @@ class ListFolds(Protocol):
                 f"{type(self).__name__}.released_lists: {leaking} of the {len(tested)} classes tested are among those "
                 f"trained on; lists are in the order of {source}"
             )
-        trained = [class_id for class_id in wanted if source.image_count(class_id, "train") >= 2]
+        trained = [class_id for class_id in wanted if image_count(source, class_id, "train") >= 2]
         check_apart(f"{type(self).__name__} fold {self.fold}", source, trained, tested)
         if stage == "train":
             return (self._pool(source, "train", wanted, "base"),)
@@ -94,8 +95,8 @@ class ListFolds(Protocol):
 
     def _eligible(self, source: Source, split: Split, least: int) -> list[ClassId]:
         """The list of a split."""
-        ordered = source.listing(split) if self.released_lists else source.classes(split)
-        return [class_id for class_id in ordered if source.image_count(class_id, split) >= least]
+        ordered = listing(source, split) if self.released_lists else source.classes(split)
+        return [class_id for class_id in ordered if image_count(source, class_id, split) >= least]
 
     def _dealt(self, classes: list[ClassId]) -> list[ClassId]:
         """Those at the positions fold, fold + FOLDS, ...; as many for each fold, what is left over for none."""

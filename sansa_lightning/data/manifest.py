@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sansa_lightning.clip import Episode
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import Episodes
-from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.files import write_text
 from sansa_lightning.messages import brief
 

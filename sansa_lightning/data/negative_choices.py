@@ -20,6 +20,7 @@ from sansa_lightning.data.dataset import ClipDataset
 from sansa_lightning.data.prompts import Prompter, prompt_generator
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import Episodes
+from sansa_lightning.data.sources.abilities import objects_of
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.images import Size, resize_mask, to_frame
 
@@ -96,7 +97,7 @@ class Shown:
     def __init__(self, source: Source, key: ImageKey) -> None:
         self.source = source
         self.key = key
-        found = source.objects(key)
+        found = objects_of(source, key)
         if found is None:
             self.listed, self.visible = None, frozenset[ClassId]()
         else:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.same_names import check_apart, has_images, has_split, known_classes, same_names, shared_names
+from sansa_lightning.data.sources.abilities import image_count, notes_of
 from sansa_lightning.data.sources.base import Source, Split
 
 Stage = Literal["train", "test"]
@@ -46,7 +47,7 @@ class Pool:
     @property
     def notes(self) -> tuple[Note, ...]:
         """What the source turned, left out or merged, and which of the classes share a name."""
-        return (*self.source.notes(self.split), *shared_names(self.source, self.classes))
+        return (*notes_of(self.source, self.split), *shared_names(self.source, self.classes))
 
     @classmethod
     def filtered(
@@ -69,10 +70,10 @@ class Pool:
             ValueError: no class is left.
         """
         there = set(source.classes(split))
-        kept = tuple(c for c in sorted(wanted) if c in there and source.image_count(c, split) >= min_images)
+        kept = tuple(c for c in sorted(wanted) if c in there and image_count(source, c, split) >= min_images)
         if not kept:
             few = f"none of its {len(wanted)} classes has {min_images} images" if wanted else "there are no classes"
-            told = "".join(f"; {note}" for note in source.notes(split))
+            told = "".join(f"; {note}" for note in notes_of(source, split))
             msg = f"{what}: {few} in the {split} split of {source}; expected one with {min_images} at least{told}"
             raise ValueError(msg)
         return cls(source, split, kept, weight, tuple(c for c in sorted(wanted) if c not in kept))

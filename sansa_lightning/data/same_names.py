@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.formats.notes import Note
+from sansa_lightning.data.sources.abilities import image_count
 from sansa_lightning.data.sources.base import Source, Split
 
 _INVISIBLE = ("Z", "Cf", "Cc")
@@ -52,7 +53,7 @@ def has_split(source: Source, split: Split) -> bool:
 
 def has_images(source: Source, class_id: ClassId, split: Split, least: int) -> bool:
     """Whether a split has so many images of a class, which it need not know."""
-    return class_id in source.classes(split) and source.image_count(class_id, split) >= least
+    return class_id in source.classes(split) and image_count(source, class_id, split) >= least
 
 
 def check_apart(what: str, source: Source, trained: Collection[ClassId], tested: Collection[ClassId]) -> None:

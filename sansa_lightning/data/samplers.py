@@ -10,6 +10,7 @@ import numpy as np
 
 from sansa_lightning.clip import ClassId, Episode
 from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.sources.abilities import paired, picked, pictures_of
 
 
 class Episodes(ABC):
@@ -64,12 +65,12 @@ class DrawnEpisodes(Episodes):
         rng = np.random.default_rng([self.seed, index])
         pool, class_id = self._choose(rng, index)
         source, split = pool.source, pool.split
-        pictures = source.pictures_of(class_id, split)
+        pictures = pictures_of(source, class_id, split)
         places = draw_images(rng, len(pictures), self.shots, self.targets)
         references, targets = (
-            tuple(source.pick(pictures[place], class_id, rng, split) for place in part) for part in places
+            tuple(picked(source, pictures[place], class_id, rng, split) for place in part) for part in places
         )
-        shown = tuple(source.pair(references[0], target, class_id, rng, split) for target in targets)
+        shown = tuple(paired(source, references[0], target, class_id, rng, split) for target in targets)
         return Episode(source.name, class_id, references, shown)
 
     @abstractmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.regrouped import AS_IN_COCO
+from sansa_lightning.data.sources.abilities import picture_of
 
 _COCO_PHOTOGRAPH = re.compile(r"(?:COCO_\w+_)?(\d{12})\.jpg")
 """COCO's photographs are named by their number, which LVIS, PACO and all editions of COCO share."""
@@ -60,7 +61,7 @@ def _plain(name: str) -> str:
 
 def _pictures(pool: Pool) -> Iterator[str]:
     for key in dict.fromkeys(key for class_id in pool.classes for key in pool.source.images(class_id, pool.split)):
-        yield pool.source.picture(key)
+        yield picture_of(pool.source, key)
 
 
 def _photograph(path: str) -> str | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from sansa_lightning.clip import ClassId, Episode
 from sansa_lightning.data.datamodule import EpisodeDataModule, Part
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.sources.abilities import image_count, object_count
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.describe.overlap import Overlap, overlap
 
@@ -135,8 +136,8 @@ def _pool(pool: Pool, share: float, episodes: Sequence[Episode]) -> PoolSummary:
         ClassRow(
             class_id=class_id,
             name=source.class_name(class_id),
-            images=source.image_count(class_id, pool.split),
-            objects=source.object_count(class_id, pool.split),
+            images=image_count(source, class_id, pool.split),
+            objects=object_count(source, class_id, pool.split),
             episodes=drawn[class_id],
         )
         for class_id in pool.classes

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import loadmat
 
-from sansa_lightning.data.mask_files import read_labels, stems
+from sansa_lightning.data.formats.mask_files import read_labels, stems
 from sansa_lightning.data.sources.pascal5i import NAMES
 from sansa_lightning.files import replacing
 from sansa_lightning.prepare.progress import progress

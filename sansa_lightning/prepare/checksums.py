@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from sansa_lightning.data.text_lists import read_lines
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.files import sha256_of, write_text
 
 LOCK = ".sha256"

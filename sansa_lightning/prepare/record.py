@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from sansa_lightning.data.text_lists import read_lines
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.files import write_text
 
 RECORD = ".unpacked"
@@ -37,7 +37,7 @@ def read_record(archive: Path) -> dict[str, int] | None:
     record = record_of(archive)
     if not record.is_file():
         return None
-    from sansa_lightning.data.picture_files import below  # imports torch
+    from sansa_lightning.data.formats.picture_files import below  # imports torch
 
     given: dict[str, int] = {}
     for number, line in enumerate(read_lines(record, "what an archive gave"), 1):

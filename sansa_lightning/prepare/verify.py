@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from sansa_lightning.data.mask_files import missing_files
-from sansa_lightning.data.sources.base import PictureFiles, Source, Split
+from sansa_lightning.data.formats.mask_files import missing_files
+from sansa_lightning.data.formats.picture_checks import PictureFiles
+from sansa_lightning.data.sources.abilities import HasFiles
+from sansa_lightning.data.sources.base import Source, Split
 from sansa_lightning.images import read_image
 from sansa_lightning.messages import one_line
 from sansa_lightning.prepare.benchmark import Benchmark, Layout
@@ -43,11 +45,11 @@ def _layout_faults(layout: Layout, root: Path, deep: bool) -> Iterator[str]:
 def split_faults(source: Source, split: Split, deep: bool = False) -> Iterator[str]:
     """A line for each fault of one split of a source; see :func:`faults`."""
     try:
-        pictures = source.picture_files(split)
+        pictures = source.picture_files(split) if isinstance(source, HasFiles) else ()
     except (ValueError, OSError) as error:
         yield one_line(error)
         return
-    if not pictures:
+    if not isinstance(source, HasFiles) or not pictures:
         yield f"{source}: no pictures in its {split} split; expected some"
         return
     missing = dict.fromkeys(missing_files(file for picture in pictures for file in _files(picture)))
@@ -65,7 +67,7 @@ def _files(picture: PictureFiles) -> tuple[Path, ...]:
     return (picture.image,) if picture.mask is None else (picture.image, picture.mask)
 
 
-def _broken(source: Source, pictures: Sequence[PictureFiles], deep: bool) -> Iterator[str]:
+def _broken(source: HasFiles, pictures: Sequence[PictureFiles], deep: bool) -> Iterator[str]:
     batches = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
     with ThreadPoolExecutor() as pool, progress(f"checking {source}", len(pictures), " pictures") as bar:
         for batch, found in zip(batches, pool.map(partial(_batch, source, deep), batches), strict=True):
@@ -73,7 +75,7 @@ def _broken(source: Source, pictures: Sequence[PictureFiles], deep: bool) -> Ite
             yield from found
 
 
-def _batch(source: Source, deep: bool, pictures: Sequence[PictureFiles]) -> list[str]:
+def _batch(source: HasFiles, deep: bool, pictures: Sequence[PictureFiles]) -> list[str]:
     found = []
     for picture in pictures:
         try:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Trainer
-from sansa_lightning.sam2.zoo import Base
 from torch.optim import AdamW
 
 from sansa_lightning import losses
@@ -32,6 +31,7 @@ from sansa_lightning.strategies.compose import Compose
 from sansa_lightning.strategies.finetune import FineTune
 from sansa_lightning.strategies.lora import LoRA
 from sansa_lightning.strategies.peft_tuner import PeftTuner
+from sansa_lightning.trackers.zoo import Base
 
 NANO = Path(__file__).parents[2] / "experiments" / "nano" / "ablate.yaml"
 DEFAULTS = json.loads(Path(__file__).with_name("defaults.json").read_text())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sansa_lightning.sam2.encoder import encode
-from sansa_lightning.sam2.propagate import Propagation
 
 from builders import mask_prompt, nano, pictures
 from sansa_lightning.clips.frames import IMAGENET_MEAN, IMAGENET_STD, normalise
+from sansa_lightning.methods.propagation import Propagation
 
 EVERY = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16).expand(3, 16, 16)
 """All values in all three colours."""
@@ -48,7 +47,7 @@ def test_a_base_makes_the_same_of_both():
     sam, images = nano(), pictures(2, 3)
     floats = torch.stack([as_loaded_before(frame) for frame in images.flatten(0, 1)]).unflatten(0, (2, 3))
     with torch.inference_mode():
-        assert torch.equal(encode(sam, images[0]).image, encode(sam, floats[0]).image)
+        assert torch.equal(sam.encode(images[0]).image, sam.encode(floats[0]).image)
         logits = [Propagation()(sam, each, [[mask_prompt()]] * 2).logits for each in (images, floats)]
     assert torch.equal(*logits)
     assert logits[0].std() > 0.1

@@ -17,7 +17,7 @@ import yaml
 from fakes.cases import iou, shown, write_case
 from launches import call, refusal
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.notes import as_counts
+from sansa_lightning.data.formats.notes import as_counts
 from sansa_lightning.data.protocols import Strict
 from sansa_lightning.data.sources.coco_file import CocoFile
 

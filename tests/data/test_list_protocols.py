@@ -13,6 +13,7 @@ from fakes.paco_part import write_lists as write_paco_lists
 from launches import call
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.list_protocols import StrictByPosition, StrictByTrainPosition
+from sansa_lightning.data.sources.abilities import image_count
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 from sansa_lightning.data.sources.paco_part import PacoPart
 
@@ -159,7 +160,7 @@ class TestPaco:
         """A class with one picture of two objects cannot be tested."""
         source = PacoPart(paco)
         (lonely, *_) = [c for c in PACO_VAL if PACO_VAL[c] == 1]
-        assert (len(source.images(lonely, "val")), source.image_count(lonely, "val")) == (2, 1)
+        assert (len(source.images(lonely, "val")), image_count(source, lonely, "val")) == (2, 1)
         assert all(lonely not in classes(StrictByTrainPosition(fold), source)[1] for fold in range(4))
 
     @pytest.mark.parametrize("fold", range(4))

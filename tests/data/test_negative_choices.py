@@ -18,12 +18,13 @@ from sansa_lightning import Episode
 from sansa_lightning.clips.negatives import BatchWithNegatives
 from sansa_lightning.data.class_lists import AllClasses
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.mask_files import read_labels
+from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.data.negative_choices import OtherClasses, Shown, ShownClasses
 from sansa_lightning.data.prompts import PointPrompt, prompt_generator
 from sansa_lightning.data.protocols import Pool, Strict
 from sansa_lightning.data.samplers import RandomEpisodes
 from sansa_lightning.data.sources import paired
+from sansa_lightning.data.sources.abilities import objects_of
 from sansa_lightning.data.sources.ade20k import Ade20k
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.coco20i_released import Coco20iReleased
@@ -86,7 +87,7 @@ def test_one_look_gives_what_asking_for_each_class_gives(name, tmp_path):
     source = build(write(tmp_path / "data").root)
     (pool,) = AllClasses().pools(source, "test")
     keys = {key for class_id in source.classes("val") for key in source.images(class_id, "val")}
-    assert (source.objects(min(keys)) is None) == (name == "deepglobe")
+    assert (objects_of(source, min(keys)) is None) == (name == "deepglobe")
     for key in keys:
         shown = Shown(source, key)
         for class_id in source.classes("val"):

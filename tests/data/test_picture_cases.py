@@ -15,7 +15,7 @@ from PIL import Image
 
 from builders import model, nano
 from sansa_lightning import Prompt, Segmenter
-from sansa_lightning.data.picture_checks import TURNED
+from sansa_lightning.data.formats.picture_checks import TURNED
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco_file import CocoFile
 from sansa_lightning.data.sources.folder import Folder

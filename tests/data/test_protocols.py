@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sansa_lightning.data.notes import Note
+from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.protocols import Chosen, InDomain, Pool, Strict
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco import Coco

@@ -9,7 +9,7 @@ import pytest
 
 from fuzz.subjects import SUBJECTS, Subject
 from fuzz.trial import Trials
-from sansa_lightning.data import json_stream
+from sansa_lightning.data.formats.annotations import json_stream
 
 MUTATIONS = 2010
 """Over all sources; ``python tests/fuzz/run.py`` tries as many more as one likes."""

@@ -6,7 +6,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from fakes.pictures import write_labels
-from sansa_lightning.data.mask_files import read_labels
+from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.prepare.augmented_masks import make_augmented
 
 

@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from fakes.archives import files_in
 from fakes.publishers import publish
-from sansa_lightning.data.mask_files import read_labels
+from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.prepare.benchmark import Archive
 from sansa_lightning.prepare.benchmarks import BENCHMARKS
 from sansa_lightning.prepare.download import Downloader

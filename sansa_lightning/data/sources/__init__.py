@@ -1,1 +1,1 @@
-"""One file a dataset."""
+"""One file a dataset, which is why there are more than twelve, and what they share; imports ``formats``."""

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import read_json
-from sansa_lightning.data.class_index import shown_values
-from sansa_lightning.data.mask_files import stems
+from sansa_lightning.data.formats.annotations.json_file import read_json
+from sansa_lightning.data.formats.class_index import shown_values
+from sansa_lightning.data.formats.mask_files import stems
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
-from sansa_lightning.data.text_lists import read_lines
 
 CLASSES = 150
 _FOLDERS: dict[Split, str] = {"train": "training", "val": "validation"}
@@ -51,7 +51,7 @@ class Ade20k(LabelMaps):
         msg = f"{self.root} has no {' or '.join(_NAME_FILES)}; expected one with the names of the {CLASSES} classes"
         raise FileNotFoundError(msg)
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         folder = self.root / "annotations" / _FOLDERS[split]
         names = stems(folder, [".png"])
         shown = shown_values(folder, [self._endings.file(folder / f"{name}.png").name for name in names])

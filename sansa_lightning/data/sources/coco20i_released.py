@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.pickled_classes import by_class
-from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import listed
+from sansa_lightning.data.formats.annotations.pickled_classes import by_class
+from sansa_lightning.data.formats.pickles import read_pickle
+from sansa_lightning.data.formats.picture_files import listed
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
 from sansa_lightning.orientation import Exif
@@ -72,7 +72,7 @@ class Coco20iReleased(LabelMaps):
     def _read_names(self) -> Sequence[str]:
         return NAMES
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         index: Index = dict.fromkeys(range(len(NAMES)), ())
         for fold in range(FOLDS) if self.fold is None else (self.fold,):
             if not all(index.values()):

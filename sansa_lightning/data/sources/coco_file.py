@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sansa_lightning.data.instances import Crowds
+from sansa_lightning.data.formats.annotations.instances import Crowds
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.orientation import Exif
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.class_masks import ClassMasks
-from sansa_lightning.data.mask_files import read_object_mask
-from sansa_lightning.data.mask_folder import MaskFolder, settle
-from sansa_lightning.data.notes import Note, NoteBook
-from sansa_lightning.data.picture_checks import Seen
-from sansa_lightning.data.sources.base import PictureFiles, Split
+from sansa_lightning.data.formats.mask_files import read_object_mask
+from sansa_lightning.data.formats.mask_folder import MaskFolder, settle
+from sansa_lightning.data.formats.notes import Note, NoteBook
+from sansa_lightning.data.formats.picture_checks import PictureFiles, Seen
+from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.class_masks import ClassMasks
 from sansa_lightning.data.sources.paired import Index
 from sansa_lightning.orientation import Exif
 
@@ -61,14 +61,6 @@ class Folder(ClassMasks):
         self.folders: dict[Split, Path] = {"train": self.root / train, "val": self.root / val}
         self._masks: dict[Path, MaskFolder] = {}
 
-    def notes(self, split: Split) -> Sequence[Note]:
-        """What was left out, how masks were understood, and what was turned by EXIF."""
-        self._index(split)
-        book = NoteBook()
-        for name in _class_folders(self.folders[split]):
-            book.merge(self._masks[self.folders[split] / name].notes)
-        return (*book.notes(), *super().notes(split))
-
     def check_picture(self, files: PictureFiles) -> Seen:
         """Check an image with its mask, and that the mask is one of one class."""
         seen = super().check_picture(files)
@@ -76,10 +68,18 @@ class Folder(ClassMasks):
             self._masks[files.mask.parents[1]].check(files.mask)
         return seen
 
+    def _reading_notes(self, split: Split) -> Sequence[Note]:
+        """What was left out, and how masks were understood."""
+        self._listing(split)
+        book = NoteBook()
+        for name in _class_folders(self.folders[split]):
+            book.merge(self._masks[self.folders[split] / name].notes)
+        return book.notes()
+
     def _read_names(self) -> Sequence[str]:
         return sorted({name for folder in self.folders.values() for name in _class_folders(folder)})
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         folder = self.folders[split]
         classes = _class_folders(folder)
         if not classes:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.class_masks import ClassMasks
-from sansa_lightning.data.mask_files import stems
-from sansa_lightning.data.picture_files import below
+from sansa_lightning.data.formats.mask_files import stems
+from sansa_lightning.data.formats.picture_files import below
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.class_masks import ClassMasks
 from sansa_lightning.data.sources.paired import Index
-from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.images import resize_mask
 from sansa_lightning.orientation import Exif
 
@@ -61,7 +61,7 @@ class Fss1000(ClassMasks):
                 lists[name] = listed
         return tuple(lists)
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         listed = self._listed(self.lists[split])
         missing = [name for name in listed if not (self.root / "data" / name).is_dir()]
         if missing:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.class_masks import EvaluationOnly
-from sansa_lightning.data.mask_files import stems
+from sansa_lightning.data.formats.mask_files import stems
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.class_masks import EvaluationOnly
 from sansa_lightning.data.sources.paired import Index
 
 _MASK_ENDING = "_mask"

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import AnnotationFile
-from sansa_lightning.data.annotation_lists import numbered, of_coco, read_categories, read_pictures
-from sansa_lightning.data.annotation_reader import CROWDS_TAKEN, keep_once, usable
-from sansa_lightning.data.notes import NoteBook
-from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
-from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import listed
-from sansa_lightning.data.published_annotations import PublishedAnnotations
-from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.segmentations import Segmentations
+from sansa_lightning.data.formats.annotations.instances import read_instances
+from sansa_lightning.data.formats.annotations.lists import of_coco
+from sansa_lightning.data.formats.annotations.pickled_classes import Sizes, by_class, category_labels
+from sansa_lightning.data.formats.annotations.reader import keep_once
+from sansa_lightning.data.formats.annotations.regions import Regions, View
+from sansa_lightning.data.formats.annotations.segmentations import Segmentations
+from sansa_lightning.data.formats.notes import NoteBook
+from sansa_lightning.data.formats.pickles import read_pickle
+from sansa_lightning.data.formats.picture_files import listed
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.published_annotations import PublishedAnnotations
 from sansa_lightning.messages import brief
 
 
@@ -35,21 +35,9 @@ class Lvis(PublishedAnnotations):
         "val": "lvis_v1_val.json",
     }
 
-    def _read_file(self, path: Path, split: Split) -> Regions:
-        content = AnnotationFile(path, "LVIS v1's annotations; see https://www.lvisdataset.org/dataset")
-        book = NoteBook()
-        pictures = read_pictures(content, of_coco, book)
-        categories = read_categories(content, book)
-        names = numbered(path, categories)
-        drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
-        for annotation in usable(content, pictures, categories, book):
-            if annotation.crowd:
-                book.add(CROWDS_TAKEN, annotation.where)
-            parts = drawn[int(annotation.category), annotation.row]
-            keep_once(parts, annotation.runs, annotation.where, book)
-        files = zip(pictures.files, pictures.sizes, strict=True)
-        shown = [View.whole(f"{split}/{file}", file, size) for file, size in files]
-        return Regions.pack(names, shown, drawn, book.notes())
+    def _read_file(self, path: Path, folder: Path) -> Regions:
+        what = "LVIS v1's annotations; see https://www.lvisdataset.org/dataset"
+        return read_instances(path, "objects", name=of_coco, renumbered=False, what=what)
 
 
 class LvisReleased(Lvis):
@@ -63,9 +51,9 @@ class LvisReleased(Lvis):
     looks_up_sizes = True
     published: ClassVar[dict[Split, str]] = {"train": "lvis_train.pkl", "val": "lvis_val.pkl"}
 
-    def _read_file(self, path: Path, split: Split) -> Regions:
+    def _read_file(self, path: Path, folder: Path) -> Regions:
         classes = by_class(str(path), read_pickle(path))
-        sizes, book = Sizes(self.pictures, self.exif), NoteBook()
+        sizes, book = Sizes(folder, self.exif), NoteBook()
         masks = Segmentations(book)
         views: dict[str, View] = {}
         drawn: dict[tuple[ClassId, str], list[bytes]] = defaultdict(list)
@@ -75,7 +63,7 @@ class LvisReleased(Lvis):
         for class_id, file, segmentations in entries:
             where = f"class {class_id}, {file}"
             size = sizes.of(file, f"{path}: class {class_id}")
-            view = views.setdefault(file, View.whole(f"{split}/{file}", file, size))
+            view = views.setdefault(file, View.whole(file, size))
             for segmentation in segmentations:
                 runs = masks.runs(where, segmentation, *view.size)
                 if runs is not None:
@@ -83,7 +71,7 @@ class LvisReleased(Lvis):
         masks.check(path)
         numbers = {file: number for number, file in enumerate(views)}
         by_number = {(class_id, numbers[file]): parts for (class_id, file), parts in drawn.items() if parts}
-        return Regions.pack(category_labels(classes), list(views.values()), by_number, book.notes())
+        return Regions.pack(category_labels(classes), list(views.values()), by_number, notes=book.notes())
 
 
 def _entries(path: Path, classes: dict[ClassId, Any]) -> Iterator[tuple[ClassId, str, list[Any]]]:

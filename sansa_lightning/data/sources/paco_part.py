@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import AnnotationFile, Entry
-from sansa_lightning.data.annotation_lists import Pictures, numbered, of_coco, read_categories, read_pictures
-from sansa_lightning.data.annotation_reader import keep_once, usable
-from sansa_lightning.data.entry_ids import Id, id_of, look_up, whole
-from sansa_lightning.data.notes import NoteBook
-from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
-from sansa_lightning.data.pickled_classes import Sizes, by_class, category_labels
-from sansa_lightning.data.pickles import read_pickle
-from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.published_annotations import PublishedAnnotations
-from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.segmentations import Segmentations
+from sansa_lightning.data.formats.annotations.entry_ids import Id, id_of, look_up, whole
+from sansa_lightning.data.formats.annotations.json_file import AnnotationFile, Entry
+from sansa_lightning.data.formats.annotations.lists import Pictures, numbered, of_coco, read_categories, read_pictures
+from sansa_lightning.data.formats.annotations.pickled_classes import Sizes, by_class, category_labels
+from sansa_lightning.data.formats.annotations.reader import keep_once, usable
+from sansa_lightning.data.formats.annotations.regions import Regions, View
+from sansa_lightning.data.formats.annotations.segmentations import Segmentations
+from sansa_lightning.data.formats.notes import NoteBook
+from sansa_lightning.data.formats.pickles import read_pickle
+from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.object_source import ObjectSource, box_numbers, object_mark, window
+from sansa_lightning.data.sources.published_annotations import PublishedAnnotations
 from sansa_lightning.messages import brief
 
 NO_OWNER = "parts left out, whose object is not in the file, not in their image or without a box"
@@ -42,14 +42,14 @@ class PacoPart(PublishedAnnotations, ObjectSource):
         "val": "paco/paco_lvis_v1_val.json",
     }
 
-    def _read_file(self, path: Path, split: Split) -> Regions:
+    def _read_file(self, path: Path, folder: Path) -> Regions:
         content = AnnotationFile(path, "PACO-LVIS's annotations; see https://github.com/facebookresearch/paco")
         book = NoteBook()
         pictures = read_pictures(content, of_coco, book)
         categories = read_categories(content, book)
         all_names = numbered(path, categories)
         boxes = _boxes(content, pictures)
-        table = _Objects(split, book)
+        table = _Objects(book)
         names: dict[ClassId, str] = {}
         for part in usable(content, pictures, categories, book, wanted=_is_part):
             owner, class_id = id_of(part.entry.get("obj_ann_id")), int(part.category)
@@ -73,14 +73,14 @@ class PacoPartReleased(PacoPart):
     looks_up_sizes = True
     published: ClassVar[dict[Split, str]] = {"train": "paco/paco_part_train.pkl", "val": "paco/paco_part_val.pkl"}
 
-    def _read_file(self, path: Path, split: Split) -> Regions:
+    def _read_file(self, path: Path, folder: Path) -> Regions:
         content = read_pickle(path)
         keys = ("cid2img", "img2anno")
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in keys):
             msg = f"{path}: expected a dictionary with the dictionaries 'cid2img' and 'img2anno'"
             raise ValueError(msg)
-        book, sizes = NoteBook(), Sizes(self.pictures, self.exif)
-        table, masks = _Objects(split, book), Segmentations(book)
+        book, sizes = NoteBook(), Sizes(folder, self.exif)
+        table, masks = _Objects(book), Segmentations(book)
         classes = by_class(f"{path}: cid2img", content["cid2img"])
         entries = list(_pickled_entries(path, classes, content["img2anno"]))
         for _, _, file, part in entries:
@@ -128,8 +128,7 @@ def _boxes(content: AnnotationFile, pictures: Pictures) -> dict[tuple[Id, int], 
 class _Objects:
     """Objects with their parts, while an annotation file is read."""
 
-    def __init__(self, split: Split, book: NoteBook) -> None:
-        self.split = split
+    def __init__(self, book: NoteBook) -> None:
         self.book = book
         self.views: dict[tuple[str, Id], tuple[int, View]] = {}
         self.drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
@@ -139,7 +138,7 @@ class _Objects:
         if (file, number) not in self.views:
             x, y, width, height = box
             shown = window(x, y, x + width, y + height)
-            view = View(object_key(self.split, file, number), file, size, shown)
+            view = View(file, size, shown, object_mark(number))
             self.views[file, number] = len(self.views), view
         return self.views[file, number][0]
 
@@ -157,7 +156,7 @@ class _Objects:
             why = f"; {self.book}" if self.book.notes() else ""
             msg = f"{path}: expected annotations of parts (obj_ann_id is not their own id), but there are none{why}"
             raise ValueError(msg)
-        return Regions.pack(names, [view for _, view in self.views.values()], self.drawn, self.book.notes())
+        return Regions.pack(names, [view for _, view in self.views.values()], self.drawn, notes=self.book.notes())
 
 
 def _pickled_entries(

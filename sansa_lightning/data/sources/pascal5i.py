@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sansa_lightning.clip import ClassId
+from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
-from sansa_lightning.data.text_lists import read_lines
 from sansa_lightning.orientation import Exif
 
 NAMES = (
@@ -50,7 +50,7 @@ class Pascal5i(LabelMaps):
     def _read_names(self) -> Sequence[str]:
         return NAMES
 
-    def _read_index(self, split: Split) -> Index:
+    def _read(self, split: Split) -> Index:
         shown: dict[ClassId, dict[str, None]] = {class_id: {} for class_id in range(len(NAMES))}
         for fold in range(FOLDS):
             for stem, class_id in _read_list(self.lists / _LISTS[split] / f"fold{fold}.txt", fold):

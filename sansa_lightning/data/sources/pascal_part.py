@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sansa_lightning.clip import ClassId
-from sansa_lightning.data.annotation_json import Entry, entries, read_json
-from sansa_lightning.data.entry_ids import whole
-from sansa_lightning.data.notes import NoteBook
-from sansa_lightning.data.object_source import ObjectSource, box_numbers, object_key, window
-from sansa_lightning.data.picture_files import below
-from sansa_lightning.data.regions import Regions, View
-from sansa_lightning.data.run_lengths import is_size
-from sansa_lightning.data.segmentations import Segmentations
+from sansa_lightning.data.formats.annotations.entry_ids import whole
+from sansa_lightning.data.formats.annotations.json_file import Entry, entries, read_json
+from sansa_lightning.data.formats.annotations.regions import Regions, View
+from sansa_lightning.data.formats.annotations.run_lengths import is_size
+from sansa_lightning.data.formats.annotations.segmentations import Segmentations
+from sansa_lightning.data.formats.notes import NoteBook
+from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.sources.base import Split
+from sansa_lightning.data.sources.object_source import ObjectSource, box_numbers, object_mark, window
 from sansa_lightning.messages import brief, plain
 from sansa_lightning.orientation import Exif
 
@@ -64,7 +64,8 @@ class PascalPart(ObjectSource):
         if group not in (*get_args(Group), None):
             msg = f"PascalPart.group: expected one of {', '.join(get_args(Group))} or None, but got {group!r}"
             raise ValueError(msg)
-        super().__init__(root, f"{_VOC}/JPEGImages", check_files, name, exif)
+        pictures = f"{_VOC}/JPEGImages"
+        super().__init__(root, {"train": pictures, "val": pictures}, check_files, name, exif)
         self.group = group
         self.index = self.root / _VOC / "all_obj_part_to_image.json"
         self.folder = self.root / _VOC / "Annotations_Part_json_merged_part_classes"
@@ -89,12 +90,12 @@ class PascalPart(ObjectSource):
                     if found.name == part.owner and part.part in found.parts:
                         place = views.setdefault((stem, found.position), len(views))
                         if place == len(shown):
-                            key = object_key(split, f"{stem}.jpg", found.position)
-                            shown.append(View(key, f"{stem}.jpg", found.size, found.window))
+                            mark = object_mark(found.position)
+                            shown.append(View(f"{stem}.jpg", found.size, found.window, mark))
                         drawn[number, place] += found.parts[part.part]
         masks.check(self.folder)
         names = {number: f"{part.owner}:{part.part}" for number, part in chosen.items()}
-        return Regions.pack(names, shown, drawn, book.notes())
+        return Regions.pack(names, shown, drawn, notes=book.notes())
 
 
 @dataclass(frozen=True, slots=True)

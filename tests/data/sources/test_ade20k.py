@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from fakes.ade20k import write_ade20k
-from sansa_lightning.data import class_index
-from sansa_lightning.data.index_cache import CACHE_VARIABLE
+from sansa_lightning.data.formats import class_index
+from sansa_lightning.data.formats.index_cache import CACHE_VARIABLE
 from sansa_lightning.data.sources.ade20k import Ade20k
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fakes.coco import CROWD, CROWD_ALONE, NAMES
-from sansa_lightning.data.notes import as_counts
-from sansa_lightning.data.picture_checks import AS_SIZED
+from sansa_lightning.data.formats.notes import as_counts
+from sansa_lightning.data.formats.picture_checks import AS_SIZED
 from sansa_lightning.data.sources.coco import Coco
 
 IGNORED = "crowd regions (iscrowd), which are ignored; crowds: objects would take them for objects"
@@ -59,7 +59,7 @@ class TestCrowds:
 
     def test_both_readings_are_kept_apart(self, fake, tmp_path, monkeypatch):
         monkeypatch.setenv("SANSA_CACHE", str(tmp_path))
-        monkeypatch.setattr("sansa_lightning.data.index_cache.LEAST_BYTES", 0)
+        monkeypatch.setattr("sansa_lightning.data.formats.index_cache.LEAST_BYTES", 0)
         for crowds in ("ignore", "objects") * 2:
             found = Coco(fake.root, crowds=crowds)
             assert (key("val", CROWD_ALONE) in found.images(CROWD_ALONE % 7, "val")) == (crowds == "objects")
@@ -229,7 +229,7 @@ class TestFileNames:
     def test_a_kept_index_knows_no_root(self, broken, coco, tmp_path, monkeypatch):
         """The same file in two places, once with the names of the first: what is kept must not be of either."""
         monkeypatch.setenv("SANSA_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("sansa_lightning.data.index_cache.LEAST_BYTES", 0)
+        monkeypatch.setattr("sansa_lightning.data.formats.index_cache.LEAST_BYTES", 0)
         first = self.rename(broken, lambda name: f"{broken.root}/val2017/{name}")
         copy = pickle.loads(pickle.dumps(first))  # noqa: S301 - our own object, as spawned workers get it
         assert everything(copy, "val") == everything(coco, "val")

@@ -32,6 +32,7 @@ from sansa_lightning.data.class_lists import AllClasses
 from sansa_lightning.data.dataset import ClipDataset
 from sansa_lightning.data.prompts import MaskPrompt
 from sansa_lightning.data.samplers import RoundRobinEpisodes
+from sansa_lightning.data.sources.abilities import listing, object_count, objects_of
 from sansa_lightning.data.sources.ade20k import Ade20k
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco import Coco
@@ -132,7 +133,7 @@ def test_classes_are_ascending_and_have_names(row, source):
         names = [source.class_name(class_id) for class_id in classes]
         assert all(names)
         assert len(set(names)) == len(names)
-        assert set(source.listing(split)) == set(classes)
+        assert set(listing(source, split)) == set(classes)
     assert re.fullmatch(r"[a-z0-9_]+", source.name)
     assert source.name in str(source)
 
@@ -174,7 +175,7 @@ def test_every_image_is_of_a_picture(row, source):
 def test_images_show_an_object_at_least(row, source):
     for split in row.splits:
         for class_id in source.classes(split):
-            objects = source.object_count(class_id, split)
+            objects = object_count(source, class_id, split)
             assert objects is None or objects >= len(source.images(class_id, split))
 
 
@@ -252,7 +253,7 @@ def test_clips_are_the_same_from_a_worker(row, source):
 def test_objects_are_those_of_the_masks_or_nobody_knows(source, row):
     for key, class_id in listed(source, row):
         assert source.shows(key, class_id)
-        shown = source.objects(key)
+        shown = objects_of(source, key)
         if row.label in ONE_MASK:
             assert shown is None
             continue
@@ -264,5 +265,5 @@ def test_objects_are_those_of_the_masks_or_nobody_knows(source, row):
         assert bool((mask[np.isin(numbers, mine)] == 1).all())
         assert bool((numbers[mask == 1] > 0).all())
     for key in {key: None for key, _ in listed(source, row)} if row.label not in ONE_MASK else ():
-        for other in set(source.classes(row.splits[-1])) - set(source.objects(key)[1]):
+        for other in set(source.classes(row.splits[-1])) - set(objects_of(source, key)[1]):
             assert not source.shows(key, other)

@@ -11,6 +11,7 @@ import pytest
 
 from fakes.lvis import CATEGORIES, NONE, RARE, FakeLvis, write_lvis
 from fakes.turned import with_orientation
+from sansa_lightning.data.sources.abilities import image_count
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 
 SOURCES = [Lvis, LvisReleased]
@@ -54,7 +55,7 @@ def test_classes_are_category_ids(lvis):
     assert source.classes("val") == tuple(sorted(number for number, _ in CATEGORIES))
     assert [source.class_name(number) for number, _ in CATEGORIES] == [name for _, name in CATEGORIES]
     assert source.listing("val") == source.classes("val")
-    assert len(source.images(RARE, "val")) == source.image_count(RARE, "val") == 1
+    assert len(source.images(RARE, "val")) == image_count(source, RARE, "val") == 1
     assert source.images(NONE, "val") == ()
 
 
@@ -164,7 +165,7 @@ def test_crowds_are_objects_and_counted(broken):
 
 def test_notes_survive_the_index(broken, tmp_path, monkeypatch):
     monkeypatch.setenv("SANSA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("sansa_lightning.data.index_cache.LEAST_BYTES", 0)
+    monkeypatch.setattr("sansa_lightning.data.formats.index_cache.LEAST_BYTES", 0)
     broken.edit("val", lambda c: c["annotations"][0].update(segmentation=None))
     first = Lvis(broken.root).notes("val")
     monkeypatch.setattr(Lvis, "_read_file", None)

@@ -12,9 +12,10 @@ from fakes.paco_part import BEYOND, OUTSIDE, PARTS, FakePaco, write_paco
 from sansa_lightning.data.class_lists import AllClasses
 from sansa_lightning.data.every_image import EveryImageEpisodes
 from sansa_lightning.data.manifest import ManifestEpisodes, write_manifest
-from sansa_lightning.data.object_source import picture_of
 from sansa_lightning.data.protocols import Pool
 from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.sources.abilities import image_count
+from sansa_lightning.data.sources.object_source import picture_of
 from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
 
 SOURCES = [PacoPart, PacoPartReleased]
@@ -77,7 +78,7 @@ def test_both_formats_give_equal_episodes(paco):
 def test_pictures_are_counted_once(paco):
     source = PacoPart(paco.root)
     keys = source.images(190, "val")
-    assert source.image_count(190, "val") == len({picture_of(key) for key in keys}) < len(keys)
+    assert image_count(source, 190, "val") == len({picture_of(key) for key in keys}) < len(keys)
 
 
 @pytest.mark.parametrize("episodes", [RandomEpisodes, EveryImageEpisodes])
@@ -85,11 +86,11 @@ def test_pictures_are_counted_once(paco):
 def test_no_two_images_of_an_episode_are_of_one_picture(paco, episodes, shots, tmp_path):
     source = PacoPart(paco.root)
     pools = AllClasses(min_images=2).pools(source, "test")
-    assert any(len(source.images(c, "val")) > source.image_count(c, "val") for c in pools[0].classes)
+    assert any(len(source.images(c, "val")) > image_count(source, c, "val") for c in pools[0].classes)
     drawn = episodes(pools, shots, 1, 0, 300)
     for episode in drawn:
         taken = {picture_of(key) for key in episode.references}
-        assert len(taken) == min(shots, source.image_count(episode.class_id, "val") - 1)
+        assert len(taken) == min(shots, image_count(source, episode.class_id, "val") - 1)
         assert not taken & {picture_of(key) for key in episode.targets}
     write_manifest(drawn, tmp_path / "manifest.jsonl")
     read = ManifestEpisodes(tmp_path / "manifest.jsonl")
@@ -101,7 +102,7 @@ def test_training_targets_are_of_pictures_of_their_own(paco):
     source = PacoPart(paco.root)
     for episode in RandomEpisodes(AllClasses(min_images=2).pools(source, "test"), 1, 3, 0, 300):
         shown = {picture_of(key) for key in episode.targets}
-        assert len(shown) == min(3, source.image_count(episode.class_id, "val") - 1)
+        assert len(shown) == min(3, image_count(source, episode.class_id, "val") - 1)
         assert picture_of(episode.references[0]) not in shown
 
 
@@ -110,7 +111,7 @@ def test_pictures_are_drawn_and_then_one_of_their_objects(paco):
     source = PacoPart(paco.root)
     pools = [Pool(source, "val", (190,))]
     drawn = Counter(episode.targets[0] for episode in RandomEpisodes(pools, 1, 1, 0, 4000))
-    keys, pictures = source.images(190, "val"), source.image_count(190, "val")
+    keys, pictures = source.images(190, "val"), image_count(source, 190, "val")
     assert set(drawn) == set(keys)
     per_picture = Counter(picture_of(key) for key in keys)
     for key in keys:

@@ -10,8 +10,9 @@ from PIL import Image
 
 from fakes.pascal_part import NAMES, FakePascalPart, write_pascal_part
 from sansa_lightning.data.class_lists import AllClasses
-from sansa_lightning.data.object_source import picture_of
 from sansa_lightning.data.samplers import RoundRobinEpisodes
+from sansa_lightning.data.sources.abilities import image_count
+from sansa_lightning.data.sources.object_source import picture_of
 from sansa_lightning.data.sources.pascal_part import PascalPart
 
 GROUPS = {"animals": (0, 1, 2), "indoor": (3,), "person": (4, 5), "vehicles": (6, 7), None: tuple(range(8))}
@@ -51,8 +52,8 @@ def test_objects_are_cut_out_by_their_boxes(pascal, split):
 
 def test_objects_that_lack_the_part_are_not_shown(pascal):
     source = PascalPart(pascal.root)
-    assert (len(source.images(0, "val")), source.image_count(0, "val")) == (6, 3)
-    assert (len(source.images(1, "val")), source.image_count(1, "val")) == (3, 3)
+    assert (len(source.images(0, "val")), image_count(source, 0, "val")) == (6, 3)
+    assert (len(source.images(1, "val")), image_count(source, 1, "val")) == (3, 3)
 
 
 def test_episodes_show_two_pictures(pascal):

@@ -1,0 +1,116 @@
+"""The annotations of a file in COCO's format, one at a time, without those that cannot be used, which are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from sansa_lightning.data.formats.annotations.entry_ids import Id, id_of, look_up
+from sansa_lightning.data.formats.annotations.json_file import AnnotationFile, Entry
+from sansa_lightning.data.formats.annotations.lists import Categories, Pictures
+from sansa_lightning.data.formats.annotations.segmentations import LeftOutError, Segmentations
+from sansa_lightning.data.formats.notes import NoteBook
+from sansa_lightning.messages import brief
+
+NO_ENTRY = "annotations left out, which are no entries"
+NO_PICTURE = "annotations left out, of images that the file does not list or that were left out"
+NO_CATEGORY = "annotations left out, of categories that the file does not list or that were left out"
+CROWDS_TAKEN = "crowd regions (iscrowd), which are taken for objects"
+NO_CROWD = "annotations left out, whose iscrowd is neither 0 nor 1"
+TWICE = "annotations left out, which are there twice"
+
+_SINGLE = frozenset({None, 0, "0", "", "0.0", "false"})
+_CROWD = frozenset({1, "1", "1.0", "true"})
+
+
+class Annotation(NamedTuple):
+    """One that can be used.
+
+    Attributes:
+        row: place of its image.
+        category: id, in the form for comparison.
+        runs: run lengths of its mask.
+        crowd: whether it is marked as a crowd.
+        where: its name for messages.
+        entry: as it is in the file.
+    """
+
+    row: int
+    category: Id
+    runs: bytes
+    crowd: bool
+    where: str
+    entry: Entry
+
+
+def usable(
+    content: AnnotationFile,
+    pictures: Pictures,
+    categories: Categories,
+    book: NoteBook,
+    wanted: Callable[[Entry], bool] = lambda _: True,
+) -> Iterator[Annotation]:
+    """The annotations that can be used, in the order of the file.
+
+    Args:
+        content: the file.
+        pictures: its images.
+        categories: its categories.
+        book: counts what is left out.
+        wanted: which entries to look at, without counting the others.
+
+    Raises:
+        ValueError: none can be used, or most outlines have relative coordinates; says how many.
+    """
+    masks = Segmentations(book)
+    for place, entry in enumerate(content.annotations()):
+        if isinstance(entry, dict) and not wanted(entry):
+            continue
+        try:
+            yield _annotation(place, entry, pictures, categories, masks)
+        except LeftOutError as error:
+            masks.leave_out(error)
+    masks.check(content.path)
+
+
+def _annotation(place: int, entry: Any, pictures: Pictures, categories: Categories, masks: Segmentations) -> Annotation:
+    """An entry as it is to be used.
+
+    Raises:
+        LeftOutError: it cannot be.
+    """
+    if not isinstance(entry, dict):
+        raise LeftOutError(NO_ENTRY, f"annotations[{place}]")
+    where = f"annotation {_name(entry['id'])}" if "id" in entry else f"annotations[{place}]"
+    row = look_up(pictures.rows, entry.get("image_id"))
+    if row is None:
+        raise LeftOutError(NO_PICTURE, f"{where}, image_id {brief(entry.get('image_id'))}")
+    category = id_of(entry.get("category_id"))
+    if category is None or category not in categories.names:
+        raise LeftOutError(NO_CATEGORY, f"{where}, category_id {brief(entry.get('category_id'))}")
+    crowd = is_crowd(entry.get("iscrowd"))
+    if crowd is None:
+        raise LeftOutError(NO_CROWD, f"{where}, iscrowd {brief(entry['iscrowd'])}")
+    runs = masks.read(where, entry.get("segmentation"), *pictures.sizes[row])
+    return Annotation(row, category, runs, crowd, where, entry)
+
+
+def _name(number: Any) -> str:
+    return str(number) if type(number) is int and abs(number) < 1 << 64 else brief(number)
+
+
+def keep_once(parts: list[bytes], runs: bytes, where: str, book: NoteBook) -> None:
+    """Add an object to those of a class in an image, unless one of them is the very same."""
+    if runs in parts:
+        book.add(TWICE, where)
+    else:
+        parts.append(runs)
+
+
+def is_crowd(value: Any) -> bool | None:
+    """What ``iscrowd`` says, as a number, a truth value, text or nothing, which is no crowd; None for anything else."""
+    if isinstance(value, str):
+        value = value.strip().lower()
+    if value is not None and not isinstance(value, str | int | float):
+        return None
+    return False if value in _SINGLE else True if value in _CROWD else None
