@@ -85,5 +85,5 @@ def test_wrong_rows_are_one_line_each(capsys, tmp_path):
     assert len(lines) == 2
     assert all(line.startswith("error: ") for line in lines)
     assert any("row 'odd'" in line and "did you mean LoRA?" in line for line in lines)
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(ValueError, match=r"^--base: expected one of nano, sam2_hiera_tiny, .*, but got 'huge'$"):
         main([str(TABLES / "table4.yaml"), "--base", "huge"])

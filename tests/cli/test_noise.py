@@ -100,6 +100,7 @@ def test_a_run_prints_nothing_that_does_not_concern_it(coco, tiny_yaml, tmp_path
     assert status == 0, err
     lines = [line for line in err.splitlines() if line]
     expected = (
+        f"fit: recipe few_shot, configured by {tiny_yaml}",
         "Seed set to 0",
         "GPU available",
         "TPU available",

@@ -6,14 +6,18 @@ import csv
 from pathlib import Path
 
 import pytest
+from jsonargparse import Namespace
 
 from launches import call, refusal, result, write_yaml
+from sansa_lightning.cli.grammar import Grammar
 from sansa_lightning.cli.recipes import RECIPES, chosen_recipe
+from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.tracker import TrackerModule
 from sansa_lightning.trackers.zoo import Base
+from sansa_lightning.watch import WatchTraining
 
 PRETRAIN = Path(__file__).parents[2] / "experiments" / "nano" / "pretrain.yaml"
 
@@ -48,6 +52,31 @@ def test_the_last_one_named_is_run(args, recipe, tmp_path, monkeypatch):
 def test_recipes_are_pairs_of_classes():
     assert (RECIPES["few_shot"].module, RECIPES["few_shot"].data) == (FewShotModule, EpisodeDataModule)
     assert (RECIPES["tracker"].module, RECIPES["tracker"].data) == (TrackerModule, TrackingDataModule)
+
+
+def settings(folder: Path, *, fast_dev_run: bool = False) -> Namespace:
+    """Of a run's configuration what recipes look at."""
+    trainer = Namespace(fast_dev_run=fast_dev_run)
+    return Namespace(run_dir=str(folder), compare_frozen=True, trainer=trainer)
+
+
+def test_a_recipe_brings_its_callbacks(tmp_path):
+    few_shot, tracker = RECIPES["few_shot"], RECIPES["tracker"]
+    watch, comparison = few_shot.callbacks("fit", settings(tmp_path))
+    assert (type(watch), type(comparison)) == (WatchTraining, FrozenComparison)
+    assert comparison.picture == tmp_path / "episodes.png"
+    assert few_shot.callbacks("test", settings(tmp_path))[1].picture == tmp_path / "episodes_test.png"
+    assert few_shot.callbacks("test", settings(tmp_path, fast_dev_run=True))[1].picture is None
+    assert [type(each) for each in few_shot.callbacks("predict", settings(tmp_path))] == [WatchTraining]
+    assert tracker.callbacks("fit", settings(tmp_path)) == []
+
+
+def test_a_recipe_brings_its_options_and_defaults():
+    few_shot, tracker = (Grammar(RECIPES[name], ["fit", "test"]) for name in ("few_shot", "tracker"))
+    compared = [few_shot.of(name).get_defaults().compare_frozen for name in ("fit", "test")]
+    assert compared == [True, False]
+    assert "compare_frozen" not in tracker.of("fit").get_defaults()
+    assert few_shot.of("fit").get_defaults().data.train_length == 800
 
 
 def test_an_unknown_recipe_is_one_line(tmp_path, capsys):

@@ -51,6 +51,14 @@ def test_the_experiment_of_the_name_reads_what_is_prepared(name):
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
+def test_each_layout_has_a_source_that_leaves_checks_to_verify(name):
+    for layout in BENCHMARKS[name].layouts:
+        source = layout.source(Path("somewhere"))
+        assert type(source).__module__.startswith("sansa_lightning.data.sources.")
+        assert (source.root, source.check_files) == (Path("somewhere"), False)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_page_of_documentation_has_each_address(name):
     page = (REPOSITORY / "docs" / "data.md").read_text()
     benchmark = BENCHMARKS[name]
