@@ -47,6 +47,9 @@ class AnnotationFiles(RegionSource):
     def _read_file(self, path: Path, folder: Path) -> Regions:
         """The regions in a file, whose pictures are in ``folder``."""
 
+    def _lister(self, split: Split) -> str:
+        return f"that {self.annotations[split]} lists"
+
     def _read(self, split: Split) -> Regions:
         path, folder = self.annotations[split], self.folders[split]
         table = cached(path, self._kind(), Regions, lambda path: self._read_file(path, folder))

@@ -85,7 +85,7 @@ class FileSource(Source, Generic[Listing]):
         missing = missing_files(files)
         if missing:
             named = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
-            msg = f"{self}: {len(missing)} of the {len(files)} files of the {split} split are not there: {named}"
+            msg = f"{self}: {len(missing)} of the {len(files)} files {self._lister(split)} are not there: {named}"
             msg += "".join(f"; {note}" for note in self._reading_notes(split) if note.what == BACKSLASHES)
             raise FileNotFoundError(msg)
         if self.check_files:
@@ -98,6 +98,10 @@ class FileSource(Source, Generic[Listing]):
     def notes(self, split: Split) -> Sequence[Note]:
         """What was left out or merged when the files were read, and, after :meth:`verify`, what EXIF turned."""
         return (*self._reading_notes(split), *self._picture_notes.get(split, ()))
+
+    def _lister(self, split: Split) -> str:
+        """Which files a split has, for messages."""
+        return f"of the {split} split"
 
     def _reading_notes(self, split: Split) -> Sequence[Note]:
         return ()

@@ -222,7 +222,7 @@ class TestMistakes:
     def test_missing_pictures(self, broken):
         for index in (1, 4):
             (broken.root / "coco" / "val2017" / f"{5000 + index:012d}.jpg").unlink()
-        message = r"000000005001.jpg is not there; 2 of 5 pictures of lvis in .*, val, are missing"
+        message = r"lvis in .*: 2 of the 5 files that .*/lvis_v1_val.json lists are not there: .*/000000005001.jpg, "
         with pytest.raises(FileNotFoundError, match=message):
             Lvis(broken.root, check_files=False).verify("val")
         with pytest.raises(FileNotFoundError, match=r"00000000500[14].jpg is not there"):
@@ -299,7 +299,7 @@ class TestMistakes:
 
     @pytest.mark.parametrize("unknown", ["val/x.jpg", "test/a", 5])
     def test_unknown_image(self, lvis, unknown):
-        with pytest.raises(KeyError, match=r"lvis in .*: unknown image .*; expected one that images\(\) lists"):
+        with pytest.raises(KeyError, match=r"lvis in .*: unknown image .*; expected a key that images\(\) gives"):
             Lvis(lvis.root).load(unknown, 17)
 
     def test_unknown_class(self, lvis):

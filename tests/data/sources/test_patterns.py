@@ -10,7 +10,6 @@ from sansa_lightning.data.patterns.keys import PatternKey
 from sansa_lightning.data.patterns.layout import AREA, SEEN
 from sansa_lightning.data.patterns.scene import MORE_OBJECTS, SECOND_INSTANCE
 from sansa_lightning.data.protocols import Strict
-from sansa_lightning.data.sources.abilities import paired
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.patterns import PaletteRule, Patterns
 
@@ -123,10 +122,6 @@ def test_rules_belong_to_splits_and_transfer_can_be_off() -> None:
             assert key.wearer is not None
             seen.add(source._scene(key).classes[key.wearer] == 4)
     assert wearers == {"train": {False, True}, "val": {False}}
-
-
-def test_other_sources_leave_targets_alone(source: Patterns) -> None:
-    assert paired(source, "a", "b", 0, np.random.default_rng(0), "val") == "b"
 
 
 def test_nothing_depends_on_order_or_on_what_was_drawn_before() -> None:
