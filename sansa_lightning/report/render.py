@@ -36,18 +36,7 @@ class Report:
     def markdown(self) -> str:
         """The table, and below it what it is and what it says."""
         paper = {score: self._paper_column(score) for score in PAPER_HEADS}
-        head = [
-            "row",
-            "runs",
-            "mIoU",
-            "in-domain",
-            "margin",
-            "wrong",
-            "choice (chance)",
-            "everything",
-            "probe (chance)",
-        ]
-        head += ["trained", "minutes", *(PAPER_HEADS[score] for score, column in paper.items() if column)]
+        head = [*HEADS, *(PAPER_HEADS[score] for score, column in paper.items() if column)]
         lines = [head, ["---", *["---:"] * (len(head) - 1)]]
         for number, row in enumerate(self.rows):
             lines.append([*_cells(row), *(column[number] for column in paper.values() if column)])
@@ -106,6 +95,10 @@ class Report:
         return column
 
 
+HEADS = (
+    *("row", "runs", "mIoU", "in-domain", "margin", "wrong", "choice (chance)", "everything", "probe (chance)"),
+    *("trained", "minutes"),
+)
 PAPER_HEADS = {"miou": "paper", "in_domain": "paper, in-domain", "params_m": "paper, trained"}
 
 
