@@ -26,14 +26,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sansa_lightning import Clip, ClipBatch, images
+from sansa_lightning import Clip, ClipBatch
 from sansa_lightning.clips.moving import each_tensor
-from sansa_lightning.data import dataset
 from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.data.episodes import dataset
 from sansa_lightning.data.formats.annotations.regions import Regions
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources import region_source
 from sansa_lightning.data.sources.coco import Coco
+from sansa_lightning.images import pictures as images
 
 BATCH = 4
 STAGES = {

@@ -20,7 +20,7 @@ import time
 
 import torch
 
-from sansa_lightning.clip import Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.trackers.zoo import Base

@@ -4,10 +4,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sansa_lightning.api import Segmenter, load
-    from sansa_lightning.clip import Clip, ClipBatch, Episode, Prompt
+    from sansa_lightning.annotate.segmenter import Segmenter, load
+    from sansa_lightning.clips.batch import ClipBatch
+    from sansa_lightning.clips.clip import Clip
+    from sansa_lightning.clips.episode import Episode
+    from sansa_lightning.clips.prompt import Prompt
 
 __version__: str
+
+_PLACES = {
+    "Clip": "clips.clip",
+    "ClipBatch": "clips.batch",
+    "Episode": "clips.episode",
+    "Prompt": "clips.prompt",
+    "Segmenter": "annotate.segmenter",
+    "load": "annotate.segmenter",
+}
 
 __all__ = ["Clip", "ClipBatch", "Episode", "Prompt", "Segmenter", "load"]
 
@@ -18,7 +30,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("sansa_lightning")
-    if name not in __all__:
+    if name not in _PLACES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{'api' if name in ('Segmenter', 'load') else 'clip'}"), name)
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

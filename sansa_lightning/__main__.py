@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sansa_lightning.interrupts import interruptible
+from sansa_lightning.runs.interrupts import interruptible
 
 
 @interruptible()

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sansa_lightning.checkpoint_header import header
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.methods.base import Answers, Masks, Method, ReferenceMemory
@@ -82,6 +81,15 @@ class FewShotModel(nn.Module):
     def header(self) -> dict[str, Any]:
         """What makes the tensors of a checkpoint meaningful: strategy, method, base and its fingerprint."""
         return header(self.strategy, self.method, self.base_name, self.fingerprint)
+
+
+def header(strategy: Strategy, method: Method, base_name: str, base_fingerprint: str) -> dict[str, Any]:
+    """What makes the tensors of a checkpoint meaningful: plain values only."""
+    return {
+        "strategy": {"class": type(strategy).__name__, "settings": strategy.settings()},
+        "method": {"class": type(method).__name__, "settings": method.settings()},
+        "base": {"name": base_name, "fingerprint": base_fingerprint},
+    }
 
 
 @dataclass

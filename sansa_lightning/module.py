@@ -13,18 +13,19 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from sansa_lightning.checkpoint_header import HEADER
-from sansa_lightning.checkpoints import load_checkpoint, scored_as_trained, trained_state
+from sansa_lightning.checkpoints.adapters import scored_as_trained
+from sansa_lightning.checkpoints.header import HEADER
+from sansa_lightning.checkpoints.trained import load_checkpoint, trained_state
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.evaluation import EvaluationBatch
-from sansa_lightning.control_metrics import ControlledIoU, ControlScores
-from sansa_lightning.finite import DamagedClips
 from sansa_lightning.losses import BCE, Dice, WeightedSum
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.sansa import Sansa
-from sansa_lightning.metrics import FewShotScores
+from sansa_lightning.metrics.controls import ControlledIoU, ControlScores
+from sansa_lightning.metrics.damaged_clips import DamagedClips
+from sansa_lightning.metrics.few_shot_iou import FewShotScores
+from sansa_lightning.metrics.scoring import target_logits
 from sansa_lightning.model import FewShotModel, ModelParts
-from sansa_lightning.scoring import target_logits
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.training_prompts import prompt_kinds

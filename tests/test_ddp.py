@@ -15,7 +15,7 @@ from fakes.coco import write_coco
 from fakes.poison import poisoned
 from launches import assert_equal_weights, call, checkpoint, finish, refusal, result, start, tiny, write_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco import Coco
 
 pytestmark = pytest.mark.slow

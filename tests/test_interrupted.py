@@ -127,7 +127,7 @@ def test_a_run_goes_on_with_its_own_clips_only(case, halfway, fitted, tiny_yaml,
 
 
 def test_two_in_one_folder(tiny_yaml, fitted, tmp_path, capsys):
-    from sansa_lightning.run_lock import take
+    from sansa_lightning.runs.lock import take
 
     lock = take(tmp_path / ".fit.lock")
     assert "is in use by another fit, process " in refusal(capsys, "fit", "--config", tiny_yaml, "--run_dir", tmp_path)

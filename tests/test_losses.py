@@ -9,7 +9,7 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import Tensor
 
-from sansa_lightning.clip import IGNORE
+from sansa_lightning.clips.prompt import IGNORE
 from sansa_lightning.losses import BCE, Dice, Focal, Loss, WeightedSum
 
 B, F, H, W = 2, 3, 4, 5

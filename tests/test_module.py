@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, Trainer
 from launches import call, tiny, trained, write_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.prompts import BoxPrompt, MaskPrompt
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.strategies.adaptformer import AdaptFormer

@@ -15,8 +15,8 @@ import yaml
 
 from sansa_lightning.data import all as data_classes
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.protocols import Pool, Strict
-from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.episodes.samplers import RandomEpisodes
+from sansa_lightning.data.protocols.base import Pool, Strict
 from sansa_lightning.data.sources.base import Source
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"

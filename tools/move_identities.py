@@ -25,11 +25,11 @@ from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.identity import IDENTITY_VERSION, INCIDENTAL, OF_TRAINING, identity
 from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
-from sansa_lightning.cli.failures import one_line_errors
 from sansa_lightning.cli.noise import quiet
 from sansa_lightning.cli.resolve import as_plain, build, resolve
-from sansa_lightning.files import write_text
+from sansa_lightning.files.whole import write_text
 from sansa_lightning.report.recorded import VERSION
+from sansa_lightning.runs.failures import one_line_errors
 from sansa_lightning.strategies.base import Strategy, trained_parameters
 
 

@@ -1,1 +1,3 @@
-"""Tables of runs: what rows differ in, running them, and reading their scores side by side."""
+"""Tables of runs: which are missing, how they are run; imports cli and report. More than twelve files, since the count of
+what trains (params, counting) reads the same tables.
+"""

@@ -8,8 +8,8 @@ from jsonargparse import Namespace
 
 from sansa_lightning.ablate.counting import attached
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.protocols import Strict
-from sansa_lightning.messages import one_line
+from sansa_lightning.data.protocols.base import Strict
+from sansa_lightning.files.messages import one_line
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.trackers.weights import find_weights

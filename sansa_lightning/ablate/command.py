@@ -20,11 +20,11 @@ from sansa_lightning.ablate.launchers.none import NoLauncher
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
 from sansa_lightning.ablate.papers_experiment import difference
 from sansa_lightning.ablate.table import Table, read_table
-from sansa_lightning.files import write_text
-from sansa_lightning.interrupts import heard
+from sansa_lightning.files.whole import write_text
 from sansa_lightning.report.recorded import VERSION, Recorded
 from sansa_lightning.report.render import Report
 from sansa_lightning.report.rows import PlannedRow, RowScores
+from sansa_lightning.runs.interrupts import heard
 
 
 def ablate(given: argparse.Namespace) -> int:

@@ -18,8 +18,8 @@ import yaml
 from sansa_lightning.ablate.file_lock import PATIENCE, StoppedError, locked
 from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.analysis.linear_probe import PROBE
-from sansa_lightning.data.protocols import InDomain
-from sansa_lightning.files import write_text
+from sansa_lightning.data.protocols.base import InDomain
+from sansa_lightning.files.whole import write_text
 from sansa_lightning.runs.attempts import keep_attempt
 from sansa_lightning.runs.result import RunResult, result_name
 

@@ -18,7 +18,7 @@ from sansa_lightning.analysis.linear_probe import PROBE
 from sansa_lightning.cli.noise import quiet
 from sansa_lightning.cli.resolve import as_plain, build, resolve
 from sansa_lightning.cli.yaml_files import read_yaml
-from sansa_lightning.messages import one_line
+from sansa_lightning.files.messages import one_line
 from sansa_lightning.report.rows import Place, PlannedRow
 from sansa_lightning.strategies.base import Strategy, known_strategies
 

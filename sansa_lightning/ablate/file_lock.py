@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from sansa_lightning.run_lock import try_lock
+from sansa_lightning.runs.lock import try_lock
 
 LOCK = ".lock"
 """Name of the file, in the run's folder."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sansa_lightning.report.scores import IN_DOMAIN, RunScores, finished_result, in_domain_result, run_scores
-from sansa_lightning.run_folder import CHECKPOINTS, LAST
+from sansa_lightning.runs.folder import CHECKPOINTS, LAST
 from sansa_lightning.runs.result import RunResult, result_name
 
 WRITTEN = "row.yaml"

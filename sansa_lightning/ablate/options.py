@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from sansa_lightning.run_folder import expanded
+from sansa_lightning.runs.folder import expanded
 
 
 def ablate(args: Sequence[str]) -> int:

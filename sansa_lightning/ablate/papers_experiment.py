@@ -9,7 +9,7 @@ from typing import Any
 
 from sansa_lightning.ablate.identity import INCIDENTAL
 from sansa_lightning.cli.resolve import as_plain, resolve
-from sansa_lightning.messages import brief, one_line
+from sansa_lightning.files.messages import brief, one_line
 
 EXPERIMENT = Path(__file__).with_suffix(".yaml")
 BASE = "sam2_hiera_large"

@@ -14,7 +14,7 @@ from sansa_lightning.ablate.table import Row, Table, read_table
 from sansa_lightning.cli.noise import quiet
 from sansa_lightning.cli.resolve import build, resolve
 from sansa_lightning.cli.yaml_files import read_yaml
-from sansa_lightning.messages import one_line
+from sansa_lightning.files.messages import one_line
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.trackers.zoo import BASES, Base
 

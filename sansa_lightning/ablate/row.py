@@ -20,9 +20,9 @@ from sansa_lightning.ablate.file_lock import locked
 from sansa_lightning.ablate.identity import INCIDENTAL
 from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
-from sansa_lightning.cli.failures import run_main
-from sansa_lightning.files import write_text
-from sansa_lightning.run_folder import expanded
+from sansa_lightning.files.whole import write_text
+from sansa_lightning.runs.failures import run_main
+from sansa_lightning.runs.folder import expanded
 
 
 def main(args: Sequence[str]) -> None:

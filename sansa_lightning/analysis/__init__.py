@@ -1,1 +1,1 @@
-"""What is in the features and behind the scores; reads everything else, and nothing reads it."""
+"""What is in the features; imports data, methods and callbacks."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from sansa_lightning.clips.evaluation import EvaluationBatch
-from sansa_lightning.control_metrics import ControlledIoU, ControlScores, Segment
-from sansa_lightning.data.controlled import ControlledClips
-from sansa_lightning.metrics import FewShotScores
+from sansa_lightning.data.episodes.controlled import ControlledClips
+from sansa_lightning.metrics.controls import ControlledIoU, ControlScores, Segment
+from sansa_lightning.metrics.few_shot_iou import FewShotScores
 
 
 @torch.no_grad()

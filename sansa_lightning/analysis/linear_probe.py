@@ -10,9 +10,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from sansa_lightning.analysis.probe import Cells, ProbeScore, class_cells, linear_probe
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.protocols.base import Pool
 from sansa_lightning.strategies.base import STAGES
 from sansa_lightning.trackers.base import Tracker
 

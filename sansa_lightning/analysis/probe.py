@@ -15,7 +15,7 @@ from torch import Tensor
 from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.images import to_frame
+from sansa_lightning.images.pictures import to_frame
 from sansa_lightning.trackers.base import Tracker
 
 PURE = 0.9

@@ -12,16 +12,16 @@ from typing import Any
 
 from sansa_lightning.analysis.controls import controlled_scores
 from sansa_lightning.analysis.probe import linear_probe, pattern_cells
-from sansa_lightning.control_metrics import ControlScores
-from sansa_lightning.data.controlled import ControlledClips
-from sansa_lightning.data.dataset import ClipDataset
+from sansa_lightning.data.episodes.controlled import ControlledClips
+from sansa_lightning.data.episodes.dataset import ClipDataset
+from sansa_lightning.data.episodes.samplers import RandomEpisodes
 from sansa_lightning.data.patterns.families import FOLDS, NAMES
 from sansa_lightning.data.prompts import MaskPrompt
-from sansa_lightning.data.protocols import Strict
-from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.methods.sansa import Sansa
-from sansa_lightning.metrics import FewShotScores
+from sansa_lightning.metrics.controls import ControlScores
+from sansa_lightning.metrics.few_shot_iou import FewShotScores
 from sansa_lightning.trackers.base import Tracker
 
 CLASSES = range(len(NAMES))
@@ -78,7 +78,7 @@ def percent(scores: FewShotScores, controls: ControlScores) -> dict[str, float]:
 
 def main() -> None:
     """Print the scores of the base that the command line names."""
-    from sansa_lightning.checkpoints import attach_from
+    from sansa_lightning.checkpoints.adapters import attach_from
     from sansa_lightning.trackers.zoo import Base
 
     parser = argparse.ArgumentParser(description="Linear probe and controls of a nano on the pattern benchmark.")
@@ -107,6 +107,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from sansa_lightning.cli.failures import run_main  # only a command needs the command line
+    from sansa_lightning.runs.failures import run_main  # only a command needs the command line
 
     run_main(main)

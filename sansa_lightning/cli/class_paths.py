@@ -18,7 +18,7 @@ from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from sansa_lightning.cli.config_files import Document
 from sansa_lightning.cli.short_error import kinds_of
-from sansa_lightning.messages import plain
+from sansa_lightning.files.messages import plain
 
 log = logging.getLogger(__name__)
 

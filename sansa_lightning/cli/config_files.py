@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sansa_lightning.cli.yaml_files import NotYamlError, parsed, read_yaml
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 CONFIG = ("config", "c")
 """Options that name a configuration file."""

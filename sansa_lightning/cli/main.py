@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from sansa_lightning.cli.commands import COMMANDS, GROUPS, call, named, overview
-from sansa_lightning.cli.failures import one_line_errors
 from sansa_lightning.cli.recipes import Recipe, chosen_recipe, config_files, options
-from sansa_lightning.interrupts import end_further_processes, first_process, interruptible
-from sansa_lightning.run_folder import RUN_VARIABLE, interruption, release_folder
+from sansa_lightning.runs.failures import one_line_errors
+from sansa_lightning.runs.folder import RUN_VARIABLE, interruption, release_folder
+from sansa_lightning.runs.interrupts import end_further_processes, first_process, interruptible
 
 HELP = ("-h", "--help")
 
@@ -23,7 +23,7 @@ def _interrupted(signal: str) -> str:
 
 @interruptible(_interrupted, release_folder)
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line; see :func:`~sansa_lightning.cli.failures.one_line_errors` for how it ends after an error.
+    """Run the command line; see :func:`~sansa_lightning.runs.failures.one_line_errors` for how it ends after an error.
 
     A request to end, by Ctrl-C or SIGTERM, is one line and exit status 130 or 143.
 

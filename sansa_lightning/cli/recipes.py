@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sansa_lightning.cli.config_files import CONFIG, is_file
 from sansa_lightning.cli.yaml_files import read_yaml
-from sansa_lightning.run_folder import EPISODES
+from sansa_lightning.runs.folder import EPISODES
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
@@ -114,15 +114,15 @@ class FewShot(Recipe):
         return {"compare_frozen": True} if subcommand == "fit" else {}
 
     def published_adapter(self, content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
-        """See :func:`sansa_lightning.checkpoints.published_adapter`."""
-        from sansa_lightning.checkpoints import published_adapter
+        """See :func:`sansa_lightning.checkpoints.adapters.published_adapter`."""
+        from sansa_lightning.checkpoints.published import published_adapter
 
         return published_adapter(content, path, subcommand)
 
     def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
         """The watch over training, and the comparison with the base where it is asked for."""
-        from sansa_lightning.comparison import FrozenComparison
-        from sansa_lightning.watch import WatchTraining
+        from sansa_lightning.callbacks.comparison import FrozenComparison
+        from sansa_lightning.callbacks.watch import WatchTraining
 
         # In tests too: Lightning would warn that a checkpoint's callback is missing.
         found: list[Callback] = [WatchTraining()]

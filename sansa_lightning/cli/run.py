@@ -14,16 +14,15 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins import CheckpointIO
 
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint, read_checkpoint
+from sansa_lightning.callbacks.finite import StopNotFinite
+from sansa_lightning.callbacks.predictions import PredictionWriter
+from sansa_lightning.callbacks.run_end import EndWhenAsked, conclude
+from sansa_lightning.callbacks.wandb_record import WandbRecord
 from sansa_lightning.cli.grammar import TRAINER_DEFAULTS, Grammar
 from sansa_lightning.cli.noise import without_noise
 from sansa_lightning.cli.recipes import Recipe
-from sansa_lightning.finite import StopNotFinite
-from sansa_lightning.interrupts import first_process
-from sansa_lightning.loggers import loggers_of_run
-from sansa_lightning.predictions import PredictionWriter
-from sansa_lightning.run_end import EndWhenAsked, conclude
-from sansa_lightning.run_folder import (
+from sansa_lightning.runs.checkpoint_files import AtomicCheckpointIO, LastCheckpoint, check_checkpoint, read_checkpoint
+from sansa_lightning.runs.folder import (
     CHECKPOINTS,
     LAST,
     PREDICTIONS,
@@ -32,9 +31,10 @@ from sansa_lightning.run_folder import (
     refuse_taken,
     take_folder,
 )
-from sansa_lightning.run_state import CheckedState
+from sansa_lightning.runs.interrupts import first_process
+from sansa_lightning.runs.loggers import loggers_of_run
 from sansa_lightning.runs.record import RunRecord
-from sansa_lightning.wandb_record import WandbRecord
+from sansa_lightning.runs.state import CheckedState
 
 
 def run(recipe: Recipe, args: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 DEEPEST = 50
 """Levels of nesting; configurations of this project have about ten."""

@@ -1,1 +1,1 @@
-"""What travels through the framework, from names to batches; imports nothing of the project (but see ``prompt``)."""
+"""What travels through the framework: episodes, prompts, clips and batches of them; imports images."""

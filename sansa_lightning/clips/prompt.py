@@ -11,9 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.clips.moving import Movable
-
-IGNORE = 255
-"""Mask value of pixels that take no part in a loss or a score."""
+from sansa_lightning.images.object_masks import IGNORE
+from sansa_lightning.images.pictures import drawn_mask
 
 POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner x0 y0", 3: "box corner x1 y1"}
 """Meaning of a point's label, as in SAM 2."""
@@ -109,9 +108,6 @@ class Prompt(Movable):
 def _foreground(mask: Any) -> Tensor:
     """float32 [H, W] in {0, 1}; see :meth:`Prompt.mask`."""
     if isinstance(mask, Image.Image):
-        # How a picture is read is not for this room to know; it is asked only when there is one.
-        from sansa_lightning.images import drawn_mask
-
         mask = drawn_mask(mask)
     values = mask if isinstance(mask, Tensor) else np.asarray(mask)
     if values.ndim != 2:

@@ -1,1 +1,1 @@
-"""From a dataset on disk to batches of clips."""
+"""From files to batches of clips; imports clips, images and files."""

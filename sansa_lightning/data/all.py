@@ -1,10 +1,8 @@
 """Every source, protocol, order of episodes and prompt of the project, so that a configuration can name it."""
 
-from sansa_lightning.data.class_lists import AllClasses, ClassSplits
-from sansa_lightning.data.every_image import EveryImageEpisodes
-from sansa_lightning.data.generalist import CrossDataset, Generalist
-from sansa_lightning.data.list_protocols import StrictByPosition, StrictByTrainPosition
-from sansa_lightning.data.negative_choices import OtherClasses, ShownClasses
+from sansa_lightning.data.episodes.every_image import EveryImageEpisodes
+from sansa_lightning.data.episodes.negative_choices import OtherClasses, ShownClasses
+from sansa_lightning.data.episodes.samplers import RandomEpisodes, RoundRobinEpisodes
 from sansa_lightning.data.prompts import (
     BoxPrompt,
     MaskPrompt,
@@ -13,9 +11,11 @@ from sansa_lightning.data.prompts import (
     ScribblePrompt,
     WholeBoxPrompt,
 )
-from sansa_lightning.data.protocols import Chosen, InDomain, Strict
-from sansa_lightning.data.regrouped import CocoToPascal
-from sansa_lightning.data.samplers import RandomEpisodes, RoundRobinEpisodes
+from sansa_lightning.data.protocols.base import Chosen, InDomain, Strict
+from sansa_lightning.data.protocols.class_lists import AllClasses, ClassSplits
+from sansa_lightning.data.protocols.generalist import CrossDataset, Generalist
+from sansa_lightning.data.protocols.lists import StrictByPosition, StrictByTrainPosition
+from sansa_lightning.data.protocols.regrouped import CocoToPascal
 from sansa_lightning.data.sources.ade20k import Ade20k
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.coco20i_released import Coco20iReleased

@@ -13,19 +13,19 @@ from lightning.pytorch.utilities import rank_zero_info
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.clips.negatives import BatchWithNegatives
-from sansa_lightning.data.controlled import ControlledClips
-from sansa_lightning.data.dataset import ClipDataset, EvaluationClips, ScoreAt
+from sansa_lightning.data.episodes.controlled import ControlledClips
+from sansa_lightning.data.episodes.dataset import ClipDataset, EvaluationClips, ScoreAt
+from sansa_lightning.data.episodes.manifest import ManifestEpisodes, manifest_hash, write_manifest
+from sansa_lightning.data.episodes.negative_choices import ClipsWithNegatives, NegativeChoice
+from sansa_lightning.data.episodes.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated
 from sansa_lightning.data.formats.notes import Note, as_counts
-from sansa_lightning.data.loader import ClipLoader
-from sansa_lightning.data.loading import LoadingDataModule, at_least
-from sansa_lightning.data.manifest import ManifestEpisodes, manifest_hash, write_manifest
-from sansa_lightning.data.negative_choices import ClipsWithNegatives, NegativeChoice
+from sansa_lightning.data.loading.datamodule_base import LoadingDataModule, at_least
+from sansa_lightning.data.loading.loader import ClipLoader
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
-from sansa_lightning.data.protocols import Pool, Protocol, Stage, Strict
-from sansa_lightning.data.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated
+from sansa_lightning.data.protocols.base import Pool, Protocol, Stage, Strict
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.images import height_width
+from sansa_lightning.images.pictures import height_width
 
 Part = Literal["train", "val", "test"]
 _PARTS: dict[str, tuple[Part, ...]] = {

@@ -1,1 +1,1 @@
-"""What a configuration trains on and tests on, told and shown before anything runs."""
+"""What a configuration trains and tests on, in words and pictures; imports cli and figures."""

@@ -7,7 +7,7 @@ from sansa_lightning.describe.options import Options
 from sansa_lightning.describe.sheet import contact_sheet
 from sansa_lightning.describe.summary import summarise
 from sansa_lightning.describe.text import as_text
-from sansa_lightning.files import replacing
+from sansa_lightning.files.whole import replacing
 
 
 def describe(asked: Options) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sansa_lightning.data.protocols import Pool
-from sansa_lightning.data.regrouped import AS_IN_COCO
+from sansa_lightning.data.protocols.base import Pool
+from sansa_lightning.data.protocols.regrouped import AS_IN_COCO
 from sansa_lightning.data.sources.abilities import picture_of
 
 _COCO_PHOTOGRAPH = re.compile(r"(?:COCO_\w+_)?(\d{12})\.jpg")

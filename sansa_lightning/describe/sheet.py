@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from sansa_lightning.clip import IGNORE, Clip, Prompt
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.prompt import IGNORE, Prompt
 from sansa_lightning.data.datamodule import EpisodeDataModule, Part
-from sansa_lightning.overlays import (
+from sansa_lightning.figures.overlays import (
     GAP,
     REFERENCE_COLOUR,
     TRUTH_COLOUR,

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sansa_lightning.clip import ClassId, Episode
+from sansa_lightning.clips.episode import ClassId, Episode
 from sansa_lightning.data.datamodule import EpisodeDataModule, Part
 from sansa_lightning.data.formats.notes import Note
-from sansa_lightning.data.protocols import Pool
+from sansa_lightning.data.protocols.base import Pool
 from sansa_lightning.data.sources.abilities import image_count, object_count
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.describe.overlap import Overlap, overlap

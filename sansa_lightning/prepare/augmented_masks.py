@@ -12,7 +12,7 @@ from scipy.io import loadmat
 
 from sansa_lightning.data.formats.mask_files import read_labels, stems
 from sansa_lightning.data.sources.pascal5i import NAMES
-from sansa_lightning.files import replacing
+from sansa_lightning.files.whole import replacing
 from sansa_lightning.prepare.progress import progress
 from sansa_lightning.prepare.voc_benchmarks import AUGMENTED
 

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from sansa_lightning.data.formats.text_lists import read_lines
-from sansa_lightning.files import sha256_of, write_text
+from sansa_lightning.files.whole import sha256_of, write_text
 
 LOCK = ".sha256"
 """Ending of the file beside a fetched one that records what came at the first download, as sha256sum writes it."""

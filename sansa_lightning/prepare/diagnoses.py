@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.isic import NAMES
-from sansa_lightning.messages import brief, plain
+from sansa_lightning.files.messages import brief, plain
 from sansa_lightning.prepare.benchmark import Destination
 from sansa_lightning.prepare.domain_benchmarks import FOLDER, TABLE
 

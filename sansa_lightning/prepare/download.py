@@ -11,7 +11,7 @@ from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
 
-from sansa_lightning.files import PARTIAL, write_text
+from sansa_lightning.files.whole import PARTIAL, write_text
 from sansa_lightning.prepare.benchmark import Remote
 from sansa_lightning.prepare.checksums import check, record_or_compare
 from sansa_lightning.prepare.progress import bytes_text, progress

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sansa_lightning.messages import one_line
+from sansa_lightning.files.messages import one_line
 from sansa_lightning.prepare.benchmark import Archive, Benchmark, File, Made, Remote, Step
 from sansa_lightning.prepare.checksums import LOCK, check, record_or_compare
 from sansa_lightning.prepare.download import Downloader

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sansa_lightning.data.formats.text_lists import read_lines
-from sansa_lightning.files import write_text
+from sansa_lightning.files.whole import write_text
 
 RECORD = ".unpacked"
 """Ending of the file beside an archive's place that lists what it gave: a line ``<bytes> TAB <path>`` each."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from sansa_lightning.files import PARTIAL
+from sansa_lightning.files.whole import PARTIAL
 from sansa_lightning.prepare.benchmark import Destination
 from sansa_lightning.prepare.progress import bytes_text, progress
 

@@ -11,8 +11,8 @@ from sansa_lightning.data.formats.mask_files import missing_files
 from sansa_lightning.data.formats.picture_checks import PictureFiles
 from sansa_lightning.data.sources.abilities import HasFiles
 from sansa_lightning.data.sources.base import Source, Split
-from sansa_lightning.images import read_image
-from sansa_lightning.messages import one_line
+from sansa_lightning.files.messages import one_line
+from sansa_lightning.images.pictures import read_image
 from sansa_lightning.prepare.benchmark import Benchmark, Layout
 from sansa_lightning.prepare.progress import progress
 

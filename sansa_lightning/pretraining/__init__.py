@@ -1,1 +1,1 @@
-"""How nano's weights are made: a small SAM2 learns content, then to track, on procedural clips without classes."""
+"""How nano was trained as a tracker; imports callbacks and below."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sansa_lightning.data.loader import ClipLoader
-from sansa_lightning.data.loading import LoadingDataModule, at_least
+from sansa_lightning.data.loading.datamodule_base import LoadingDataModule, at_least
+from sansa_lightning.data.loading.loader import ClipLoader
 from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClips
 from sansa_lightning.data.prompts import Prompter
 

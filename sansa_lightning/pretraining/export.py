@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from sansa_lightning.files import replacing
+from sansa_lightning.files.whole import replacing
 from sansa_lightning.trackers.base import Tracker
 
 LARGEST = torch.finfo(torch.float16).max

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.files import replacing, sha256_of, write_text
+from sansa_lightning.files.whole import replacing, sha256_of, write_text
 from sansa_lightning.pretraining.tracker import WEIGHTS
 from sansa_lightning.trackers.packaged import ASSETS
 
@@ -79,6 +79,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from sansa_lightning.cli.failures import run_main  # only a command needs the command line
+    from sansa_lightning.runs.failures import run_main  # only a command needs the command line
 
     run_main(main)

@@ -13,22 +13,22 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from sansa_lightning.checkpoint_header import HEADER, plain_header, tensors_by_name
-from sansa_lightning.checkpoints import check_fit
+from sansa_lightning.callbacks.watch import Watch
+from sansa_lightning.checkpoints.header import HEADER, plain_header, tensors_by_name
+from sansa_lightning.checkpoints.trained import check_fit
 from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.clips.frames import normalise
 from sansa_lightning.data.patterns.tracking import TrackingBatch
-from sansa_lightning.finite import DamagedClips
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 from sansa_lightning.methods.propagation import Propagation
+from sansa_lightning.metrics.damaged_clips import DamagedClips
+from sansa_lightning.metrics.tracking import TrackingJ, TrackingScore
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.pretraining.initialisation import initialise
-from sansa_lightning.pretraining.jaccard import TrackingJ, TrackingScore
 from sansa_lightning.pretraining.objective import ContentObjective, TrackingObjective
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.strategies.checks import check_whole
 from sansa_lightning.trackers.zoo import Base
-from sansa_lightning.watch import Watch
 
 SIDE = 96
 """Pixels of the clips, and of a base that can track them."""

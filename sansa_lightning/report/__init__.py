@@ -1,1 +1,1 @@
-"""Run folders and recorded files to tables, beside the paper's numbers; may import ``runs`` but nothing of torch."""
+"""From results of runs to tables; imports runs."""

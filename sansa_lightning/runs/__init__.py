@@ -1,1 +1,1 @@
-"""What a run leaves behind, as types with read and write; only ``record`` may import Lightning and models."""
+"""What a run leaves behind, its folder, and how it ends; imports checkpoints, data and metrics."""

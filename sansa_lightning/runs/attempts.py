@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sansa_lightning.files import write_text
+from sansa_lightning.files.whole import write_text
 from sansa_lightning.runs.result import RunResult, result_name
 
 ATTEMPTS = "attempts.json"

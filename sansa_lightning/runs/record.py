@@ -16,11 +16,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.trainer.states import TrainerFn
 
-from sansa_lightning.files import write_text
-from sansa_lightning.interrupts import heard
-from sansa_lightning.messages import one_line
+from sansa_lightning.files.messages import one_line
+from sansa_lightning.files.whole import write_text
+from sansa_lightning.runs.interrupts import heard
 from sansa_lightning.runs.result import RunResult, contributions
-from sansa_lightning.wandb_record import record_config, record_result, wandb_facts
+from sansa_lightning.runs.wandb import record_config, record_result, wandb_facts
 
 PACKAGES = (
     "sansa_lightning",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
-from sansa_lightning.files import write_text
+from sansa_lightning.files.whole import write_text
 
 NO_STEP = ("max_epochs", "max_steps", "limit_train_batches")
 """Keys of a trainer; one that is 0 asks for no step."""

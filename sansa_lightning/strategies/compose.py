@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from torch import nn
 
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 from sansa_lightning.strategies.base import Strategy, Unused, all_used, known_strategies, trained_parameters
 from sansa_lightning.strategies.switch import Switch
 from sansa_lightning.trackers.base import Tracker

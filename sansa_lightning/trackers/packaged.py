@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.files import sha256_of
+from sansa_lightning.files.whole import sha256_of
 
 ASSETS = Path(__file__).parents[1] / "assets"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import nn
 
-from sansa_lightning.files import sha256_of
-from sansa_lightning.messages import brief
-from sansa_lightning.tensor_files import read_tensors
-from sansa_lightning.tensors import compare, summary
+from sansa_lightning.files.messages import brief
+from sansa_lightning.files.tensor_files import read_tensors
+from sansa_lightning.files.tensors import compare, summary
+from sansa_lightning.files.whole import sha256_of
 from sansa_lightning.trackers.packaged import packaged_weights
 
 OFFICIAL = "official"

@@ -19,9 +19,9 @@ from sansa_lightning.ablate.identity import changes, defaults, identity, told
 from sansa_lightning.analysis import all as analysis_classes
 from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.data import all as data_classes
-from sansa_lightning.data import protocols
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols import base as protocols
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.methods import all as method_classes
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.strategies import all as strategy_classes
@@ -137,7 +137,10 @@ def test_a_default_that_is_spelt_out_or_left_out_moves_nothing(whole):
     explicit = {FOLD: 1, "data.prompt": "PointPrompt", "data.protocol.init_args.folds": 4, "trainer.benchmark": None}
     explicit |= {"model.threshold": 0.5, "data.source": "Patterns", "data.source.init_args.transfer": 0.7}
     assert of(as_plain(resolve([NANO], explicit))) == of(whole)
-    short = {**whole, "data": {**whole["data"], "protocol": {"class_path": "sansa_lightning.data.protocols.Strict"}}}
+    short = {
+        **whole,
+        "data": {**whole["data"], "protocol": {"class_path": "sansa_lightning.data.protocols.base.Strict"}},
+    }
     assert of(changed(short, "data.protocol.init_args", {"fold": 1})) == of(whole)
     assert of(whole, AdaptFormer("late")) == of(whole, AdaptFormer((2, 3))) == of(whole)
 
@@ -154,11 +157,11 @@ def test_what_hash_is_made_of(whole):
 
 VALUES: list[tuple[str, Any]] = [
     (FOLD, 2),
-    ("data.protocol.class_path", "sansa_lightning.data.protocols.InDomain"),
+    ("data.protocol.class_path", "sansa_lightning.data.protocols.base.InDomain"),
     ("data.prompt", None),
     ("data.prompt.init_args", {"least": 2}),
     ("data.source.init_args.transfer", 0.5),
-    ("data.test_order", "sansa_lightning.data.samplers.RoundRobinEpisodes"),
+    ("data.test_order", "sansa_lightning.data.episodes.samplers.RoundRobinEpisodes"),
     ("data.size", 64),
     ("model.base.name", "sam2_hiera_tiny"),
     ("model.base.seed", 1),

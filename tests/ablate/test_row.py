@@ -13,7 +13,7 @@ import yaml
 from launches import TESTS, TIMEOUT, result
 from sansa_lightning.ablate import row
 from sansa_lightning.ablate.options import ablate
-from sansa_lightning.cli.failures import one_line_errors
+from sansa_lightning.runs.failures import one_line_errors
 
 FROZEN = {"name": "Frozen", "config": "frozen.yaml"}
 ADAPTER = {"name": "Adapter", "config": "adapter.yaml"}

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from sansa_lightning.analysis.controls import controlled_scores
-from sansa_lightning.clip import ClipBatch
-from sansa_lightning.data.controlled import ControlledClips
-from sansa_lightning.data.dataset import ClipDataset
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.data.episodes.controlled import ControlledClips
+from sansa_lightning.data.episodes.dataset import ClipDataset
+from sansa_lightning.data.episodes.samplers import RandomEpisodes
 from sansa_lightning.data.prompts import MaskPrompt
-from sansa_lightning.data.protocols import Strict
-from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.patterns import Patterns
 
 SOURCE = Patterns()

@@ -12,8 +12,8 @@ from fakes.fss1000 import write_fss1000
 from launches import call, result
 from sansa_lightning.analysis.linear_probe import LinearProbe, probe_pool, split_samples
 from sansa_lightning.analysis.probe import class_cells, linear_probe, pattern_cells
-from sansa_lightning.data.class_lists import ClassSplits
-from sansa_lightning.data.protocols import Pool, Strict
+from sansa_lightning.data.protocols.base import Pool, Strict
+from sansa_lightning.data.protocols.class_lists import ClassSplits
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.fss1000 import Fss1000
 from sansa_lightning.data.sources.patterns import Patterns

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sansa_lightning.cli.failures import DEBUG_VARIABLE
 from sansa_lightning.cli.grammar import Grammar
 from sansa_lightning.cli.recipes import RECIPES
+from sansa_lightning.runs.failures import DEBUG_VARIABLE
 
 
 @pytest.fixture(scope="module")

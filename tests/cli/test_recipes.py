@@ -9,15 +9,15 @@ import pytest
 from jsonargparse import Namespace
 
 from launches import call, refusal, result, write_yaml
+from sansa_lightning.callbacks.comparison import FrozenComparison
+from sansa_lightning.callbacks.watch import WatchTraining
 from sansa_lightning.cli.grammar import Grammar
 from sansa_lightning.cli.recipes import RECIPES, chosen_recipe
-from sansa_lightning.comparison import FrozenComparison
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
 from sansa_lightning.pretraining.tracker import TrackerModule
 from sansa_lightning.trackers.zoo import Base
-from sansa_lightning.watch import WatchTraining
 
 PRETRAIN = Path(__file__).parents[2] / "experiments" / "nano" / "pretrain.yaml"
 

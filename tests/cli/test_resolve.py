@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sansa_lightning.cli.resolve import build, resolve
-from sansa_lightning.messages import one_line
+from sansa_lightning.files.messages import one_line
 
 
 def test_a_negative_weight_of_a_loss_is_one_line():

@@ -10,7 +10,7 @@ import yaml
 
 from fakes.coco import write_coco
 from launches import assert_equal_weights, call, refusal, result, tiny, write_yaml
-from sansa_lightning.tensor_files import read_tensors
+from sansa_lightning.files.tensor_files import read_tensors
 
 
 def printed(capsys: pytest.CaptureFixture[str], *args: object) -> dict:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sansa_lightning.clips.objects import Objects
-from sansa_lightning.images import resize_mask
+from sansa_lightning.images.pictures import resize_mask
 
 
 def test_is_resized_as_masks_are():

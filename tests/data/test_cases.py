@@ -18,7 +18,7 @@ from fakes.cases import iou, shown, write_case
 from launches import call, refusal
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.formats.notes import as_counts
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco_file import CocoFile
 
 LEAST_IOU = 0.9

@@ -10,10 +10,10 @@ from lightning.pytorch import Trainer
 
 from fakes.recorder import Recorder
 from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.data.episodes.samplers import RoundRobinEpisodes
 from sansa_lightning.data.formats.notes import Note
-from sansa_lightning.data.loader import ClipLoader
-from sansa_lightning.data.protocols import Chosen, InDomain, Pool, Protocol, Strict
-from sansa_lightning.data.samplers import RoundRobinEpisodes
+from sansa_lightning.data.loading.loader import ClipLoader
+from sansa_lightning.data.protocols.base import Chosen, InDomain, Pool, Protocol, Strict
 from sansa_lightning.data.sources.coco import Coco
 
 

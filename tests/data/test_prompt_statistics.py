@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from torch import Tensor
 
-from sansa_lightning.clip import Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.prompts import BoxPrompt, PointPrompt, ScribblePrompt, WholeBoxPrompt
 
 MASKS = 1000

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sansa_lightning.clip import Episode
+from sansa_lightning.clips.episode import Episode
 from sansa_lightning.data.prompts import (
     BoxPrompt,
     MaskPrompt,

@@ -9,9 +9,9 @@ import pytest
 
 from fakes.coco_mini import write_lvis_style, write_paco_style
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.list_protocols import StrictByPosition, StrictByTrainPosition
-from sansa_lightning.data.protocols import Strict
-from sansa_lightning.data.samplers import RoundRobinEpisodes
+from sansa_lightning.data.episodes.samplers import RoundRobinEpisodes
+from sansa_lightning.data.protocols.base import Strict
+from sansa_lightning.data.protocols.lists import StrictByPosition, StrictByTrainPosition
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 from sansa_lightning.data.sources.object_source import picture_of

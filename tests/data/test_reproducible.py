@@ -18,10 +18,10 @@ from fakes.recorder import Recorder
 from sansa_lightning import Clip, ClipBatch, Episode
 from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.dataset import FilledDataset
-from sansa_lightning.data.loader import ClipLoader, EvalBatches, TrainBatches
+from sansa_lightning.data.episodes.dataset import FilledDataset
+from sansa_lightning.data.loading.loader import ClipLoader, EvalBatches, TrainBatches
 from sansa_lightning.data.prompts import BoxPrompt, MaskPrompt, MultiPrompt, PointPrompt, ScribblePrompt
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.trackers.nano import build_nano

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from sansa_lightning.clip import Clip, Episode, Prompt
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.episode import Episode
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.describe import sheet
 from sansa_lightning.describe.sheet import CELL, CLICK_COLOURS, IGNORE_COLOUR, contact_sheet
-from sansa_lightning.overlays import GAP, HEAD, OPACITY, REFERENCE_COLOUR, TRUTH_COLOUR
+from sansa_lightning.figures.overlays import GAP, HEAD, OPACITY, REFERENCE_COLOUR, TRUTH_COLOUR
 
 SIDE = CELL // 2
 GREY = 120

@@ -12,11 +12,11 @@ from fakes.coco import FakeCoco, write_coco
 from fakes.deepglobe import write_deepglobe
 from fakes.lvis import write_lvis
 from fakes.paco_part import write_paco
-from sansa_lightning.clip import ClassId
-from sansa_lightning.data.class_lists import AllClasses
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.generalist import CrossDataset, Generalist
-from sansa_lightning.data.protocols import Chosen, InDomain, Strict
+from sansa_lightning.data.protocols.base import Chosen, InDomain, Strict
+from sansa_lightning.data.protocols.class_lists import AllClasses
+from sansa_lightning.data.protocols.generalist import CrossDataset, Generalist
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.coco_file import CocoFile
 from sansa_lightning.data.sources.deepglobe import DeepGlobe

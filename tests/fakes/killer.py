@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-import sansa_lightning.files
+import sansa_lightning.files.whole
 
 
 class KillAt(Callback):
@@ -30,7 +30,7 @@ class KillAt(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         self._kill("step", trainer)
         if self.moment == "writing" and trainer.global_step >= self.step - 1:
-            sansa_lightning.files.os = self  # type: ignore[assignment]  # the next file to be written is the checkpoint
+            sansa_lightning.files.whole.os = self  # type: ignore[assignment]  # the next file to be written is the checkpoint
 
     def on_validation_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         self._kill("validation", trainer)

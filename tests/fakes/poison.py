@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from sansa_lightning.clip import ClipBatch
+from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.strategies.base import trained_parameters
 
 

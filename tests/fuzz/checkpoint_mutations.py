@@ -18,9 +18,10 @@ from torch import Tensor
 
 from builders import nano, randomise
 from fuzz import raw, trees
-from sansa_lightning.checkpoint_header import HEADER, header
-from sansa_lightning.checkpoints import trained_state
+from sansa_lightning.checkpoints.header import HEADER
+from sansa_lightning.checkpoints.trained import trained_state
 from sansa_lightning.methods.sansa import Sansa
+from sansa_lightning.model import header
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.trackers.weights import fingerprint
 

@@ -21,8 +21,9 @@ from builders import nano
 from fakes.coco import write_coco
 from fuzz.checkpoint_mutations import OF_BYTES, OF_CONTENT, own, published
 from launches import call, tiny, write_yaml
-from sansa_lightning.checkpoint_files import AtomicCheckpointIO, check_checkpoint, read_checkpoint
-from sansa_lightning.checkpoints import attach_from, published_adapter
+from sansa_lightning.checkpoints.adapters import attach_from
+from sansa_lightning.checkpoints.published import published_adapter
+from sansa_lightning.runs.checkpoint_files import AtomicCheckpointIO, check_checkpoint, read_checkpoint
 from sansa_lightning.strategies.base import trained_parameters
 from sansa_lightning.trackers.weights import load_weights
 

@@ -10,9 +10,9 @@ import pytest
 
 from fakes.coco import write_coco
 from fuzz import raw, trees
-from sansa_lightning.data.manifest import ManifestEpisodes, write_manifest
-from sansa_lightning.data.protocols import Strict
-from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.episodes.manifest import ManifestEpisodes, write_manifest
+from sansa_lightning.data.episodes.samplers import RandomEpisodes
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco import Coco
 
 MUTATIONS = 300

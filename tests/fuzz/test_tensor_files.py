@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 from builders import nano
 from fuzz import raw, trees
 from fuzz.checkpoint_mutations import own
-from sansa_lightning.checkpoint_files import check_checkpoint, read_checkpoint
-from sansa_lightning.checkpoint_header import HEADER
-from sansa_lightning.checkpoints import attach_from
+from sansa_lightning.checkpoints.adapters import attach_from
+from sansa_lightning.checkpoints.header import HEADER
+from sansa_lightning.files.tensor_files import read_tensors
+from sansa_lightning.runs.checkpoint_files import check_checkpoint, read_checkpoint
 from sansa_lightning.strategies.base import trained_parameters
-from sansa_lightning.tensor_files import read_tensors
 from sansa_lightning.trackers.weights import load_weights
 
 OF_BYTES, OF_CONTENT = 250, 100

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from builders import frames, largest_difference, nano, prompts_of_each_kind
 from launches import refusal
-from sansa_lightning.clip import Clip, ClipBatch, Episode, Prompt
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.episode import Episode
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.methods.negative_clicks import NegativeClicks, false_positive_centre
 from sansa_lightning.methods.sansa import Sansa
 

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from builders import frames, mask_prompt
 from sansa_lightning import Prompt
-from sansa_lightning.clip import ClipBatch, Episode
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.episode import Episode
 from sansa_lightning.clips.frames import IMAGENET_MEAN, IMAGENET_STD
 from sansa_lightning.pretraining.objective import ContentObjective, TextureEnergies, TrackingObjective
 

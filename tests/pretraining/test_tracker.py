@@ -12,13 +12,13 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from sansa_lightning.analysis.linear_probe import LinearProbe
-from sansa_lightning.checkpoint_header import HEADER
+from sansa_lightning.callbacks.watch import CollapsedError
+from sansa_lightning.checkpoints.header import HEADER
 from sansa_lightning.methods.propagation import Propagation
+from sansa_lightning.metrics.tracking import TrackingJ
 from sansa_lightning.pretraining.datamodule import TrackingDataModule
-from sansa_lightning.pretraining.jaccard import TrackingJ
 from sansa_lightning.pretraining.tracker import WATCH, TrackerModule
 from sansa_lightning.trackers.zoo import Base
-from sansa_lightning.watch import CollapsedError
 
 STEPS = 3
 

@@ -10,7 +10,7 @@ import yaml
 
 from launches import call, checkpoint, result, tiny, trained, write_yaml
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.runs.record import commit
 from sansa_lightning.trackers.weights import fingerprint

@@ -18,10 +18,12 @@ from torch import Tensor, nn
 import sansa_lightning.strategies.all as project
 from builders import UNUSED, frames, largest_difference, mask_prompt, randomise
 from sansa_lightning import Prompt
-from sansa_lightning.checkpoint_header import HEADER, header
-from sansa_lightning.checkpoints import attach_from, trained_state
+from sansa_lightning.checkpoints.adapters import attach_from
+from sansa_lightning.checkpoints.header import HEADER
+from sansa_lightning.checkpoints.trained import trained_state
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.sansa import Sansa
+from sansa_lightning.model import header
 from sansa_lightning.strategies.base import Strategy, trained_parameters
 from sansa_lightning.trackers.weights import fingerprint
 

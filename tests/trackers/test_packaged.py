@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builders import nano
-from sansa_lightning.files import sha256_of
+from sansa_lightning.files.whole import sha256_of
 from sansa_lightning.pretraining.export import write_weights
 from sansa_lightning.trackers import packaged
 from sansa_lightning.trackers.packaged import ASSETS, card, packaged_weights

@@ -15,7 +15,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from sansa_lightning.data.formats.index_cache import alone, cache_folder
 from sansa_lightning.data.formats.mask_files import read_labels
-from sansa_lightning.files import write_text
+from sansa_lightning.files.whole import write_text
 
 VERSION = 3
 """Of what these indices hold; to be raised with any change to how label maps are read."""

@@ -19,7 +19,7 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from numpy.typing import NDArray
 
-from sansa_lightning.files import left_over, replacing, sha256_of, write_text
+from sansa_lightning.files.whole import left_over, replacing, sha256_of, write_text
 
 CACHE_VARIABLE = "SANSA_CACHE"
 """Environment variable: the folder of everything that can be made again."""

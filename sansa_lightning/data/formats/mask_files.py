@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.data.formats.picture_checks import Seen
-from sansa_lightning.images import check_image, decoded
-from sansa_lightning.object_masks import STEPS, ObjectMask, cut, object_mask
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.object_masks import STEPS, ObjectMask, cut, object_mask
+from sansa_lightning.images.orientation import Exif
+from sansa_lightning.images.pictures import check_image, decoded
 
 _SEVERAL = "for several classes give each a folder of masks of its own, or use a source of label maps"
 

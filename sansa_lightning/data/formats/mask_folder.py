@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sansa_lightning.data.formats.mask_files import read_object_mask
 from sansa_lightning.data.formats.notes import Note, NoteBook
-from sansa_lightning.object_masks import Kind
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.object_masks import Kind
+from sansa_lightning.images.orientation import Exif
 
 EMPTY = "images left out, since their mask is empty"
 ONLY_IGNORED = "images left out, whose mask has ignored pixels (255) but no object"

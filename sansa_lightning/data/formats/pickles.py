@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sansa_lightning.messages import plain
+from sansa_lightning.files.messages import plain
 
 # Booleans, numbers, text and objects. No structured dtypes: their state is written by the file, and one that lies
 # about its fields makes numpy follow pointers of the file's choice.

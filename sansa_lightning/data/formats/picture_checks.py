@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sansa_lightning.data.formats.notes import Note, NoteBook
-from sansa_lightning.orientation import Turn
+from sansa_lightning.images.orientation import Turn
 
 TURNED = "pictures turned upright by EXIF"
 AS_SIZED = "pictures with an EXIF orientation left as stored, since their annotations have that size"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sansa_lightning.images import layout_of
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
+from sansa_lightning.images.pictures import layout_of
 
 _ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|[^/]{256}")

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import cast
 
-from sansa_lightning.clip import ImageKey
+from sansa_lightning.clips.episode import ImageKey
 from sansa_lightning.data.sources.base import Split
 
 _NUMBER = "(0|[1-9][0-9]*)"

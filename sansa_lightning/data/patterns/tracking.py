@@ -25,7 +25,7 @@ from sansa_lightning.data.patterns.scene import dress, lay
 from sansa_lightning.data.patterns.tiles import pretraining_tile
 from sansa_lightning.data.prompts import MaskPrompt, Prompter, prompt_generator
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.images import to_frame
+from sansa_lightning.images.pictures import to_frame
 
 PURE = 0.9
 """Least share of a cell that an object fills for the cell to count as its surface."""

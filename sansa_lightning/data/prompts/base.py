@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sansa_lightning.clip import Episode, Prompt
+from sansa_lightning.clips.episode import Episode
+from sansa_lightning.clips.prompt import Prompt
 
 
 class Prompter(ABC):

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.formats.picture_checks import PictureFiles, Seen
 from sansa_lightning.data.sources.base import Source, Split

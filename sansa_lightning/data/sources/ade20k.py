@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.json_file import read_json
 from sansa_lightning.data.formats.class_index import shown_values
 from sansa_lightning.data.formats.mask_files import stems

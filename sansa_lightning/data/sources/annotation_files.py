@@ -10,7 +10,7 @@ from sansa_lightning.data.formats.annotations.regions import Regions
 from sansa_lightning.data.formats.index_cache import cached
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.region_source import RegionSource
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
 
 
 class AnnotationFiles(RegionSource):

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 
 Split = Literal["train", "val"]
 """Which images: those to train on or those to test on. Which *classes* is a protocol's business."""

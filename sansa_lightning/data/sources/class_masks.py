@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.formats.mask_files import read_object_mask, read_published_mask
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, PairedFiles

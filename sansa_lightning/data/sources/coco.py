@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.formats.annotations.entry_ids import id_of
 from sansa_lightning.data.formats.annotations.instances import Crowds, read_instances
 from sansa_lightning.data.formats.annotations.regions import Regions
 from sansa_lightning.data.sources.annotation_files import AnnotationFiles
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.messages import brief
-from sansa_lightning.orientation import Exif
+from sansa_lightning.files.messages import brief
+from sansa_lightning.images.orientation import Exif
 
 
 class Coco(AnnotationFiles):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.pickled_classes import by_class
 from sansa_lightning.data.formats.pickles import read_pickle
 from sansa_lightning.data.formats.picture_files import listed
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
 
 FOLDS = 4
 _CATEGORIES = (

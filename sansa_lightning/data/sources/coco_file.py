@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sansa_lightning.data.formats.annotations.instances import Crowds
 from sansa_lightning.data.sources.coco import Coco
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
 
 
 class CocoFile(Coco):

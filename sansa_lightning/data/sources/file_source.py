@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar, get_args
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.formats.annotations.lists import BACKSLASHES
 from sansa_lightning.data.formats.mask_files import missing_files
 from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.formats.picture_checks import PictureFiles, Seen, check_pictures
 from sansa_lightning.data.sources.base import Source, Split
-from sansa_lightning.images import check_image
-from sansa_lightning.orientation import Exif, check_exif
+from sansa_lightning.images.orientation import Exif, check_exif
+from sansa_lightning.images.pictures import check_image
 
 Listing = TypeVar("Listing")
 """What is read of a split before any picture: which classes it has, and which images show them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.mask_files import read_object_mask
 from sansa_lightning.data.formats.mask_folder import MaskFolder, settle
 from sansa_lightning.data.formats.notes import Note, NoteBook
@@ -16,7 +16,7 @@ from sansa_lightning.data.formats.picture_checks import PictureFiles, Seen
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.class_masks import ClassMasks
 from sansa_lightning.data.sources.paired import Index
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 

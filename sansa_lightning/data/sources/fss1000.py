@@ -9,15 +9,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.mask_files import stems
 from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.class_masks import ClassMasks
 from sansa_lightning.data.sources.paired import Index
-from sansa_lightning.images import resize_mask
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
+from sansa_lightning.images.pictures import resize_mask
 
 _LISTS = ("trn", "val", "test")
 

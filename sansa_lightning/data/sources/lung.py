@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.mask_files import stems
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.class_masks import EvaluationOnly

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.instances import read_instances
 from sansa_lightning.data.formats.annotations.lists import of_coco
 from sansa_lightning.data.formats.annotations.pickled_classes import Sizes, by_class, category_labels
@@ -19,7 +19,7 @@ from sansa_lightning.data.formats.pickles import read_pickle
 from sansa_lightning.data.formats.picture_files import listed
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.published_annotations import PublishedAnnotations
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 
 class Lvis(PublishedAnnotations):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.region_source import RegionSource
-from sansa_lightning.images import LARGEST_SIDE
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
+from sansa_lightning.images.pictures import LARGEST_SIDE
 
 
 def object_mark(number: int | str) -> str:

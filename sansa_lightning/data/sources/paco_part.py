@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.entry_ids import Id, id_of, look_up, whole
 from sansa_lightning.data.formats.annotations.json_file import AnnotationFile, Entry
 from sansa_lightning.data.formats.annotations.lists import Pictures, numbered, of_coco, read_categories, read_pictures
@@ -21,7 +21,7 @@ from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.object_source import ObjectSource, box_numbers, object_mark, window
 from sansa_lightning.data.sources.published_annotations import PublishedAnnotations
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 NO_OWNER = "parts left out, whose object is not in the file, not in their image or without a box"
 _PICKLED = {"category_id", "obj_ann_id", "obj_bbox", "segmentation"}

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import IGNORE, ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
+from sansa_lightning.clips.prompt import IGNORE
 from sansa_lightning.data.formats.mask_files import Endings, check_pair, read_labels
 from sansa_lightning.data.formats.picture_checks import PictureFiles, Seen
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.file_source import FileSource
-from sansa_lightning.images import read_image
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
+from sansa_lightning.images.pictures import read_image
 
 LOOKS = 3
 """Masks of each class that are looked at before a run."""

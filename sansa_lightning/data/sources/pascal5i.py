@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
 
 NAMES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.entry_ids import whole
 from sansa_lightning.data.formats.annotations.json_file import Entry, entries, read_json
 from sansa_lightning.data.formats.annotations.regions import Regions, View
@@ -18,8 +18,8 @@ from sansa_lightning.data.formats.notes import NoteBook
 from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.object_source import ObjectSource, box_numbers, object_mark, window
-from sansa_lightning.messages import brief, plain
-from sansa_lightning.orientation import Exif
+from sansa_lightning.files.messages import brief, plain
+from sansa_lightning.images.orientation import Exif
 
 Group = Literal["animals", "indoor", "person", "vehicles"]
 """The four folds of the literature, in their order."""

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.patterns.families import FOLDS, NAMES
 from sansa_lightning.data.patterns.keys import PatternKey
 from sansa_lightning.data.patterns.scene import Scene

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from sansa_lightning.data.sources.annotation_files import AnnotationFiles
 from sansa_lightning.data.sources.base import Split
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
 
 
 class PublishedAnnotations(AnnotationFiles):

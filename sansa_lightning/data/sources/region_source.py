@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ClassId, ImageKey
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.formats.annotations.regions import Regions
 from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.formats.picture_checks import PictureFiles
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.file_source import FileSource
-from sansa_lightning.images import read_image
-from sansa_lightning.orientation import Exif
+from sansa_lightning.images.orientation import Exif
+from sansa_lightning.images.pictures import read_image
 
 _SPLITS: tuple[Split, ...] = ("val", "train")
 

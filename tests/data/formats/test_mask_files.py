@@ -17,7 +17,7 @@ from sansa_lightning.data.formats.mask_files import (
     read_object_mask,
     stems,
 )
-from sansa_lightning.images import read_image
+from sansa_lightning.images.pictures import read_image
 
 UPRIGHT = np.zeros((20, 30, 3), np.uint8)
 UPRIGHT[2:9, 3:20] = 200

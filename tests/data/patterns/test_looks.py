@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import ImageKey
+from sansa_lightning.clips.episode import ImageKey
+from sansa_lightning.data.episodes.samplers import RandomEpisodes
+from sansa_lightning.data.episodes.wrong_reference import WrongReferences
 from sansa_lightning.data.patterns.keys import PatternKey
-from sansa_lightning.data.protocols import Strict
-from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.patterns import PaletteRule, Patterns
-from sansa_lightning.data.wrong_reference import WrongReferences
 
 EPISODES = 320
 Choose = Callable[[NDArray[np.float64]], NDArray[np.bool_]]

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from sansa_lightning.clip import Clip, ClipBatch, Prompt
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.patterns import motion, tracking
 from sansa_lightning.data.patterns.draws import Draws
 from sansa_lightning.data.patterns.motion import film

@@ -15,7 +15,7 @@ from PIL import Image
 from fakes.coco import CROWD, CROWD_ALONE, GREY, NAMES, TURNED
 from sansa_lightning.data.sources import file_source
 from sansa_lightning.data.sources.coco import Coco
-from sansa_lightning.images import check_image
+from sansa_lightning.images.pictures import check_image
 
 
 def key(split: str, index: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fakes.coco20i_released import UNLISTED, FakeCoco20i, write_coco20i
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco20i_released import NAMES, Coco20iReleased
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fakes.coco import NAMES
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco_file import CocoFile
 
 

@@ -27,11 +27,11 @@ from fakes.lvis import write_lvis
 from fakes.paco_part import write_paco
 from fakes.pascal5i import write_pascal5i
 from fakes.pascal_part import write_pascal_part
-from sansa_lightning.clip import ClipBatch
-from sansa_lightning.data.class_lists import AllClasses
-from sansa_lightning.data.dataset import ClipDataset
+from sansa_lightning.clips.batch import ClipBatch
+from sansa_lightning.data.episodes.dataset import ClipDataset
+from sansa_lightning.data.episodes.samplers import RoundRobinEpisodes
 from sansa_lightning.data.prompts import MaskPrompt
-from sansa_lightning.data.samplers import RoundRobinEpisodes
+from sansa_lightning.data.protocols.class_lists import AllClasses
 from sansa_lightning.data.sources.abilities import listing, object_count, objects_of
 from sansa_lightning.data.sources.ade20k import Ade20k
 from sansa_lightning.data.sources.base import Source

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fakes.folder import NAMES, write_folder
 from sansa_lightning.data.formats.mask_folder import EMPTY, NOT_READ, ONLY_IGNORED, TRANSPARENT, TWO_RULES, VOID
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.folder import Folder
 
 

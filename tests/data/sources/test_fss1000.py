@@ -7,8 +7,8 @@ import re
 import pytest
 
 from fakes.fss1000 import ODD_MASK, write_fss1000
-from sansa_lightning.data.class_lists import ClassSplits
-from sansa_lightning.data.every_image import EveryImageEpisodes
+from sansa_lightning.data.episodes.every_image import EveryImageEpisodes
+from sansa_lightning.data.protocols.class_lists import ClassSplits
 from sansa_lightning.data.sources.fss1000 import Fss1000
 
 

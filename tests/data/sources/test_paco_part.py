@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from fakes.paco_part import BEYOND, OUTSIDE, PARTS, FakePaco, write_paco
-from sansa_lightning.data.class_lists import AllClasses
-from sansa_lightning.data.every_image import EveryImageEpisodes
-from sansa_lightning.data.manifest import ManifestEpisodes, write_manifest
-from sansa_lightning.data.protocols import Pool
-from sansa_lightning.data.samplers import RandomEpisodes
+from sansa_lightning.data.episodes.every_image import EveryImageEpisodes
+from sansa_lightning.data.episodes.manifest import ManifestEpisodes, write_manifest
+from sansa_lightning.data.episodes.samplers import RandomEpisodes
+from sansa_lightning.data.protocols.base import Pool
+from sansa_lightning.data.protocols.class_lists import AllClasses
 from sansa_lightning.data.sources.abilities import image_count
 from sansa_lightning.data.sources.object_source import picture_of
 from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from fakes.pascal5i import write_pascal5i
-from sansa_lightning.data.every_image import EveryImageEpisodes
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.episodes.every_image import EveryImageEpisodes
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.pascal5i import Pascal5i
 
 

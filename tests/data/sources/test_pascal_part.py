@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from fakes.pascal_part import NAMES, FakePascalPart, write_pascal_part
-from sansa_lightning.data.class_lists import AllClasses
-from sansa_lightning.data.samplers import RoundRobinEpisodes
+from sansa_lightning.data.episodes.samplers import RoundRobinEpisodes
+from sansa_lightning.data.protocols.class_lists import AllClasses
 from sansa_lightning.data.sources.abilities import image_count
 from sansa_lightning.data.sources.object_source import picture_of
 from sansa_lightning.data.sources.pascal_part import PascalPart

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sansa_lightning.data.patterns.keys import PatternKey
 from sansa_lightning.data.patterns.layout import AREA, SEEN
 from sansa_lightning.data.patterns.scene import MORE_OBJECTS, SECOND_INSTANCE
-from sansa_lightning.data.protocols import Strict
+from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.patterns import PaletteRule, Patterns
 

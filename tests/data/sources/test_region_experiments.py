@@ -12,7 +12,7 @@ from fakes.lvis import write_lvis
 from fakes.paco_part import write_paco
 from fakes.pascal_part import write_pascal_part
 from launches import call, result
-from sansa_lightning.data.list_protocols import StrictByPosition
+from sansa_lightning.data.protocols.lists import StrictByPosition
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 SHORT = (

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, Literal
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.json_file import AnnotationFile
 from sansa_lightning.data.formats.annotations.lists import Name, numbered, of_file, read_categories, read_pictures
 from sansa_lightning.data.formats.annotations.reader import CROWDS_TAKEN, keep_once, usable

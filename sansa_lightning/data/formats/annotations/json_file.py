@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sansa_lightning.data.formats.annotations.json_stream import encoding_of, json_members
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 Entry = dict[str, Any]
 ANNOTATIONS = "annotations"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.entry_ids import Id, id_of, in_order, whole
 from sansa_lightning.data.formats.annotations.json_file import AnnotationFile, Entry
 from sansa_lightning.data.formats.annotations.run_lengths import is_size
 from sansa_lightning.data.formats.notes import NoteBook
 from sansa_lightning.data.formats.picture_files import as_written, ending
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 NO_IMAGE = "images left out, without an id, a name or a size in pixels"
 TWICE = "entries of images left out, which are there twice"

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.clip import ClassId
+from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.annotations.segmentations import stored_sizes
-from sansa_lightning.images import layout_of
-from sansa_lightning.messages import brief
-from sansa_lightning.orientation import Exif
+from sansa_lightning.files.messages import brief
+from sansa_lightning.images.orientation import Exif
+from sansa_lightning.images.pictures import layout_of
 
 
 def by_class(where: str, listed: Any) -> dict[ClassId, Any]:

@@ -10,7 +10,7 @@ from sansa_lightning.data.formats.annotations.json_file import AnnotationFile, E
 from sansa_lightning.data.formats.annotations.lists import Categories, Pictures
 from sansa_lightning.data.formats.annotations.segmentations import LeftOutError, Segmentations
 from sansa_lightning.data.formats.notes import NoteBook
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 NO_ENTRY = "annotations left out, which are no entries"
 NO_PICTURE = "annotations left out, of images that the file does not list or that were left out"

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clip import IGNORE, ClassId
+from sansa_lightning.clips.episode import ClassId
+from sansa_lightning.clips.prompt import IGNORE
 from sansa_lightning.data.formats.annotations.run_lengths import decode, overlaid, union, visible_area
 from sansa_lightning.data.formats.index_cache import Arrays, of_bytes, reopened, to_bytes
 from sansa_lightning.data.formats.notes import Note

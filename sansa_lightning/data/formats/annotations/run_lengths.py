@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.data.formats.annotations.entry_ids import whole
-from sansa_lightning.images import LARGEST_SIDE
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
+from sansa_lightning.images.pictures import LARGEST_SIDE
 
 LARGEST_AREA = 1 << 28
 """Pixels of a mask, which take a byte each; Pillow decodes no picture that is much larger than half of it."""

@@ -19,7 +19,7 @@ from sansa_lightning.data.formats.annotations.run_lengths import (
     union,
 )
 from sansa_lightning.data.formats.notes import Note, NoteBook
-from sansa_lightning.messages import brief
+from sansa_lightning.files.messages import brief
 
 EMPTY = "annotations left out, without a segmentation"
 UNREADABLE = "annotations left out, with a segmentation that cannot be read"

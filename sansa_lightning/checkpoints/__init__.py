@@ -1,0 +1,1 @@
+"""What a checkpoint or adapter file holds, and the model that it makes; imports the model and below."""

@@ -1,0 +1,184 @@
+"""What a file was trained with, checked against a tracker, and the model that it makes of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from sansa_lightning.checkpoints.header import FIRST_METHOD, HEADER, check_header, own_parts
+from sansa_lightning.checkpoints.published import published
+from sansa_lightning.checkpoints.trained import check_fit, load_trained
+from sansa_lightning.files.messages import plain
+from sansa_lightning.files.tensor_files import read_tensors
+from sansa_lightning.methods.base import Method
+from sansa_lightning.methods.sansa import Sansa
+from sansa_lightning.model import FewShotModel, ModelParts
+from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.settings import known_classes
+from sansa_lightning.strategies.trial import would_train
+from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.weights import fingerprint
+
+log = logging.getLogger(__name__)
+
+BASE = "base."
+UNFIT = (AttributeError, KeyError, TypeError, OverflowError, RuntimeError)
+"""What a constructor or an attachment raises where a file's settings are of another kind."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What a file was trained with, and what came of it; checked against a tracker.
+
+    Attributes:
+        where: which file it is, for messages.
+        strategy: not attached to anything yet.
+        method: as the header has it, ``class`` and ``settings``; None of a published file.
+        state: trained tensors by their names in the model.
+    """
+
+    where: str
+    strategy: Strategy
+    method: Mapping[str, Any] | None
+    state: Mapping[str, Tensor]
+
+    def of_base(self) -> dict[str, Tensor]:
+        """The tensors of the strategy by their names in the tracker."""
+        return {name.removeprefix(BASE): value for name, value in self.state.items() if name.startswith(BASE)}
+
+    def build_method(self) -> Method:
+        """The method that the file was trained with."""
+        if self.method is None or self.method["class"] == FIRST_METHOD:
+            return Sansa.from_settings({} if self.method is None else self.method["settings"])
+        import sansa_lightning.methods.all  # noqa: F401  makes the project's own ones known
+
+        kind = _known(Method, self.method["class"], "method", self.where)
+        return _from_settings(kind, self.method["settings"], self.where)
+
+
+def read_adapter(path: Path, tracker: Tracker) -> Adapter:
+    """Read a file that was trained on a tracker, and see that it fits; the tracker is left alone.
+
+    Args:
+        path: a checkpoint of this project, or a published SANSA adapter.
+        tracker: without a strategy.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is neither, or does not fit the tracker.
+    """
+    content = read_tensors(path)
+    where = f"adapter {path}"
+    if HEADER not in content:
+        build, state = published(path, content, tracker)
+        return _checked(Adapter(where, build(), None, state), build(), tracker)
+    found, state = own_parts(content, where)
+    check_header(found, {"base": {"fingerprint": fingerprint(tracker)}}, where)
+    import sansa_lightning.strategies.all  # noqa: F401  makes the project's own ones known
+
+    kind = _known(Strategy, found["strategy"]["class"], "strategy", where)
+    settings = found["strategy"]["settings"]
+    strategy, twin = (_from_settings(kind, settings, where) for _ in range(2))
+    return _checked(Adapter(where, strategy, found["method"], state), twin, tracker)
+
+
+def attach_from(path: Path, tracker: Tracker) -> Strategy:
+    """Attach the strategy that a file was trained with, and load its tensors; see :func:`read_adapter`.
+
+    Raises:
+        ValueError: also where a method was trained beside the strategy; :func:`model_from` loads both.
+    """
+    adapter = read_adapter(path, tracker)
+    if rest := adapter.state.keys() - {BASE + name for name in adapter.of_base()}:
+        msg = f"{adapter.where}: it holds {len(rest)} tensors of its method, too; expected the whole model to load them"
+        raise ValueError(msg)
+    adapter.strategy.attach(tracker, adapter.build_method().unused)
+    load_trained(tracker, adapter.of_base(), adapter.where)
+    return adapter.strategy
+
+
+def model_from(adapter: Adapter, tracker: Tracker, method: Method, base_name: str = "") -> FewShotModel:
+    """The model that a file holds.
+
+    Args:
+        adapter: see :func:`read_adapter`.
+        tracker: the same one, without a strategy.
+        method: how clips become masks; the file's own is ``adapter.build_method()``.
+        base_name: of the tracker.
+
+    Raises:
+        ValueError: the tensors do not fit what strategy and method train.
+    """
+    model = FewShotModel(tracker, adapter.strategy, method, base_name)
+    load_trained(model, adapter.state, adapter.where)
+    return model.eval()
+
+
+def scored_as_trained(path: Path, parts: ModelParts, tracker: Tracker) -> FewShotModel:
+    """The model of a published file in the place of the configured one; says where their strategies differ.
+
+    Args:
+        path: of the file.
+        parts: as configured.
+        tracker: built from ``parts.base``, without a strategy.
+
+    Raises:
+        ValueError: the configured strategy is no AdaptFormer, or the file does not fit the base.
+    """
+    if not isinstance(parts.strategy, AdaptFormer):
+        msg = (
+            f"adapter {path}: it holds AdaptFormer's tensors, but model.strategy is {type(parts.strategy).__name__}; "
+            f"use the strategy that it was trained with"
+        )
+        raise ValueError(msg)
+    adapter = read_adapter(path, tracker)
+    said, brought = parts.strategy.settings(), adapter.strategy.settings()
+    different = [name for name in ("placement", "scale", "layer_norm", "insertion") if said[name] != brought[name]]
+    if different:
+        pairs = ", ".join(f"{name} {brought[name]} (model.strategy says {said[name]})" for name in different)
+        log.warning("adapter %s is scored as it was trained: %s", path, pairs)
+    return model_from(adapter, tracker, parts.method, parts.base.name)
+
+
+def _checked(adapter: Adapter, twin: Strategy, tracker: Tracker) -> Adapter:
+    """The adapter, after its tensors were compared with what its strategy, here a twin of it, would train."""
+    try:
+        expected = would_train(twin, tracker, adapter.build_method().unused)
+    except ValueError as error:
+        msg = str(error) if str(error).startswith(adapter.where) else f"{adapter.where}: {plain(str(error), 400)}"
+        raise ValueError(msg) from error
+    except UNFIT as error:
+        raise _not_whole(adapter.where, error) from error
+    if expected is not None:
+        check_fit(adapter.of_base(), expected, adapter.where)
+    return adapter
+
+
+def _known(root: type, name: str, what: str, where: str) -> Any:
+    """A class by its name, out of those that were imported: a file cannot make us import anything."""
+    found = known_classes(root)
+    if name not in found:
+        msg = f"{where}: {what} {name!r} is not known; import its module first; known: {sorted(found)}"
+        raise ValueError(msg)
+    return found[name]
+
+
+def _from_settings(kind: Any, settings: Mapping[str, Any], where: str) -> Any:
+    try:
+        return kind.from_settings(settings)
+    except ValueError as error:
+        msg = f"{where}: {plain(str(error), 400)}"
+        raise ValueError(msg) from error
+    except UNFIT as error:
+        raise _not_whole(where, error) from error
+
+
+def _not_whole(where: str, error: Exception) -> ValueError:
+    reason = plain(f"{type(error).__name__} {error}", 400)
+    return ValueError(f"{where} is not a whole checkpoint of this project: its settings do not fit: {reason}")

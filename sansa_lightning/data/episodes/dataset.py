@@ -1,0 +1,124 @@
+"""Episode -> Clip: load, resize, prompt; and what an evaluation wants beside its clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sansa_lightning.clips.clip import Clip
+from sansa_lightning.clips.episode import Episode, ImageKey
+from sansa_lightning.clips.evaluation import EvaluationClip
+from sansa_lightning.data.episodes.samplers import Episodes
+from sansa_lightning.data.prompts import Prompter, prompt_generator
+from sansa_lightning.data.sources.base import Source
+from sansa_lightning.images.pictures import Size, height_width, resize_mask, to_frame
+
+ScoreAt = Literal["clip", "original"]
+
+
+class ClipList(Protocol):
+    """Clips by index, alone or with what their evaluation wants, and how many there are."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Clip | EvaluationClip: ...
+
+
+class ClipDataset(Dataset[Clip]):
+    """Clips of a list of episodes; ``dataset[i]`` shows ``episodes[i]``.
+
+    Args:
+        episodes: which clips.
+        sources: by the names that the episodes use.
+        size: of the clip's frames, whatever the sizes of the images.
+        prompter: annotates references, from the mask at clip size.
+    """
+
+    def __init__(self, episodes: Episodes, sources: Mapping[str, Source], size: Size, prompter: Prompter) -> None:
+        self.episodes = episodes
+        self.sources = dict(sources)
+        self.size = height_width(size)
+        self.prompter = prompter
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def __getitem__(self, index: int) -> Clip:
+        return self.with_originals(index)[0]
+
+    def with_originals(self, index: int) -> tuple[Clip, tuple[Tensor, ...]]:
+        """A clip, and the masks of its N targets at the size of their images, uint8 [H, W]."""
+        return self._load(self.episodes[index])
+
+    def clip(self, episode: Episode) -> Clip:
+        """The clip of an episode, which need not be one of the list."""
+        return self._load(episode)[0]
+
+    def _load(self, episode: Episode) -> tuple[Clip, tuple[Tensor, ...]]:
+        source = self.sources[episode.source]
+        keys = episode.references + episode.targets
+        images = torch.empty(len(keys), 3, *self.size, dtype=torch.uint8)
+        masks = torch.empty(len(keys), *self.size, dtype=torch.uint8)
+        originals: dict[ImageKey, Tensor] = {}
+        for place, key in enumerate(keys):
+            if key in originals:  # an image that appears twice is decoded and resized once
+                images[place], masks[place] = images[keys.index(key)], masks[keys.index(key)]
+                continue
+            image, mask = source.load(key, episode.class_id)
+            to_frame(image, self.size, images[place])
+            masks[place] = resize_mask(mask, self.size)
+            originals[key] = torch.from_numpy(mask)
+        prompts = tuple(
+            self.prompter(masks[reference], prompt_generator(episode, reference))
+            for reference in range(len(episode.references))
+        )
+        return Clip(episode, images, masks, prompts), tuple(originals[key] for key in episode.targets)
+
+
+class EvaluationClips(Dataset[EvaluationClip]):
+    """The clips of a dataset as they are scored.
+
+    Args:
+        clips: of the episodes.
+        score_at: "original" keeps the targets' masks at the size of their images as well.
+    """
+
+    def __init__(self, clips: ClipDataset, score_at: ScoreAt = "clip") -> None:
+        self.clips = clips
+        self.score_at = score_at
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> EvaluationClip:
+        clip, originals = self.clips.with_originals(index)
+        return EvaluationClip(clip, originals if self.score_at == "original" else ())
+
+
+class FilledDataset(Dataset[EvaluationClip]):
+    """A dataset whose length is a multiple of the number of processes, so that each gets as many batches.
+
+    The clips that fill it up are its first ones again, with ``scored=False``: they keep collective operations
+    from waiting for a process that has run out, and count nowhere.
+
+    Args:
+        clips: what to fill up.
+        multiple: number of processes.
+    """
+
+    def __init__(self, clips: ClipList, multiple: int) -> None:
+        self.clips = clips
+        self.length = -(-len(clips) // multiple) * multiple
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> EvaluationClip:
+        clip = self.clips[index % len(self.clips)]
+        whole = clip if isinstance(clip, EvaluationClip) else EvaluationClip(clip)
+        return whole if index < len(self.clips) else replace(whole, scored=False)

@@ -1,0 +1,159 @@
+"""Semantic negatives: references of other classes beside a test clip's own (SANSA Table 11).
+
+The paper does not say which classes and images its negative references are of. Here they follow from the episode
+alone, so that a manifest, any number of workers and any model get the same ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from sansa_lightning.clips.episode import ClassId, Episode, ImageKey
+from sansa_lightning.clips.negatives import ClipWithNegatives, Negative
+from sansa_lightning.data.episodes.dataset import ClipDataset
+from sansa_lightning.data.episodes.samplers import Episodes
+from sansa_lightning.data.prompts import Prompter, prompt_generator
+from sansa_lightning.data.protocols.base import Pool
+from sansa_lightning.data.sources.abilities import objects_of
+from sansa_lightning.data.sources.base import Source
+from sansa_lightning.images.pictures import Size, resize_mask, to_frame
+
+
+class NegativeChoice(ABC):
+    """Chooses the negative references of an episode; a subclass says of which classes.
+
+    Args:
+        count: negative references of a clip, each of another class, at least 1.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        if count < 1:
+            msg = f"{type(self).__name__}.count: expected at least 1, but got {count}"
+            raise ValueError(msg)
+        self.count = count
+
+    def draw(self, episode: Episode, pool: Pool) -> tuple[Episode, ...]:
+        """For each negative reference an episode with its class, it alone, and the targets; a function of the names.
+
+        Args:
+            episode: whose targets are to be segmented.
+            pool: where it was drawn from; images of its split are taken, never one of the episode's own.
+        """
+        digest = hashlib.sha256(f"{episode.to_json()}#negatives".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        drawn: list[Episode] = []
+        for class_id in self._classes(episode, pool, rng):
+            if len(drawn) == self.count:
+                break
+            key = _image(episode, class_id, pool, rng)
+            if key is not None:
+                drawn.append(replace(episode, class_id=class_id, references=(key,)))
+        return tuple(drawn)
+
+    @abstractmethod
+    def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
+        """Other classes than the episode's, in the order in which they are to be used."""
+
+
+class OtherClasses(NegativeChoice):
+    """Any other classes of the test, whether a target shows them or not: nothing is known of the target."""
+
+    def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
+        for class_id in rng.permutation(pool.classes).tolist():
+            if class_id != episode.class_id:
+                yield class_id
+
+
+class ShownClasses(NegativeChoice):
+    """Other classes that a target shows, trained on or not, and fewer of them where it shows fewer.
+
+    They are chosen by the truth: a simulated user, who sees the target and names what is not meant. A score with
+    them is no score of a method that gets references alone.
+    """
+
+    def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
+        shown = [Shown(pool.source, target) for target in episode.targets]
+        for class_id in rng.permutation(pool.source.classes(pool.split)).tolist():
+            if class_id != episode.class_id and any(class_id in each for each in shown):
+                yield class_id
+
+
+class Shown:
+    """The classes that an image shows: the answers of ``Source.shows``, from one look at all of its objects if it can.
+
+    Of a label map each answer of the source would cost a decoding of the map (157 ms for ADE20K's 150 classes).
+
+    Args:
+        source: of the image.
+        key: of the image.
+    """
+
+    def __init__(self, source: Source, key: ImageKey) -> None:
+        self.source = source
+        self.key = key
+        found = objects_of(source, key)
+        if found is None:
+            self.listed, self.visible = None, frozenset[ClassId]()
+        else:
+            counts = np.bincount(found[0].ravel(), minlength=len(found[1]) + 1)
+            self.listed = frozenset(found[1])
+            self.visible = frozenset(c for c, pixels in zip(found[1], counts[1:].tolist(), strict=True) if pixels)
+
+    def __contains__(self, class_id: ClassId) -> bool:
+        if class_id in self.visible:
+            return True
+        if self.listed is not None and class_id not in self.listed:
+            return False
+        # The source knows no objects, or one that others cover, or that has no pixel at all.
+        return self.source.shows(self.key, class_id)
+
+
+class ClipsWithNegatives(ClipDataset):
+    """Clips of a list of episodes, each with its negative references.
+
+    Args:
+        episodes: which clips.
+        sources: see :class:`ClipDataset`.
+        size: see :class:`ClipDataset`.
+        prompter: annotates references and negative references.
+        pool: where the episodes were drawn from.
+        negatives: chooses the negative references.
+    """
+
+    def __init__(
+        self,
+        episodes: Episodes,
+        sources: Mapping[str, Source],
+        size: Size,
+        prompter: Prompter,
+        pool: Pool,
+        negatives: NegativeChoice,
+    ) -> None:
+        super().__init__(episodes, sources, size, prompter)
+        self.pool = pool
+        self.negatives = negatives
+
+    def with_originals(self, index: int) -> tuple[ClipWithNegatives, tuple[Tensor, ...]]:
+        """See :meth:`ClipDataset.with_originals`."""
+        clip, originals = super().with_originals(index)
+        drawn = self.negatives.draw(clip.episode, self.pool)
+        negatives = tuple(self._negative(one) for one in drawn)
+        return ClipWithNegatives(clip.episode, clip.images, clip.masks, clip.prompts, negatives=negatives), originals
+
+    def _negative(self, episode: Episode) -> Negative:
+        image, mask = self.sources[episode.source].load(episode.references[0], episode.class_id)
+        prompt = self.prompter(resize_mask(mask, self.size), prompt_generator(episode, 0))
+        return Negative(episode, to_frame(image, self.size), prompt)
+
+
+def _image(episode: Episode, class_id: ClassId, pool: Pool, rng: np.random.Generator) -> ImageKey | None:
+    """An image of the class that the episode does not have, or None."""
+    own = set(episode.references + episode.targets)
+    others = [key for key in pool.source.images(class_id, pool.split) if key not in own]
+    return others[int(rng.integers(len(others)))] if others else None

@@ -1,0 +1,1 @@
+"""Batches in order, also across processes and after an interruption; imports clips."""

@@ -1,0 +1,1 @@
+"""Which classes train and which test; imports sources."""

@@ -1,0 +1,1 @@
+"""Every picture that the project draws of episodes; imports metrics and clips."""

@@ -1,0 +1,1 @@
+"""What is counted of predictions, and the scores that come of it; imports clips and images."""

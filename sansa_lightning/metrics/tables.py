@@ -1,0 +1,103 @@
+"""Scores as plain text, in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sansa_lightning.metrics.controls import ControlScores
+from sansa_lightning.metrics.few_shot_iou import FewShotScores
+from sansa_lightning.metrics.tracking import TrackingScore
+
+NOT_THERE = "n/a"
+"""In place of a number that there cannot be, such as a margin in a pool of one class."""
+
+
+FROZEN, ADAPTED = "frozen", "adapted"
+"""The base without and with its strategy, in records, tables and pictures."""
+
+
+def score_table(
+    scores: Mapping[str, FewShotScores | TrackingScore], controls: Mapping[str, ControlScores] | None = None
+) -> str:
+    """What a run scored last: a table, with the frozen base's column if there is one, or a tracking score; or nothing.
+
+    Args:
+        scores: by stage, in the order in which they came.
+        controls: likewise.
+    """
+    if not scores:
+        return ""
+    stage, last = list(scores.items())[-1]
+    if isinstance(last, TrackingScore):
+        return f"{stage}: tracking J {100 * last.j:.1f} over {last.frames} frames"
+    columns = {FROZEN: FROZEN, ADAPTED: stage} if FROZEN in scores else {stage: stage}
+    runs = {heading: scores[name] for heading, name in columns.items()}
+    found = {heading: (controls or {})[name] for heading, name in columns.items() if name in (controls or {})}
+    return per_class_table({heading: run for heading, run in runs.items() if isinstance(run, FewShotScores)}, found)
+
+
+def per_class_table(runs: Mapping[str, FewShotScores], controls: Mapping[str, ControlScores] | None = None) -> str:
+    """A table with one row a class, one column a run, and below them the means and the controls.
+
+    Args:
+        runs: scores over the same classes and targets, by the heading of their column.
+        controls: of runs, by the same headings; no rows for them if there are none.
+
+    Raises:
+        ValueError: there is no run, or the runs were scored on different classes or targets.
+    """
+    drawn = {heading: [(c.class_id, c.name, c.targets) for c in run.classes] for heading, run in runs.items()}
+    columns = list(drawn.values())
+    if not columns or any(column != columns[0] for column in columns):
+        msg = f"per_class_table: expected runs scored on the same classes and targets, but got {list(runs)}"
+        raise ValueError(msg)
+    classes = [
+        [str(class_id), name, str(targets), *(_percent(run.classes[index].iou) for run in runs.values())]
+        for index, (class_id, name, targets) in enumerate(columns[0])
+    ]
+    total = str(sum(targets for _, _, targets in columns[0]))
+    means = [
+        ["", "mIoU", total, *(_percent(run.miou) for run in runs.values())],
+        ["", "FB-IoU", total, *(_percent(run.fb_iou) for run in runs.values())],
+    ]
+    blocks = [[["class", "", "targets", *runs]], classes, means]
+    if controls:
+        blocks.append(_control_rows([controls.get(heading) for heading in runs]))
+    return _aligned(blocks)
+
+
+def _control_rows(runs: Sequence[ControlScores | None]) -> list[list[str]]:
+    # Chance follows from the targets, which are the same in all columns.
+    chance = next((run.choice_chance for run in runs if run is not None), None)
+    labels = {
+        "wrong_miou": "wrong reference",
+        "margin": "margin",
+        "choice": f"choice (chance {_percent(chance)})",
+        "everything_miou": "segment everything",
+    }
+    return [
+        ["", label, "", *(_percent(None if run is None else getattr(run, name)) for run in runs)]
+        for name, label in labels.items()
+    ]
+
+
+def _percent(score: float | None) -> str:
+    return NOT_THERE if score is None else f"{100 * score:.1f}"
+
+
+def _aligned(blocks: Sequence[list[list[str]]]) -> str:
+    """Blocks of rows as lines: the second column flush left, all others flush right; rules between the blocks."""
+    widths = [max(map(len, column)) for column in zip(*(row for rows in blocks for row in rows), strict=True)]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    lines: list[str] = []
+    for rows in blocks:
+        lines += [rule] if lines else []
+        for row in rows:
+            cells = zip(row, widths, strict=True)
+            lines.append(
+                "  ".join(
+                    cell.ljust(width) if position == 1 else cell.rjust(width)
+                    for position, (cell, width) in enumerate(cells)
+                )
+            )
+    return "\n".join(lines)
