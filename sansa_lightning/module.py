@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torchmetrics import Metric
 
 from sansa_lightning.checkpoints.adapters import scored_as_trained
 from sansa_lightning.checkpoints.header import HEADER
@@ -55,6 +56,7 @@ class FewShotModule(LightningModule):
         memory_dropout: train with memory attention's dropout active although it is frozen, as the released code does;
             attention is then not fused, and a step of 2 clips x 4 frames at 1024 px (tiny) needs over 24 GB, not 11.
         recompute: recompute activations in the backward pass: less memory, more time.
+        metrics: further metrics of the targets by name, see :class:`ControlledIoU`.
     """
 
     strict_loading = False  # the checkpoint holds trained tensors only; on_load_checkpoint is strict about those
@@ -70,6 +72,7 @@ class FewShotModule(LightningModule):
         threshold: float = 0.5,
         memory_dropout: bool = False,
         recompute: bool = False,
+        metrics: dict[str, Metric] | None = None,
     ) -> None:
         super().__init__()
         if not 0 < threshold < 1:
@@ -82,11 +85,13 @@ class FewShotModule(LightningModule):
         self.cut = math.log(threshold / (1 - threshold))
         self.memory_dropout = memory_dropout
         self.recompute = recompute
+        self.further = metrics or {}
         self.model: FewShotModel | None = None
         self.adapter: Path | None = None
         self.damaged = DamagedClips()
         self.scores: dict[str, FewShotScores] = {}
         self.controls: dict[str, ControlScores] = {}
+        self.more: dict[str, dict[str, float]] = {}
 
     def setup(self, stage: str) -> None:
         """Take the classes to score from the datamodule, which has checked its data by now.
@@ -108,7 +113,7 @@ class FewShotModule(LightningModule):
             msg = f"trainer.precision: expected one of {', '.join(PRECISIONS)}, but got {self.trainer.precision}"
             raise ValueError(msg)
         names = data.class_names
-        self.metric = ControlledIoU(tuple(names), tuple(names.values()), self.cut)
+        self.metric = ControlledIoU(tuple(names), tuple(names.values()), self.cut, self.further)
 
     def configure_model(self) -> None:
         """Build the model, once; with ``adapter`` a published file, which brings its own strategy.
@@ -240,6 +245,8 @@ class FewShotModule(LightningModule):
         metrics = {phase: scores.as_plain() for phase, scores in self.scores.items()}
         for phase, controls in self.controls.items():
             metrics[phase]["controls"] = controls._asdict()
+        for phase, more in self.more.items():
+            metrics[phase] |= {"more": more} if more else {}
         trained = sum(parameter.numel() for parameter in self.built.trained().values())
         return {**self.header(), "trained_parameters": trained, "metrics": metrics}
 
@@ -257,9 +264,12 @@ class FewShotModule(LightningModule):
         self.damaged.look(self.trainer, stage)
         controlled = stage == "test" and self.trainer.datamodule.controls  # type: ignore[attr-defined]
         scores, controls = self.metric.score.compute(), self.metric.controls.compute() if controlled else None
+        more = self.metric.compute_more()
         self.metric.reset()
         if not self.trainer.sanity_checking:
             self.keep(stage, scores, controls)
+            self.more[stage] = more
+            self.log_dict({f"{stage}/{name}": value for name, value in more.items()}, sync_dist=True)
 
     def keep(self, stage: str, scores: FewShotScores, controls: ControlScores | None) -> None:
         """Keep scores for the record of the run, and log them."""

@@ -122,7 +122,7 @@ class WatchTraining(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start to listen."""
-        self.watch.listen(pl_module.base)
+        self.watch.listen(_tracker(pl_module))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Forget the last step."""
@@ -136,7 +136,7 @@ class WatchTraining(Callback):
         Raises:
             CollapsedError: see :class:`Watch`.
         """
-        signs = self.watch.check(pl_module.base, trainer.global_step)
+        signs = self.watch.check(_tracker(pl_module), trainer.global_step)
         if not self.watch.least_spread and "decoder_spread" in signs:
             self.watch.least_spread = self.least_share * float(signs["decoder_spread"])
         pl_module.log_dict({f"watch/{name}": sign for name, sign in signs.items()})
@@ -156,6 +156,12 @@ class WatchTraining(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on watching."""
         self.watch.low, self.watch.least_spread = state_dict["low"], state_dict["least_spread"]
+
+
+def _tracker(module: LightningModule) -> Tracker:
+    tracker: Any = module.base  # of a module that trains one
+    found: Tracker = tracker
+    return found
 
 
 def _norm(maps: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ A score without its margin can be salience: a model that always segments whateve
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -56,12 +56,21 @@ class ControlledIoU(nn.Module):
         classes: as for :class:`FewShotIoU`.
         names: likewise.
         cut: logit above which a pixel is foreground.
+        more: further metrics by name; each is updated with a target's prediction, bool [H, W], its truth, uint8
+            [H, W] in {0, 1, 255}, and its class, and computes a number.
     """
 
-    def __init__(self, classes: Sequence[ClassId], names: Sequence[str] | None = None, cut: float = 0.0) -> None:
+    def __init__(
+        self,
+        classes: Sequence[ClassId],
+        names: Sequence[str] | None = None,
+        cut: float = 0.0,
+        more: Mapping[str, Metric] | None = None,
+    ) -> None:
         super().__init__()
         self.score = FewShotIoU(classes, names)
         self.controls = ControlMetrics(classes, names, cut)
+        self.more = nn.ModuleDict(dict(more or {}))
         self.cut = cut
 
     def update(self, segment: Segment, batch: EvaluationBatch) -> Tensor:
@@ -69,12 +78,24 @@ class ControlledIoU(nn.Module):
         logits = segment(batch.clips)
         targets = ScoredTargets.of(batch, logits)
         self.score.update(targets.masks(self.cut), targets.truths, targets.class_ids, targets.scored)
+        self._update_more(targets)
         if batch.controls is not None:
             self.controls.count_right(targets)
             wrong = batch.controls.wrong
             if wrong is not None:
                 self.controls.count_wrong(ScoredTargets.of(wrong, segment(wrong.clips)))
         return logits
+
+    def _update_more(self, targets: ScoredTargets) -> None:
+        rows = zip(targets.masks(self.cut), targets.truths, targets.class_ids.tolist(), targets.scored, strict=True)
+        for mask, truth, class_id, scored in rows if self.more else ():
+            for metric in self.more.values():
+                if scored:
+                    metric.update(mask, truth, class_id)
+
+    def compute_more(self) -> dict[str, float]:
+        """The further metrics by name, over all processes."""
+        return {name: float(metric.compute()) for name, metric in self.more.items()}
 
     def compute(self) -> tuple[FewShotScores, ControlScores]:
         """Score and controls of everything counted since the last reset, over all processes."""
@@ -84,6 +105,8 @@ class ControlledIoU(nn.Module):
         """Forget what was counted."""
         self.score.reset()
         self.controls.reset()
+        for metric in self.more.values():
+            metric.reset()
 
 
 class ControlMetrics(nn.Module):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from sansa_lightning.pretraining.gabor import gabor_filters
-from sansa_lightning.trackers.base import Tracker
+
+if TYPE_CHECKING:
+    from sansa_lightning.trackers.sam2.tracker import Sam2Tracker
 
 PATCH_WAVELENGTHS = (3.2, 5.0, 8.0)
 PATCH_ORIENTATIONS = 4
@@ -22,7 +25,7 @@ OTHER_PATCHES = 0.3
 """What the random patch filters are multiplied by, so that the Gabor filters are louder."""
 
 
-def initialise(sam: Tracker, seed: int) -> None:
+def initialise(sam: Sam2Tracker, seed: int) -> None:
     """Prepare a random base for training from nothing, in place; the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     see_texture(sam.image_encoder.trunk.patch_embed.proj)
@@ -50,7 +53,7 @@ def see_texture(patches: nn.Conv2d) -> None:
 
 
 @torch.no_grad()
-def match_content(sam: Tracker, generator: torch.Generator) -> None:
+def match_content(sam: Sam2Tracker, generator: torch.Generator) -> None:
     """Let memory attention begin as a comparison of features.
 
     Memories begin as an orthonormal projection P of the image features. Queries O P x and keys O m, with O

@@ -20,7 +20,7 @@ def known_classes(root: type) -> dict[str, Any]:
     unseen: list[type] = [root]
     found: dict[str, type] = {}
     while unseen:
-        children = unseen.pop().__subclasses__()
+        children: list[type] = unseen.pop().__subclasses__()
         unseen += children
         found.update({child.__name__: child for child in children if not inspect.isabstract(child)})
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -27,7 +28,7 @@ class Base:
     """Which tracker to build, and from which weights.
 
     Attributes:
-        name: one of ``BASES``.
+        name: one of ``BASES``, or the import path of a :class:`Tracker` of one's own, built without arguments.
         weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors), "official"
             for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub; for nano the
             packaged one), or None for random weights.
@@ -46,16 +47,19 @@ class Base:
         """Check the name and the size.
 
         Raises:
-            ValueError: the name is unknown, the encoder cannot halve the size five times, or nano is to have scores.
+            ValueError: the name is unknown, the encoder cannot halve the size five times, or only the published bases
+                have what is asked for.
         """
         if self.name not in BASES:
-            msg = f"Base.name: expected one of {', '.join(BASES)}, but got {self.name!r}"
-            raise ValueError(msg)
+            own_tracker(self.name)
         if self.image_size is not None and (self.image_size < SIDES or self.image_size % SIDES):
             msg = f"Base.image_size: expected a multiple of {SIDES} pixels, but got {self.image_size}"
             raise ValueError(msg)
-        if self.object_scores and self.name == NANO:
-            msg = "Base.object_scores: expected false for nano, which was built without them, but got true"
+        if self.object_scores and self.name not in PUBLISHED:
+            msg = f"Base.object_scores: expected false for {self.name}, which has none, but got true"
+            raise ValueError(msg)
+        if self.image_size is not None and self.name not in BASES:
+            msg = f"Base.image_size: expected null for {self.name}, whose class says it, but got {self.image_size}"
             raise ValueError(msg)
 
     def build(self) -> Tracker:
@@ -84,7 +88,27 @@ class Base:
             torch.manual_seed(self.seed)
             if self.name == NANO:
                 return build_nano(NanoSize() if self.image_size is None else NanoSize(image=self.image_size))
+            if self.name not in PUBLISHED:
+                return own_tracker(self.name)()
             return build_published(self.name, self.image_size, self.object_scores)
+
+
+def own_tracker(path: str) -> type[Tracker]:
+    """A tracker's class by its import path.
+
+    Raises:
+        ValueError: there is none.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(import_module(module), name, None) if module else None
+    except ImportError as error:
+        msg = f"Base.name: {module!r}, of {path!r}, cannot be imported: {error}"
+        raise ValueError(msg) from error
+    if isinstance(found, type) and issubclass(found, Tracker):
+        return found
+    msg = f"Base.name: expected one of {', '.join(BASES)}, or the import path of a Tracker, but got {path!r}"
+    raise ValueError(msg)
 
 
 def base_of(tracker: Tracker) -> Base:

@@ -49,7 +49,7 @@ def build_published(name: str, image_size: int | None, object_scores: bool) -> T
     family, size = name.split("_hiera_")
     # Read as a file: composing it by hydra would need hydra's global state, which a caller may be using.
     config: Any = OmegaConf.load(str(files("sam2") / f"configs/{family}/{family}_hiera_{SIZES[size]}.yaml"))
-    settings = {"_target_": f"{Sam2Tracker.__module__}.{Sam2Tracker.__qualname__}"}
+    settings: dict[str, Any] = {"_target_": f"{Sam2Tracker.__module__}.{Sam2Tracker.__qualname__}"}
     settings |= {} if object_scores else WITHOUT_OBJECT_SCORES
     settings |= {} if image_size is None else {"image_size": image_size}
     built: Tracker = instantiate(OmegaConf.merge(config.model, settings), _recursive_=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from sam2.modeling.sam2_utils import get_1d_sine_pe
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from sansa_lightning.clips.frames import normalise
@@ -33,18 +34,39 @@ NO_OBJECT = -1024.0
 """Logits where SAM 2 sees no object."""
 
 
-class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  sam2 has no annotations
+class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annotations
     """The networks of a SAM2Base with its own state dict; its tracking code is not used."""
+
+    # What SAM2Base makes.
+    image_encoder: Any
+    memory_attention: Any
+    memory_encoder: Any
+    sam_prompt_encoder: Any
+    sam_mask_decoder: Any
+    mask_downsample: Any
+    forward_image: Any
+    no_mem_embed: Tensor
+    maskmem_tpos_enc: Tensor
+    obj_ptr_proj: Any
+    obj_ptr_tpos_proj: Any
+    num_feature_levels: int
+    num_maskmem: int
+    max_obj_ptrs_in_encoder: int
+    mem_dim: int
+    hidden_dim: int
+    pred_obj_scores: bool
+    add_tpos_enc_to_obj_ptrs: bool
+    proj_tpos_enc_in_obj_ptrs: bool
 
     @property
     def memory_rows(self) -> int:
         """See :class:`Tracker`."""
-        return int(self.num_maskmem)
+        return self.num_maskmem
 
     @property
     def most_pointers(self) -> int:
         """See :class:`Tracker`."""
-        return int(self.max_obj_ptrs_in_encoder)
+        return self.max_obj_ptrs_in_encoder
 
     def encode(self, images: Tensor, chunk: int | None = None) -> Features:
         """See :class:`Tracker`."""
@@ -147,9 +169,9 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  sam2 has no annotat
         pointer = self.obj_ptr_proj(tokens[frames, best] if tokens.shape[1] > 1 else tokens[:, 0])
         return Decoded(mask, pointer, ious[frames, best], score[:, 0] if self.pred_obj_scores else None)
 
-    def _candidates(self, rule: DecodeRule) -> nn.Module:
+    def _candidates(self, rule: DecodeRule) -> Any:
         """The decoder, which falls back to one of three masks as the rule says."""
-        decoder: nn.Module = self.sam_mask_decoder
+        decoder = self.sam_mask_decoder
         decoder.dynamic_multimask_via_stability = rule.stability is not None
         decoder.dynamic_multimask_stability_thresh = rule.stability
         decoder.dynamic_multimask_stability_delta = rule.delta
