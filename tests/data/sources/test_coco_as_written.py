@@ -255,7 +255,7 @@ class TestFileNames:
 
     def test_missing_ones_with_backslashes(self, broken):
         message = (
-            r"14 of the 14 files that .* are not there: .*; 14 names of pictures with backslashes, taken for separators"
+            r"14 of the 14 files .* are not there: .*; 14 names of pictures with backslashes, taken for separators"
         )
         with pytest.raises(FileNotFoundError, match=message):
             self.rename(broken, lambda name: f"deep\\{name}")
