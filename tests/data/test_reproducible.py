@@ -171,7 +171,7 @@ class TestManifests:
             "\n".join(episode.to_json() for episode in [build(fake.root).episodes("test")[i] for i in (7, 2, 2)])
         )
         listed = build(fake.root, manifest=tmp_path / "few.jsonl")
-        assert [episode.to_json() for batch in listed.test_dataloader() for episode in batch.episodes] == (
+        assert [episode.to_json() for batch in listed.test_dataloader() for episode in batch.clips.episodes] == (
             (tmp_path / "few.jsonl").read_text().splitlines()
         )
 
@@ -182,7 +182,7 @@ class TestTrainPrompt:
         trained = [prompt for batch in data.train_dataloader() for own in batch.prompts for prompt in own]
         assert {prompt.kind for prompt in trained} == {"mask", "point", "box"}
         for loader in (data.val_dataloader(), data.test_dataloader(), data.predict_dataloader()):
-            tested = [prompt for batch in loader for own in batch.prompts for prompt in own]
+            tested = [prompt for batch in loader for own in batch.clips.prompts for prompt in own]
             assert {prompt.kind for prompt in tested} == {"point"}
 
     def test_without_it_training_is_prompted_as_the_test(self, fake):
