@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sansa_lightning.clips.prompt import IGNORE
+from sansa_lightning.images.object_masks import IGNORE
 
 
 class Loss(nn.Module, ABC):

@@ -106,8 +106,8 @@ def move_folders(runs: Path) -> int:
         with quiet():
             config = resolve([file], {})
             module, _ = build(config)
-            trains = bool(trained_parameters(attached(module.base_recipe, module.strategy)))
-        folder, key = file.parent, identity(as_plain(config), module.strategy, trains=trains)
+            trains = bool(trained_parameters(attached(module.parts.base, module.parts)))
+        folder, key = file.parent, identity(as_plain(config), module.parts.strategy, trains=trains)
         there = folder.with_name(f"{folder.name[: -len(key)]}{key}")
         if there != folder and there.exists():
             print(f"{folder}: left as it is, since {there} is there")
@@ -123,7 +123,7 @@ def described(job: Job) -> tuple[dict[str, Any], Strategy]:
     config = yaml.safe_load(job.config)
     with quiet():
         module, _ = build(resolve((), {"model.strategy": config["model"]["strategy"]}))
-    return config, module.strategy
+    return config, module.parts.strategy
 
 
 def identity_1(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,7 @@ class ControlledIoU(nn.Module):
         super().__init__()
         self.score = FewShotIoU(classes, names)
         self.controls = ControlMetrics(classes, names, cut)
-        self.more = nn.ModuleDict(dict(more or {}))
+        self.more: Mapping[str, Any] = nn.ModuleDict(dict(more or {}))
         self.cut = cut
 
     def update(self, segment: Segment, batch: EvaluationBatch) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from sansa_lightning.clips.prompt import IGNORE
+from sansa_lightning.images.object_masks import IGNORE
 
 
 def frame_ious(prediction: Tensor, truth: Tensor) -> Tensor:

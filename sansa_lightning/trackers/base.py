@@ -157,9 +157,11 @@ class Tracker(nn.Module, ABC):
 
     Attributes:
         image_size: side S of the square that frames are resized to, in pixels.
+        built_from: the :class:`~sansa_lightning.trackers.zoo.Base` that says its name and weights; None if none does.
     """
 
     image_size: int
+    built_from: Any = None
 
     @property
     @abstractmethod

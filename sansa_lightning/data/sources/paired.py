@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clips.episode import ClassId, ImageKey
-from sansa_lightning.clips.prompt import IGNORE
 from sansa_lightning.data.formats.mask_files import Endings, check_pair, read_labels
 from sansa_lightning.data.formats.picture_checks import PictureFiles, Seen
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.file_source import FileSource
+from sansa_lightning.images.object_masks import IGNORE
 from sansa_lightning.images.orientation import Exif
 from sansa_lightning.images.pictures import read_image
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sansa_lightning.clips.episode import ClassId
-from sansa_lightning.clips.prompt import IGNORE
 from sansa_lightning.data.formats.annotations.run_lengths import decode, overlaid, union, visible_area
 from sansa_lightning.data.formats.index_cache import Arrays, of_bytes, reopened, to_bytes
 from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.formats.picture_files import located
+from sansa_lightning.images.object_masks import IGNORE
 
 Drawn = Mapping[tuple[ClassId, int], Sequence[bytes]]
 """(class id, place of the view) -> run lengths in the picture."""
