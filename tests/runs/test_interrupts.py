@@ -230,4 +230,6 @@ def test_the_command_line_hears_while_it_is_still_imported(number):
     assert process.stdout.readline() == "importing\n"
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (128 + number, f"interrupted by {number.name}: run the same command again\n")
+    first, said = err.splitlines()
+    assert first == "fit: recipe few_shot, configured by its defaults"
+    assert (process.returncode, said) == (128 + number, f"interrupted by {number.name}: run the same command again")
