@@ -212,7 +212,7 @@ class TestMistakes:
     def test_missing_train_image_stops_fit_only(self, broken):
         (broken.root / "train2017" / "000000000004.jpg").unlink()
         build(broken.root).setup("test")
-        with pytest.raises(FileNotFoundError, match=r"train2017/000000000004.jpg is not there"):
+        with pytest.raises(FileNotFoundError, match=r"lists are not there: .*train2017/000000000004.jpg"):
             build(broken.root).setup("fit")
 
     def test_empty_fold(self, broken):

@@ -47,7 +47,7 @@ def test_the_experiment_of_the_name_reads_what_is_prepared(name):
     options = experiment["data"]["source"]
     assert options["class_path"] == type(source).__name__
     if name == "coco20i":
-        assert source.folders == {split: options["init_args"][split] for split in ("train", "val")}
+        assert source.folders == {split: source.root / options["init_args"][split] for split in ("train", "val")}
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
