@@ -37,7 +37,8 @@ class _Biased(TorchFunctionMode):
         if self.active and func is F.scaled_dot_product_attention:
             query, key = args[:2]
             self.active = False  # the bias may use attention itself
-            given["attn_mask"] = self.bias(query, key).to(query.dtype)
+            bias = self.bias(query, key).to(query.dtype)
+            given["attn_mask"] = bias.expand(*query.shape[:-1], key.shape[-2])
             self.active = True
         return func(*args, **given)
 
