@@ -151,6 +151,13 @@ def test_thousands_of_unknown_keys_are_a_short_line(tmp_path, capsys):
     assert len(refusal(capsys, "fit", "--config", path)) < 300
 
 
+def test_what_aliases_repeat_is_a_short_line(tmp_path, capsys):
+    """One of 59,049 entries; the parser would print them all."""
+    path = written(tmp_path, "".join(BOMB.splitlines(keepends=True)[:5]) + "data: {source: *e}\n")
+    line = refusal(capsys, "fit", "--config", path)
+    assert line == f"config {path}, line 5: more than 10000 entries"
+
+
 def test_a_file_with_a_mark_of_byte_order_runs(tmp_path, capsys):
     path = written(tmp_path, "\ufeffdata: {size: 64}\n")
     with pytest.raises(SystemExit, match="0"):
