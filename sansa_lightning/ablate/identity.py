@@ -19,6 +19,7 @@ from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.strategies.base import Strategy, known_strategies
+from sansa_lightning.trackers.zoo import Base
 
 IDENTITY_VERSION = 2
 """Part of every identity. Raise it when a default changes its value, or a class what it makes of its arguments: runs of
@@ -78,7 +79,7 @@ def changes(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -> d
         for key in OF_TRAINING:
             _drop(kept, key)
         if kept["model"]["base"].get("weights") is not None:
-            _drop(kept, "model.base.seed")
+            kept["model"]["base"]["seed"] = defaults(Base)["seed"]  # of random weights, which there are none of
     if str((kept["data"].get("prompt") or {}).get("class_path")).endswith(".MaskPrompt"):
         kept["data"]["prompt"] = None  # the same, spelt out
     kept["model"].pop("strategy", None)

@@ -94,7 +94,7 @@ def test_the_papers_experiment_is_the_one_that_is_shipped():
 
 def test_few_pictures_in_the_papers_format_are_not_its_experiment():
     small = changed(resolved("experiments/coco_mini.yaml"), "data.size", 640)
-    small = changed(small, "model.base", {"name": "sam2_hiera_large", "weights": "official", "seed": 0})
+    small = changed(small, "model.base", COCO["model"]["base"])
     small = changed(changed(small, "data.test_episodes", 5), "data.train_length", 4)
     assert difference(small) == (
         "trainer.max_epochs 2, data.source.train 'train2017', data.source.val 'val2017', data.train_length 4, "
