@@ -27,7 +27,8 @@ class Fss1000(ClassMasks):
 
     Layout (docs/sansa.md 4.3): ``data/<class>/<n>.jpg`` with ``<n>.png``, and the lists ``splits/{trn,val,test}.txt``,
     a class a line, 520, 240 and 240 of them as published. Class ids count through the lists, each sorted by name. Where
-    a mask has another size than its image, as three of the published ones do (HKUSTCV/FSS-1000, issue 25), it is resized.
+    a mask has another size than its image, as three of the published ones do (HKUSTCV/FSS-1000, issue 25), it is
+    resized.
 
     Args:
         root: folder that holds ``data`` and ``splits``.
