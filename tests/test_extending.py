@@ -121,8 +121,8 @@ class TestWhatAMethodTrains:
         fit("parts")
         fit("parts", "--trainer.max_epochs", 2, "--ckpt_path", "last")
         assert_equal_weights(Path("parts"), Path("whole"))
-        with pytest.raises(AssertionError, match=r"method\.look"):
-            assert_equal_weights(Path("parts"), run)
+        look = "method.look.weight"
+        assert not trained(Path("parts"))[look].equal(trained(run)[look])
         for name in ("metrics", "clips"):
             assert result(Path("parts"))[name] == result(Path("whole"))[name]
 
@@ -174,7 +174,7 @@ class TestTracker:
 
 
 def test_a_part_of_it_in_the_demo(mine: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         call("fit", "--model.losses.init_args.terms.bce", "mine.Tversky", "--print_config")
     shown = capsys.readouterr().out
     assert "class_path: mine.Tversky" in shown

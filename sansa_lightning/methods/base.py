@@ -72,8 +72,9 @@ class KeptReferences(NamedTuple):
 class Method(nn.Module, ABC):
     """How a clip becomes masks; a module, since a method may bring networks of its own.
 
-    A subclass is a constructor with its settings and :meth:`forward`. What trains of it is saved, loaded and counted like
-    what a strategy trains, under ``method.<name>``; what is frozen is not saved, so it has to come out the same each time.
+    A subclass is a constructor with its settings and :meth:`forward`. What trains of it is saved, loaded and counted
+    like what a strategy trains, under ``method.<name>``. What is frozen is not saved: it has to be the same whenever
+    the method is built.
     """
 
     def attach(self, tracker: Tracker) -> None:
