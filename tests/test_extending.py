@@ -158,10 +158,6 @@ class TestTracker:
         with pytest.raises(ValueError, match="Patches: expected a tracker that gives the maps of its stages"):
             mine.Patches().stages(torch.zeros(1, 3, 96, 96))
 
-    def test_has_no_official_weights(self) -> None:
-        with pytest.raises(ValueError, match=r"Base.weights: expected a file, or null .* mine.Patches has no official"):
-            Base("mine.Patches")
-
     def test_is_named_before_it_is_imported(
         self, mine: ModuleType, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -61,9 +61,6 @@ class Base:
         if self.image_size is not None and self.name not in BASES:
             msg = f"Base.image_size: expected null for {self.name}, whose class says it, but got {self.image_size}"
             raise ValueError(msg)
-        if self.weights == OFFICIAL and self.name not in BASES:
-            msg = f"Base.weights: expected a file, or null for random weights: {self.name} has no official ones"
-            raise ValueError(msg)
 
     def build(self) -> Tracker:
         """The tracker, in eval mode, float32, on the CPU, with its weights.
