@@ -104,7 +104,7 @@ class Focal(Loss):
 
 
 class Dice(Loss):
-    """1 - (2 sum(p y) + s) / (sum p + sum y + s), all frames of a clip *jointly* (spec 3.1).
+    """1 - (2 sum(p y) + s) / (sum p + sum y + s), all frames of a clip *jointly* (docs/sansa.md 3.1).
 
     Args:
         smooth: s > 0; the loss of an empty mask that is predicted empty is 0.

@@ -43,7 +43,7 @@ class FewShotModule(LightningModule):
     """Trains a strategy on clips, and scores targets from their references alone.
 
     The default is the paper's recipe: BCE + Dice, AdamW at 1e-4 without weight decay, cosine to zero over all steps
-    (spec 3). J, K and the batch are the datamodule's, clipping and precision the trainer's.
+    (docs/sansa.md 3). J, K and the batch are the datamodule's, clipping and precision the trainer's.
 
     Args:
         base: which SAM2.
@@ -52,7 +52,7 @@ class FewShotModule(LightningModule):
         losses: what is minimised, on the targets; BCE + Dice if None.
         optimizer: builds the optimiser from the trained parameters.
         schedule: of the learning rate, stepped at each optimiser step.
-        threshold: probability above which a pixel is foreground (spec 6).
+        threshold: probability above which a pixel is foreground (docs/sansa.md 6).
         memory_dropout: train with memory attention's dropout active although it is frozen, as the released code does;
             attention is then not fused, and a step of 2 clips x 4 frames at 1024 px (tiny) needs over 24 GB, not 11.
         recompute: recompute activations in the backward pass: less memory, more time.

@@ -1,4 +1,4 @@
-"""Losses against the formulas of spec 3.1, written out pixel by pixel in Python."""
+"""Losses against the formulas of docs/sansa.md 3.1, written out pixel by pixel in Python."""
 
 from __future__ import annotations
 

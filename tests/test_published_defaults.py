@@ -1,4 +1,4 @@
-"""The numbers that experiment files set, against those of the publications: typed here from the spec's section 4."""
+"""The numbers that experiment files set, against those of the publications, typed here from docs/sansa.md 4."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Published:
     images: int = 50
 
 
-# Spec 4, the table, for size, episodes and order, if not said otherwise.
+# docs/sansa.md 4, the table, for size, episodes and order, if not said otherwise.
 PUBLISHED = {
     # 4.1: held-out classes f, f + 4, ..., f + 76
     "coco20i": Published(640, 1000, "RandomEpisodes", "Strict", {"folds": 4, "layout": "interleaved"}, [20]),
@@ -84,7 +84,7 @@ OTHERS = {
     "memorise_coco_mini": [8],
 }
 
-# Spec 4.13 and 3.3, row 14; in the mixes without known weights, those of the largest one count relative to their sum.
+# docs/sansa.md 4.13 and 3.3, row 14; mixes without known weights have those of the largest one, relative to their sum.
 WEIGHTS = {"lvis": 0.40, "coco": 0.45, "ade20k": 0.10, "paco": 0.05}
 MIXES = {
     "generalist_coco_ade": {"coco", "ade20k"},
@@ -154,12 +154,12 @@ def test_tests_are_the_published_ones(stem):
     assert data["protocol"]["class_path"] == published.protocol
     assert {name: setting(data["protocol"], name) for name in published.settings} == published.settings
     assert data.get("shots", 1) == 1
-    assert data.get("score_at", "clip") == "clip"  # spec 4: metrics are computed at S x S
+    assert data.get("score_at", "clip") == "clip"  # docs/sansa.md 4: metrics are computed at S x S
 
 
 @pytest.mark.parametrize("stem", [stem for stem in PUBLISHED if "trainer" in read(stem)])
 def test_training_is_as_published(stem):
-    """Spec 3: J = 3, 5 epochs, 20 of the generalist, gradients clipped at 1."""
+    """docs/sansa.md 3: J = 3, 5 epochs, 20 of the generalist, gradients clipped at 1."""
     content = read(stem)
     assert content["data"]["train_targets"] == 3
     assert content["trainer"] == {"max_epochs": 20 if stem in MIXES else 5, "gradient_clip_val": 1.0}
@@ -179,7 +179,7 @@ def test_mixes(stem):
 
 
 def test_folds_hold_out_the_published_classes():
-    """Spec 4.1 and 4.10."""
+    """docs/sansa.md 4.1 and 4.10."""
     for fold in range(4):
         for stem, count, expected in (
             ("coco20i", 80, list(range(fold, 80, 4))),
@@ -192,7 +192,7 @@ def test_folds_hold_out_the_published_classes():
 @pytest.mark.parametrize("part", ["val", "test"])
 @pytest.mark.parametrize("stem", [stem for stem in PUBLISHED | OTHERS if "trainer" in read(stem)])
 def test_every_class_is_drawn(stem, part):
-    """One that is not would count 0 in the mean (spec 4.11), and the curve would tell of draws, not of the model."""
+    """One that is not would count 0 in the mean (docs/sansa.md 4.11), and the curve would tell of draws."""
     data = read(stem)["data"]
     numbers, images = (OTHERS[stem], 50) if stem in OTHERS else (PUBLISHED[stem].classes, PUBLISHED[stem].images)
     for number in numbers:

@@ -122,7 +122,7 @@ class Segmenter(nn.Module):
         Args:
             references: (picture, prompt) pairs; the prompt is in pixels of its own picture.
             targets: pictures: PIL images of 8 bits a channel, or uint8 arrays, [H, W, 3] RGB or [H, W] grey.
-            size: side of the square that every picture is resized to, as in evaluation (spec 1.2, step 1).
+            size: side of the square that every picture is resized to, as in evaluation (docs/sansa.md 1.2, step 1).
             exif: "stored" leaves pictures as they are stored where sizes do not tell; see ``orientation.Exif``.
 
         Returns:

@@ -29,6 +29,9 @@ DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 MADE_ELSEWHERE = re.compile(r"import\s*\(?\s*\*|__getattr__|globals\(|setattr\(|exec\(")
 """In the source of a module: names may come to it from elsewhere."""
 
+BASE_NAME = "model.base.name"
+"""Key of which a text with a module in it is the import path of a tracker, though the parser takes it for any text."""
+
 DENIED = re.compile(r"(?:Parser key \"(?P<key>[\w.]+)\")?.*Importing '(?P<path>[\w.]+)' is not allowed", re.DOTALL)
 """What jsonargparse says of paths that it does not import; it goes on with advice to allow them."""
 
@@ -132,6 +135,10 @@ def without_advice(message: str) -> str:
 
 def wanted(key: str, parsers: Iterable[ArgumentParser]) -> set[type]:
     """The classes of which the value of a key may be, without Python's own; none where no parser has the key."""
+    if key == BASE_NAME:
+        from sansa_lightning.trackers.base import Tracker  # imports torch
+
+        return {Tracker}
     return {kind for kind in kinds_of(key, parsers) if kind.__module__.partition(".")[0] not in sys.stdlib_module_names}
 
 

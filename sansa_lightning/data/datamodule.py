@@ -44,13 +44,13 @@ class EpisodeDataModule(LoadingDataModule):
 
     Training clips are drawn anew in each epoch. Validation, test and prediction draw a fixed list from the protocol's
     test classes; the validation list is the beginning of the test list, for a curve to watch: the paper selects no
-    model by it (spec 6). Everything the data must satisfy is checked in :meth:`setup`, before any training. The
-    defaults are those of the embedded miniature; experiments set what the papers use.
+    model by it (docs/sansa.md 6). Everything the data must satisfy is checked in :meth:`setup`, before any training.
+    The defaults are those of the embedded miniature; experiments set what the papers use.
 
     Args:
         source: the dataset.
         protocol: which classes train and which test.
-        size: side of the square clip, pixels (spec 4: 640, or 518 for FSS-1000 and parts).
+        size: side of the square clip, pixels (docs/sansa.md 4: 640, or 518 for FSS-1000 and parts).
         shots: K, references of a validation or test clip, which has one target.
         train_shots: references of a training clip.
         train_targets: J, targets of a training clip.
@@ -71,7 +71,8 @@ class EpisodeDataModule(LoadingDataModule):
         negatives: which negative references validation and test clips bring, for methods that compare; None is none.
         memorise: train on the test episodes themselves, over and over: shows whether the pipeline can learn at all;
             such a score is no result.
-        score_at: "clip" scores at clip size as the published numbers do (spec 4), "original" at each image's own.
+        score_at: "clip" scores at clip size as the published numbers do (docs/sansa.md 4), "original" at that of each
+            image.
         controls: test clips bring the objects of their targets and wrong references, for the controls of the scores;
             each target is then segmented twice.
     """

@@ -17,8 +17,8 @@ from sansa_lightning.files.messages import plain
 READ = "tensors, containers, plain values and settings (argparse.Namespace)"
 """What a file may hold."""
 
-# Published adapter files carry their training settings as a Namespace (spec 2.2), whose folders may be paths. Paths are
-# read as pure ones, which touch no disk and exist for each system on every system.
+# Published adapter files carry their training settings as a Namespace (docs/sansa.md 2.2), whose folders may be paths.
+# Paths are read as pure ones, which touch no disk and exist for each system on every system.
 SETTINGS: list[Any] = [
     argparse.Namespace,
     *[

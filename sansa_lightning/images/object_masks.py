@@ -23,7 +23,7 @@ IGNORE = 255
 
 
 FOREGROUND = 128
-"""Value from which on a pixel of a grey mask is foreground (spec 4.3, 4.7 to 4.9)."""
+"""Value from which on a pixel of a grey mask is foreground (docs/sansa.md 4.3, 4.7 to 4.9)."""
 
 Kind = Literal["empty", "0 and 1", "0, 1 and 255", "0 and 255"]
 """Which values a mask has; soft edges count as 0 and 255."""

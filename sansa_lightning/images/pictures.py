@@ -182,7 +182,7 @@ def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) ->
 
 
 def to_frame(image: Image.Image | NDArray[np.uint8], size: Size, out: Tensor | None = None) -> Tensor:
-    """A frame of a clip: the whole picture squashed to ``size`` (spec 1.2, step 1).
+    """A frame of a clip: the whole picture squashed to ``size`` (docs/sansa.md 1.2, step 1).
 
     Args:
         image: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
@@ -210,7 +210,7 @@ def resize_picture(image: Image.Image | NDArray[np.uint8], size: Size) -> Image.
 def resize_mask(mask: Any, size: Size) -> Tensor:
     """A mask at another size, each pixel taking the value of one of the old ones.
 
-    torch's "nearest" as in the released code (spec 4): the pixel at floor(i · old / new), half a pixel off.
+    torch's "nearest" as in the released code (docs/sansa.md 4): the pixel at floor(i · old / new), half a pixel off.
 
     Args:
         mask: uint8 [H, W], array or tensor; any values, {0, 1, 255} in a clip.

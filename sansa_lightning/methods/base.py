@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -48,11 +49,32 @@ class Answers(NamedTuple):
     logits: Tensor
     iou: Tensor
 
+    @classmethod
+    def of(cls, logits: Tensor) -> Answers:
+        """From logits alone: the IoU is that of the mask with the probabilities, which are 0 and 1 where it is sure."""
+        probability, mask = logits.sigmoid(), (logits > 0).float()
+        common = torch.minimum(probability, mask).sum((-2, -1))
+        return cls(logits, common / torch.maximum(probability, mask).sum((-2, -1)).clamp(min=1))
+
+
+class KeptReferences(NamedTuple):
+    """References of one class as they came, for methods that read them anew with each group of targets.
+
+    Attributes:
+        images: [K, 3, H, W].
+        prompts: K prompts.
+    """
+
+    images: Tensor
+    prompts: tuple[Prompt, ...]
+
 
 class Method(nn.Module, ABC):
     """How a clip becomes masks; a module, since a method may bring networks of its own.
 
-    What trains of it is saved, loaded and counted like what a strategy trains, under ``method.<name>``.
+    A subclass is a constructor with its settings and :meth:`forward`. What trains of it is saved, loaded and counted
+    like what a strategy trains, under ``method.<name>``. What is frozen is not saved: it has to be the same whenever
+    the method is built.
     """
 
     def attach(self, tracker: Tracker) -> None:
@@ -95,25 +117,37 @@ class Method(nn.Module, ABC):
             propagate_targets: whether the prediction of a target becomes memory for later ones.
         """
 
-    @abstractmethod
     def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> ReferenceMemory:
         """Read the references of one class, once for any number of targets.
+
+        By default they are kept as they are, and :meth:`segment` reads them again with each group of targets.
 
         Args:
             tracker: the base with its strategy.
             images: uint8 [K, 3, H, W], RGB, or float32, ImageNet-normalised.
             prompts: K prompts, in pixels of the images.
         """
+        return KeptReferences(images, tuple(prompts))
 
-    @abstractmethod
     def segment(self, tracker: Tracker, memories: Sequence[ReferenceMemory], images: Tensor) -> Answers:
-        """Masks of targets, each from the references of a class alone; a target is encoded once for all classes.
+        """Masks of targets, each from the references of a class alone.
+
+        By default there is a clip for each class, of its references and all targets, which :meth:`forward` segments.
 
         Args:
             tracker: the base with its strategy.
             memories: what :meth:`remember` gave for each of M classes.
-            images: G targets, [G, 3, H, W], likewise.
+            images: G targets, [G, 3, H, W], likewise; of the size of the references, where those are kept.
         """
+        return Answers.of(torch.stack([self._targets_of(tracker, memory, images) for memory in memories]))
+
+    def _targets_of(self, tracker: Tracker, kept: KeptReferences, images: Tensor) -> Tensor:
+        """Logits of targets by the references of one class, [G, H, W]."""
+        frames = torch.cat([kept.images, images])[None]
+        unknown = frames.new_zeros(1, frames.shape[1], *frames.shape[-2:], dtype=torch.uint8)
+        clip = ClipBatch((), frames, unknown, (kept.prompts,))
+        masks: Masks = self(tracker, clip, propagate_targets=False)
+        return masks.logits[0, clip.shots :]
 
     @classmethod
     def trained_as(cls) -> type[Method]:

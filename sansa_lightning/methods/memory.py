@@ -14,7 +14,7 @@ from sansa_lightning.trackers.base import Features, Memory, Tracker
 KShotMemory = Literal["released", "invariant"]
 """How references become memories. "released": only the first is a conditioning frame, further ones are past frames
 with recency rows, so their order matters (published code). "invariant": all are conditioning frames (what the paper
-claims). Spec 1.2, step 8."""
+claims). See docs/sansa.md 1.2, step 8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Seen(NamedTuple):
 
 
 def spatial_memories(frame: int, shots: int, rows: int, mode: KShotMemory) -> list[Seen]:
-    """Spatial memories that target ``frame`` attends to, in order (spec 1.2, step 8).
+    """Spatial memories that target ``frame`` attends to, in order (docs/sansa.md 1.2, step 8).
 
     Conditioning frames come first and get the last row; then up to ``rows - 1`` past frames, oldest first, by recency.
 

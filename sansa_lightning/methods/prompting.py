@@ -1,4 +1,4 @@
-"""Prompts of references, and clicks on targets, to masks: decoder calls for a batch of frames (docs/sansa.md)."""
+"""Prompts of references, and clicks on targets, to masks: decoder calls for a batch of frames (docs/sansa.md 1.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompt-and-propagate, batched over clips (SANSA, section 3; docs/sansa.md)."""
+"""Prompt-and-propagate, batched over clips (SANSA, section 3; docs/sansa.md 1.2)."""
 
 from __future__ import annotations
 

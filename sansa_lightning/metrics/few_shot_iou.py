@@ -1,4 +1,4 @@
-"""Few-shot IoU: counts summed per class over a run, divided once at the end (spec 4.11).
+"""Few-shot IoU: counts summed per class over a run, divided once at the end (docs/sansa.md 4.11).
 
 This is the number of the few-shot literature. The mean of per-image IoUs, which most segmentation
 libraries compute, is another one. Everything here is in [0, 1]; only tables print percent.

@@ -1,4 +1,4 @@
-"""AdaptFormer: a bottleneck beside the MLP of each encoder block (SANSA section 3.3; spec 2)."""
+"""AdaptFormer: a bottleneck beside the MLP of each encoder block (SANSA section 3.3; docs/sansa.md 2)."""
 
 from __future__ import annotations
 

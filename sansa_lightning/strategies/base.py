@@ -113,7 +113,7 @@ class Strategy(ABC):
     def train(self, tracker: Tracker, mode: bool) -> None:
         """Switch what trains between train and eval; what is frozen is always in eval.
 
-        Frozen is not eval by itself: dropout in memory attention would be active (spec 3).
+        Frozen is not eval by itself: dropout in memory attention would be active (docs/sansa.md 3).
         """
         tracker.eval()
         if mode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -184,17 +185,21 @@ class Tracker(nn.Module, ABC):
             chunk: how many frames go through the encoder at a time; all if None.
         """
 
-    @abstractmethod
     def stages(self, images: Tensor) -> list[Tensor]:
-        """The map at the end of each stage of the image encoder, [F, C, h, w], from fine to coarse.
+        """The map at the end of each stage of the image encoder, [F, C, h, w], from fine to coarse; for probes.
 
         Args:
             images: uint8 [F, 3, S, S], RGB, or float32, ImageNet-normalised.
-        """
 
-    @abstractmethod
+        Raises:
+            ValueError: this tracker does not give them.
+        """
+        msg = f"{type(self).__name__}: expected a tracker that gives the maps of its stages, but it has no stages()"
+        raise ValueError(msg)
+
     def without_memory(self, features: Features) -> Features:
-        """What the decoder is to see of a frame that has no memory to read."""
+        """What the decoder is to see of a frame that has no memory to read; the features as they are by default."""
+        return features
 
     @abstractmethod
     def mask_prompt(self, mask: Tensor) -> Tensor:
@@ -265,9 +270,12 @@ class Tracker(nn.Module, ABC):
     def parts(self) -> Mapping[str, tuple[str, ...]]:
         """Each of ``PARTS`` with the names of its modules and of its parameters that are in no module of their own."""
 
-    @abstractmethod
     def tap(self, place: Place, hear: Callable[[Tensor], None]) -> RemovableHandle:
-        """Call ``hear`` with the features of a place in every forward pass, until the handle is removed."""
+        """Call ``hear`` with the features of a place in every forward pass, until the handle is removed.
+
+        By default nothing is heard, so that there is nothing to watch in training.
+        """
+        return RemovableHandle(OrderedDict())
 
     def in_part(self, part: str) -> list[str]:
         """Names of the parameters of a part, whatever a strategy has added to it."""
@@ -278,9 +286,13 @@ class Tracker(nn.Module, ABC):
             if any(name == owner or name.startswith(f"{owner}.") for owner in owners)
         ]
 
-    @abstractmethod
     def recompute(self) -> None:
         """Recompute activations in the backward pass, from the first trained block on: less memory, more time.
 
         Call it after a strategy was attached. Parameters, their names and all results stay what they were.
+
+        Raises:
+            ValueError: this tracker cannot.
         """
+        msg = f"model.recompute: expected false for {type(self).__name__}, which cannot recompute, but got true"
+        raise ValueError(msg)

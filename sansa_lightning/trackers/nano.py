@@ -42,7 +42,7 @@ class NanoSize:
 
 
 def build_nano(size: NanoSize | None = None) -> Tracker:
-    """A nano with random weights; the switches of spec 1.1 stand as for the published bases."""
+    """A nano with random weights; the switches of docs/sansa.md 1.1 stand as for the published bases."""
     from sansa_lightning.trackers.sam2.tracker import Sam2Tracker
 
     size = size or NanoSize()

@@ -24,7 +24,7 @@ def total(numbers) -> int:
 
 def test_the_large_base_trains_what_the_specification_counts():
     found = counts("table3_adapters", "sam2_hiera_large")
-    # Spec 2: parameters of AdaptFormer by its released rule, and of the whole model with it.
+    # docs/sansa.md 2: parameters of AdaptFormer by its released rule, and of the whole model with it.
     expected = {"AdaptFormer 0.3": 9_898_385, "AdaptFormer 0.5": 16_511_184, "AdaptFormer 0.8": 26_333_537}
     assert {name: total(found[name].trained) for name in expected} == expected
     assert {name: round((total(each.trained) + total(each.frozen)) / 1e6, 2) for name, each in found.items()} == {

@@ -43,7 +43,7 @@ def picture(height: int, width: int, seed: int) -> NDArray[np.uint8]:
 
 
 def prepared(image: NDArray[np.uint8]) -> Tensor:
-    """A frame of side SIZE by spec 1.2, step 1."""
+    """A frame of side SIZE by docs/sansa.md 1.2, step 1."""
     small = np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BILINEAR), dtype=np.float32) / 255
     normal = (small - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
     return torch.from_numpy(normal.transpose(2, 0, 1)).float()

@@ -1,4 +1,4 @@
-"""Prompts of 1,000 random masks against spec 5: how many clicks, where, how tight a box, how large a scribble."""
+"""Prompts of 1,000 random masks against docs/sansa.md 5: number and place of clicks, size of boxes and scribbles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts: their statistics against spec 5, and their properties on any mask."""
+"""Prompts: their statistics against docs/sansa.md 5, and their properties on any mask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strokes of scribbles against the numbers of spec 5: how far they are moved, and how large the dots on them are."""
+"""Strokes of scribbles against docs/sansa.md 5: how far they are moved, and how large the dots on them are."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sansa_lightning.data.prompts.scribbles import BRUSHES, Canvas
 
 
 def end_of_stroke(rng: np.random.Generator, std: float, jitter: list[int], draws: int) -> np.ndarray:
-    """How far a first vertex lies from where the stroke began, as spec 5 says it: moved once with the stroke by
+    """How far a first vertex lies from where the stroke began, as docs/sansa.md 5 says: moved once with the stroke by
     int(|N(0, std)| cos), and in half of the strokes by one of ``jitter`` as well."""
     shift = (np.abs(rng.normal(0, std, draws)) * np.cos(rng.uniform(0, 2 * np.pi, draws))).astype(int)
     return shift + rng.choice(jitter, draws) * rng.integers(0, 2, draws)
 
 
 class TestStrokes:
-    """The numbers are those of spec 5, and none of the code's own."""
+    """The numbers are those of docs/sansa.md 5, and none of the code's own."""
 
     @pytest.mark.parametrize(("name", "std", "jitter"), [("wide", 3.0, [-3, -2, -1, 0, 1, 2]), ("small", 1.5, [-1, 0])])
     def test_strokes_end_up_as_far_from_their_start_as_published(self, name, std, jitter):

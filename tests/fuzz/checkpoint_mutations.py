@@ -48,7 +48,7 @@ def own() -> dict[str, Any]:
 
 
 def published() -> dict[str, Any]:
-    """What the released trainer writes (spec 2.2)."""
+    """What the released trainer writes (docs/sansa.md 2.2)."""
     sam = nano()
     AdaptFormer([3]).attach(sam)
     randomise(sam)

@@ -69,7 +69,7 @@ def inputs_of(sam: Tracker, prompt: Prompt | None, size: torch.Size) -> dict[str
 
 def stock_loop(sam: Tracker, images: Tensor, prompts: list[Prompt], mode: KShotMemory) -> Tensor:
     """One clip, frame after frame, with nothing but the sam2 package; its mask prompts as in :func:`use_mask`."""
-    # One mask for prompts, the best of three for targets (spec 1.2, step 4).
+    # One mask for prompts, the best of three for targets (docs/sansa.md 1.2, step 4).
     sam.multimask_output_in_sam = sam.multimask_output_for_tracking = True
     sam.multimask_min_pt_num = sam.multimask_max_pt_num = 0
     sam._use_mask_as_output = types.MethodType(use_mask, sam)
@@ -243,7 +243,7 @@ def test_no_loop_over_the_batch(follow: bool) -> None:
 
 
 def test_the_reported_mask_of_a_reference_is_the_decoders_answer() -> None:
-    """Not the prompt: the decoder's single mask for the dense prompt on the raw features (spec 1.2, steps 4 and 6)."""
+    """Not the prompt: the decoder's single mask for it on the raw features (docs/sansa.md 1.2, steps 4 and 6)."""
     sam, images, prompt = nano(), frames(1, 2), mask_prompt()
     with torch.inference_mode():
         features = sam.encode(images[0, :1])
@@ -279,7 +279,7 @@ def test_the_remembered_mask_is_the_soft_edged_round_trip(monkeypatch: pytest.Mo
 def test_a_mask_grows_by_a_pixel_when_resized_as_released(
     monkeypatch: pytest.MonkeyPatch, threshold: float, side: int
 ) -> None:
-    """Spec 1.2, step 5, in nano's scale: a 40 px square of a 60 px clip has 64 px of the 96 px input, or 66."""
+    """docs/sansa.md 1.2, step 5, in nano's scale: a 40 px square of a 60 px clip has 64 or 66 px of the 96 px input."""
     mask = torch.zeros(60, 60)
     mask[8:48, 8:48] = 1
     remembered = remembered_mask(monkeypatch, frames(1, 2, (60, 60)), Prompt.mask(mask), mask_threshold=threshold)

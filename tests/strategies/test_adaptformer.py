@@ -17,9 +17,9 @@ from sansa_lightning.trackers.zoo import Base
 if TYPE_CHECKING:
     from sansa_lightning.trackers.base import Tracker
 
-# Spec 1.1: channels of the first stage and blocks of each stage.
+# docs/sansa.md 1.1: channels of the first stage and blocks of each stage.
 SIZES = {"tiny": (96, (1, 2, 7, 2)), "base_plus": (112, (2, 3, 16, 3)), "large": (144, (2, 6, 36, 4))}
-TOTALS = {  # spec 2; the paper's rule at 0.5 is not in its table
+TOTALS = {  # docs/sansa.md 2; the paper's rule at 0.5 is not in its table
     ("tiny", "released"): {0.3: 1_117_380, 0.5: 1_857_696, 0.8: 2_962_404},
     ("tiny", "paper"): {0.3: 1_338_737, 0.8: 3_552_689},
     ("base_plus", "released"): {0.3: 3_093_947, 0.5: 5_152_112, 0.8: 8_216_491},
@@ -34,7 +34,7 @@ FIRST_BLOCKS = {"tiny": (3, 12), "base_plus": (5, 24), "large": (8, 48)}
 
 
 def expected_total(size: str, rule: str, factor: float) -> int:
-    """Spec 2's formula over the blocks of stages 2 and 3, without building anything."""
+    """The formula of docs/sansa.md 2 over the blocks of stages 2 and 3, without building anything."""
     first, blocks = SIZES[size]
     total = 0
     for stage in (2, 3):
@@ -120,7 +120,7 @@ def test_an_adapter_computes_the_formula() -> None:
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_block_adds_it_beside_its_mlp(number: int) -> None:
-    """Block output = x + MLP(norm2(x)) + adapter(x), x being the residual after attention (spec 2)."""
+    """Block output = x + MLP(norm2(x)) + adapter(x), x being the residual after attention (docs/sansa.md 2)."""
     sam = nano()
     AdaptFormer().attach(sam)
     randomise(sam)

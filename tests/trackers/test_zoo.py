@@ -22,7 +22,7 @@ from sansa_lightning.trackers.zoo import BASES, Base
 if TYPE_CHECKING:
     from sansa_lightning.trackers.base import Tracker
 
-# Spec 1.1: what a published file has and a base without object scores has not.
+# docs/sansa.md 1.1: what a published file has and a base without object scores has not.
 SCORES = {
     "no_obj_ptr",
     "sam_mask_decoder.obj_score_token.weight",
@@ -33,7 +33,7 @@ SCORES = {
     "sam_mask_decoder.pred_obj_score_head.layers.2.weight",
     "sam_mask_decoder.pred_obj_score_head.layers.2.bias",
 }
-STOCK_SIZE = {"tiny": 38.95, "base_plus": 80.83, "large": 224.43}  # spec 2, millions of parameters, SAM 2.0
+STOCK_SIZE = {"tiny": 38.95, "base_plus": 80.83, "large": 224.43}  # docs/sansa.md 2, millions of parameters, SAM 2.0
 PUBLISHED = [
     pytest.param(family, size, marks=pytest.mark.slow if size in ("base_plus", "large") else ())
     for family in ("sam2", "sam2.1")
@@ -76,7 +76,7 @@ def test_published_architectures_lack_exactly_the_object_scores(family: str, siz
 
 
 def test_switches_of_the_specification() -> None:
-    """Spec 1.1, for nano as for tiny."""
+    """docs/sansa.md 1.1, for nano as for tiny."""
     for name in ("nano", "sam2_hiera_tiny"):
         sam = Base(name, weights=None).random()
         assert not sam.pred_obj_scores

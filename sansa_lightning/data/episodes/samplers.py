@@ -79,7 +79,7 @@ class DrawnEpisodes(Episodes):
 
 
 class RandomEpisodes(DrawnEpisodes):
-    """A pool by its weight, then a class uniformly (spec 4.1)."""
+    """A pool by its weight, then a class uniformly (docs/sansa.md 4.1)."""
 
     def _choose(self, rng: np.random.Generator, index: int) -> tuple[Pool, ClassId]:
         shares = np.cumsum([pool.weight for pool in self.pools])
@@ -90,7 +90,7 @@ class RandomEpisodes(DrawnEpisodes):
 
 
 class RoundRobinEpisodes(DrawnEpisodes):
-    """One class after the other, over the pools one after the other; weights play no part (spec 4.2, test)."""
+    """One class after the other, over the pools one after the other; weights play no part (docs/sansa.md 4.2, test)."""
 
     def _choose(self, rng: np.random.Generator, index: int) -> tuple[Pool, ClassId]:
         choices = [(pool, class_id) for pool in self.pools for class_id in pool.classes]

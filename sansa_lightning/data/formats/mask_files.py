@@ -60,7 +60,7 @@ def read_object_mask(path: Path, exif: Exif = "upright") -> ObjectMask:
 def read_published_mask(path: Path, exif: Exif = "upright") -> NDArray[np.uint8]:
     """The same of a published dataset, uint8 [H, W] in {0, 1, 255}: what the rule refuses is cut at 128.
 
-    Published numbers are of masks that are cut, whatever values there are (spec 4.3, 4.7 to 4.9).
+    Published numbers are of masks that are cut, whatever values there are (docs/sansa.md 4.3, 4.7 to 4.9).
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,4 +1,4 @@
-"""How a reference is annotated: a mask becomes a prompt (spec 5)."""
+"""How a reference is annotated: a mask becomes a prompt (docs/sansa.md 5)."""
 
 from sansa_lightning.data.prompts.base import MaskPrompt, Prompter, prompt_generator
 from sansa_lightning.data.prompts.boxes import BoxPrompt, WholeBoxPrompt

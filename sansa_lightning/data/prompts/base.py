@@ -51,5 +51,5 @@ def numpy_randomness(generator: torch.Generator) -> np.random.Generator:
 
 
 def nowhere() -> Prompt:
-    """What stands for a prompt that cannot be drawn, as of an empty mask: one positive click at (0, 0) (spec 5)."""
+    """What stands for a prompt that cannot be drawn, as of an empty mask: a click at (0, 0) (docs/sansa.md 5)."""
     return Prompt.points([[0, 0]])

@@ -12,7 +12,7 @@ from sansa_lightning.data.prompts.base import Prompter, nowhere
 
 
 class BoxPrompt(Prompter):
-    """The largest box of the foreground's connected parts, as released (spec 5).
+    """The largest box of the foreground's connected parts, as released (docs/sansa.md 5).
 
     Parts are connected by their pixels' sides. Their tight boxes, from top to bottom, are merged in one pass: each
     into the first one before it that it overlaps, as that one has become by then. What was not merged by that
@@ -28,7 +28,7 @@ class BoxPrompt(Prompter):
 
 
 class WholeBoxPrompt(Prompter):
-    """The box of all objects: tight around the whole foreground (the paper's wording; spec 3.3, 18)."""
+    """The box of all objects: tight around the whole foreground (the paper's wording; docs/sansa.md 3.3, 18)."""
 
     def __call__(self, mask: Tensor, generator: torch.Generator) -> Prompt:
         """A box, or one click at (0, 0) if there is no foreground; draws nothing."""

@@ -15,7 +15,8 @@ class PointPrompt(Prompter):
     """Clicks on distinct random pixels of the foreground, ``least`` to ``most`` of them, each number as likely.
 
     A smaller foreground is clicked on each pixel at most once. As published: 1 to 20 in training, and 20, or
-    ``PointPrompt(least=20)``, in evaluation. Coordinates are whole pixels, without a shift to their centres (spec 5).
+    ``PointPrompt(least=20)``, in evaluation. Coordinates are whole pixels, without a shift to their centres
+    (docs/sansa.md 5).
 
     Args:
         least: fewest clicks, at least 1.

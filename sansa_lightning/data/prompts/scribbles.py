@@ -21,7 +21,7 @@ _TURN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Brush:
-    """How strokes are drawn (Yu et al. 2019; the numbers of spec 5). Lengths are pixels; ranges exclude their end.
+    """How strokes are drawn (Yu et al. 2019; numbers: docs/sansa.md 5). Lengths are pixels; ranges exclude their end.
 
     Attributes:
         steps: range of the number of vertices after the first.
@@ -73,7 +73,9 @@ BRUSHES = {
 
 
 class ScribblePrompt(Prompter):
-    """Strokes that begin on distinct random pixels of the foreground; their part on it, each pixel a click (spec 5).
+    """Strokes that begin on distinct random pixels of the foreground; each of their pixels on it is a click.
+
+    See docs/sansa.md 5.
 
     As published: the default in training, and nine wide strokes, or ``ScribblePrompt(9, 9, ["wide"])``, in
     evaluation. There are at most as many strokes as pixels.

@@ -63,7 +63,7 @@ class Pool:
         """The pool of those ``wanted`` classes that have at least ``min_images`` images in the split.
 
         ``min_images`` must not follow the number of references: with 5 references the list of classes would
-        be another one than with 1, and so would the folds (spec 4.2).
+        be another one than with 1, and so would the folds (docs/sansa.md 4.2).
 
         Args:
             source: where images come from.
@@ -123,9 +123,9 @@ class Protocol(ABC):
 class Strict(Protocol):
     """Train on base classes in the train split, test on the fold's unseen classes in the val split.
 
-    Unseen classes of fold f are, interleaved, those with id mod ``folds`` = f (COCO-20i, LVIS-92i; spec 4.1), or,
-    contiguous, the f-th block of ids (PASCAL-5i; spec 4.10). Base classes are all others. Both lists follow from
-    ids alone; the filter by ``min_images`` comes after and moves no class from one to the other.
+    Unseen classes of fold f are, interleaved, those with id mod ``folds`` = f (COCO-20i, LVIS-92i; docs/sansa.md 4.1),
+    or, contiguous, the f-th block of ids (PASCAL-5i; docs/sansa.md 4.10). Base classes are all others. Both lists
+    follow from ids alone; the filter by ``min_images`` comes after and moves no class from one to the other.
 
     Args:
         fold: 0 .. folds - 1.

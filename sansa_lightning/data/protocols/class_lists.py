@@ -38,7 +38,7 @@ class AllClasses(Protocol):
 
 
 class ClassSplits(AllClasses):
-    """Train and test classes as the source's own class lists say, which must have none in common (FSS-1000, spec 4.3).
+    """Train and test classes as the source's own class lists say, which must have none in common (FSS-1000).
 
     Args:
         min_images: images that a class needs in a split to be drawn there, at least 2.

@@ -8,11 +8,11 @@ from sansa_lightning.data.protocols.base import Pool, Protocol, Stage
 from sansa_lightning.data.sources.base import Source, Split
 
 MIX = {"lvis": 0.40, "coco": 0.45, "ade20k": 0.10, "paco": 0.05}
-"""Shares of the paper's largest mix, of which alone they are known (spec 3.3, row 14)."""
+"""Shares of the paper's largest mix, of which alone they are known (docs/sansa.md 3.3, row 14)."""
 
 
 class Generalist(Protocol):
-    """Train on a mix of sources, all their classes; test on all classes of the datamodule's source (spec 4.13).
+    """Train on a mix of sources, all their classes; test on all of the datamodule's source (docs/sansa.md 4.13).
 
     A training episode is from each source with the probability of its weight. ``data.train_length`` is the number of
     episodes of an epoch, 210,000 in the paper.

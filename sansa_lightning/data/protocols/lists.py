@@ -21,7 +21,7 @@ class ListFolds(Protocol):
     that a class is never trained in one run and tested in another of the same fold.
 
     The published lists are of classes with *more than K* pictures, with K = ``shots`` when testing and
-    K = ``targets`` when training (spec 4.2): positions shift, and tested classes are trained on.
+    K = ``targets`` when training (docs/sansa.md 4.2): positions shift, and tested classes are trained on.
     ``released_lists`` gives these, to score published adapters on the classes that their numbers are means of.
 
     Args:
@@ -111,7 +111,7 @@ class ListFolds(Protocol):
 
 
 class StrictByPosition(ListFolds):
-    """LVIS-92i (spec 4.2): the fold is dealt from the list of val classes; the other train classes are for training.
+    """LVIS-92i (docs/sansa.md 4.2): the fold is dealt from the val classes; training has the other train classes.
 
     Of LVIS v1's val classes, 920 have two pictures or more: 10 folds of 92. Arguments as for :class:`ListFolds`.
     """
@@ -126,7 +126,7 @@ class StrictByPosition(ListFolds):
 
 
 class StrictByTrainPosition(ListFolds):
-    """PACO-Part (spec 4.5): the fold is dealt from the whole train list, and tests those that val has pictures of.
+    """PACO-Part (docs/sansa.md 4.5): the fold is dealt from the train list, and tests those that val has pictures of.
 
     Of 448 train classes each of 4 folds has 112, of which about 76 can be tested; the others may be trained on.
     Arguments as for :class:`ListFolds`; ``min_images`` counts val pictures.

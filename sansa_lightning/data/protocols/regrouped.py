@@ -26,8 +26,7 @@ class CocoToPascal(Protocol):
 
     COCO's folds are those of COCO-20i (class id mod 4). PASCAL's 20 classes are all COCO classes as well, and are
     regrouped accordingly: fold f tests those whose COCO namesake is in COCO's fold f, 6, 4, 6 and 4 of them. These are
-    the published lists (Boudiaf et al., CVPR 2021; spec fs_sam2, 7), and no class is both trained and tested, by
-    whatever name.
+    the published lists (Boudiaf et al., CVPR 2021), and no class is both trained and tested, by whatever name.
 
     Args:
         train_source: COCO, with its 80 categories; the datamodule's source is PASCAL.

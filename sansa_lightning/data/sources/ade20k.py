@@ -22,7 +22,7 @@ _NAME_FILES = ("objectInfo150.txt", "utils/ade20k_classes.json")
 
 
 class Ade20k(LabelMaps):
-    """Things and stuff in scenes, 150 classes, a dozen on an image; part of the generalist's mix (spec 4.6, 4.13).
+    """Things and stuff in scenes, 150 classes, a dozen on an image; in the generalist's mix (docs/sansa.md 4.6, 4.13).
 
     Layout: ``{images,annotations}/{training,validation}`` with label maps of class id + 1, where 0 (other) and 255 are
     background, and the class names in ``objectInfo150.txt``, as published, or ``utils/ade20k_classes.json``, a list.

@@ -39,7 +39,7 @@ class ClassMasks(PairedFiles):
 
 
 class EvaluationOnly(ClassMasks):
-    """A dataset of another domain without a train split, to test what was learnt elsewhere (spec 4.7 to 4.9)."""
+    """A dataset of another domain without a train split, for tests alone (docs/sansa.md 4.7 to 4.9)."""
 
     def _read(self, split: Split) -> Index:
         return {} if split == "train" else self._read_test_index()

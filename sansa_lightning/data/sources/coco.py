@@ -29,7 +29,8 @@ class Coco(AnnotationFiles):
         train_annotations: below ``root``; ``annotations/instances_<train>.json`` if None.
         val_annotations: below ``root``; ``annotations/instances_<val>.json`` if None.
         min_area: least area, in pixels of the image, of the union of a class's objects for the image to count as
-            one that shows the class. The literature disagrees (spec 4.1); 0 keeps every object of a pixel or more.
+            one that shows the class. The literature disagrees (docs/sansa.md 4.1); 0 keeps every object that
+            has a pixel.
         check_files: whether :meth:`verify` opens each image file, about 0.1 ms each from a warm disk.
         name: of the source, for a mix of several sets in this format.
         crowds: what regions marked ``iscrowd`` are. COCO's are crowds, to be ignored; some labelling tools mark every

@@ -1,4 +1,4 @@
-"""COCO-20i as it is in circulation: class maps in PNG, and a pickle of image lists for each fold (spec 4.1)."""
+"""COCO-20i as it is in circulation: class maps in PNG, and image lists of each fold in pickles (docs/sansa.md 4.1)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ NAMES = ("agriculture land", "urban land", "rangeland", "forest land", "water", 
 class DeepGlobe(EvaluationOnly):
     """Six kinds of land; a patch may show several, and then has a mask of each.
 
-    Layout (spec 4.7): ``image/<id>_sat_<patch>.jpg`` and ``filter_mask/<1..6>/<id>_mask_<patch>.png``.
+    Layout (docs/sansa.md 4.7): ``image/<id>_sat_<patch>.jpg`` and ``filter_mask/<1..6>/<id>_mask_<patch>.png``.
 
     Args:
         root: folder that holds ``image`` and ``filter_mask``.

@@ -25,9 +25,10 @@ _LISTS = ("trn", "val", "test")
 class Fss1000(ClassMasks):
     """One object on each image; the train split has other classes than the val split, so use ``ClassSplits``.
 
-    Layout (spec 4.3): ``data/<class>/<n>.jpg`` with ``<n>.png``, and the lists ``splits/{trn,val,test}.txt``, a class
-    a line, 520, 240 and 240 of them as published. Class ids count through the lists, each sorted by name. Where a mask
-    has another size than its image, as three of the published ones do (HKUSTCV/FSS-1000, issue 25), it is resized.
+    Layout (docs/sansa.md 4.3): ``data/<class>/<n>.jpg`` with ``<n>.png``, and the lists ``splits/{trn,val,test}.txt``,
+    a class a line, 520, 240 and 240 of them as published. Class ids count through the lists, each sorted by name. Where
+    a mask has another size than its image, as three of the published ones do (HKUSTCV/FSS-1000, issue 25), it is
+    resized.
 
     Args:
         root: folder that holds ``data`` and ``splits``.

@@ -20,7 +20,7 @@ _IMAGES, _MASKS = "ISIC2018_Task1-2_Training_Input", "ISIC2018_Task1_Training_Gr
 class Isic(EvaluationOnly):
     """Three kinds of lesions, one lesion on an image.
 
-    Layout (spec 4.8): ``ISIC2018_Task1-2_Training_Input/<1..3>/<id>.jpg`` and
+    Layout (docs/sansa.md 4.8): ``ISIC2018_Task1-2_Training_Input/<1..3>/<id>.jpg`` and
     ``ISIC2018_Task1_Training_GroundTruth/<id>_segmentation.png``. The folders 1 to 3 are not in the official download:
     its images have to be sorted into them by diagnosis, as listed in ``data/isic/class_id.csv`` of slei109/PATNet.
 

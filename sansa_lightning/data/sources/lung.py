@@ -17,8 +17,8 @@ _MASK_ENDING = "_mask"
 class Lung(EvaluationOnly):
     """One class, both lungs. Images without a mask are left out: 704 of 800 have one as published.
 
-    Layout (spec 4.9): ``CXR_png/<id>.png`` and in ``masks`` ``<id>.png``, as of the Montgomery set (MCUCXR), or
-    ``<id>_mask.png``, as of the Shenzhen set.
+    Layout (docs/sansa.md 4.9): ``CXR_png/<id>.png`` and in ``masks`` ``<id>.png``, as of the Montgomery set (MCUCXR),
+    or ``<id>_mask.png``, as of the Shenzhen set.
 
     Args:
         root: folder that holds ``CXR_png`` and ``masks``.

@@ -1,4 +1,4 @@
-"""LVIS: 1,203 classes in COCO's photographs, from the official JSON or from the pickles in circulation (spec 4.2)."""
+"""LVIS: 1,203 classes in COCO's photographs, from the official JSON or pickles in circulation (docs/sansa.md 4.2)."""
 
 from __future__ import annotations
 

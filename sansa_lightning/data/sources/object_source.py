@@ -37,7 +37,7 @@ def box_numbers(where: str, box: Any) -> tuple[float, float, float, float]:
 
 
 def window(x0: float, y0: float, x1: float, y1: float) -> tuple[int, int, int, int]:
-    """The pixels between two corners, cut to integers as in the released code (spec 4.4, 4.5)."""
+    """The pixels between two corners, cut to integers as in the released code (docs/sansa.md 4.4, 4.5)."""
     return int(x0), int(y0), int(x1), int(y1)
 
 
@@ -49,7 +49,7 @@ def picture_of(key: ImageKey) -> str:
 class ObjectSource(RegionSource):
     """A source whose keys are ``<split>/<file>#<object>``, several for a picture with several objects.
 
-    As in the released code, an episode draws pictures, and then one of the objects in each (spec 4.4, 4.5).
+    As in the released code, an episode draws pictures, and then one of the objects in each (docs/sansa.md 4.4, 4.5).
     """
 
     def __getstate__(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""PACO-Part: parts of everyday objects, from PACO-LVIS's JSON or from the pickles in circulation (spec 4.5)."""
+"""PACO-Part: parts of everyday objects, from PACO-LVIS's JSON or pickles in circulation (docs/sansa.md 4.5)."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ _LISTS: dict[Split, str] = {"train": "trn", "val": "val"}
 class Pascal5i(LabelMaps):
     """Objects in photographs; the classes of a fold are five in a row: use ``Strict(layout=contiguous)``.
 
-    Layout (spec 4.10): ``JPEGImages/<image>.jpg``, ``SegmentationClassAug/<image>.png`` (class id + 1, and 255 along
-    outlines, which takes no part in loss and score) and the lists ``{trn,val}/fold<f>.txt``, a line
+    Layout (docs/sansa.md 4.10): ``JPEGImages/<image>.jpg``, ``SegmentationClassAug/<image>.png`` (class id + 1, and 255
+    along outlines, which takes no part in loss and score) and the lists ``{trn,val}/fold<f>.txt``, a line
     ``<image>__<class>``, counted from 1, for each class of fold f in each image. Images of the train lists may show
     objects of other folds' classes too; they are background there.
 

@@ -1,4 +1,4 @@
-"""Pascal-Part: parts of the objects of PASCAL VOC 2010, in the layout in circulation (spec 4.4)."""
+"""Pascal-Part: parts of the objects of PASCAL VOC 2010, in the layout in circulation (docs/sansa.md 4.4)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ WITHOUT_OBJECT_SCORES: dict[str, Any] = {
     # Added only to memories of frames without the object, which object scores would have to tell (SAM 2.1).
     "no_obj_embed_spatial": False,
 }
-"""Settings of a base without object scores: one decoder token fewer, as SANSA has it (docs/sansa.md)."""
+"""Settings of a base without object scores: one decoder token fewer, as SANSA has it (docs/sansa.md 1.1)."""
 
 SCORE_KEYS = frozenset(
     {"no_obj_ptr", "sam_mask_decoder.obj_score_token.weight"}

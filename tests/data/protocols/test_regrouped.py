@@ -18,7 +18,7 @@ from sansa_lightning.data.sources.coco20i_released import Coco20iReleased
 from sansa_lightning.data.sources.folder import Folder
 from sansa_lightning.data.sources.pascal5i import Pascal5i
 
-# As published, counted from 1 in VOC's order (RePRI's repository; spec fs_sam2, 7).
+# As published, counted from 1 in VOC's order (RePRI's repository).
 PUBLISHED = ((1, 4, 9, 11, 12, 15), (2, 6, 13, 18), (3, 7, 16, 17, 19, 20), (5, 8, 10, 14))
 
 # Either name of each class, put down here independently of the code: PASCAL's, then COCO's.

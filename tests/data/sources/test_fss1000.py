@@ -31,7 +31,7 @@ def test_ids_count_through_the_sorted_lists(root):
 
 
 def test_published_sizes_and_no_overlap(tmp_path):
-    """520, 240 and 240 classes, whose ids are 0 to 519, 520 to 759 and 760 to 999 (spec 4.3)."""
+    """520, 240 and 240 classes, whose ids are 0 to 519, 520 to 759 and 760 to 999 (docs/sansa.md 4.3)."""
     names = [f"class {number:04d}" for number in range(1000)]
     (tmp_path / "splits").mkdir()
     for listed, part in (("trn", names[:520]), ("val", names[520:760]), ("test", names[760:])):

@@ -107,7 +107,7 @@ def test_training_targets_are_of_pictures_of_their_own(paco):
 
 
 def test_pictures_are_drawn_and_then_one_of_their_objects(paco):
-    """As released (spec 4.5): a picture with many objects does not come up more often than one with a single one."""
+    """As released (docs/sansa.md 4.5): a picture with many objects does not come up more often than others."""
     source = PacoPart(paco.root)
     pools = [Pool(source, "val", (190,))]
     drawn = Counter(episode.targets[0] for episode in RandomEpisodes(pools, 1, 1, 0, 4000))

@@ -46,7 +46,7 @@ def test_outlines_are_ignored_and_other_objects_are_background(root):
 
 
 def test_episodes_walk_the_list_in_its_own_order(root):
-    """The lists in circulation ascend by image, then class; 1,000 episodes go round them (spec 4.10)."""
+    """The lists in circulation ascend by image, then class; 1,000 episodes go round them (docs/sansa.md 4.10)."""
     source = Pascal5i(root)
     pools = Strict(1, layout="contiguous").pools(source, "test")
     lines = (root / "splits" / "pascal" / "val" / "fold1.txt").read_text().split()
