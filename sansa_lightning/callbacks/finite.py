@@ -39,7 +39,7 @@ class StopNotFinite(Callback):
         if not _has_scaler(trainer):
             self._follow(trainer, loss)
 
-    def on_train_batchend_all(
+    def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at the loss.

@@ -70,7 +70,7 @@ class ControlledIoU(nn.Module):
         super().__init__()
         self.score = FewShotIoU(classes, names)
         self.controls = ControlMetrics(classes, names, cut)
-        self.more: Mapping[str, Any] = nn.ModuleDict(dict(more or {}))
+        self.more: Any = nn.ModuleDict(dict(more or {}))
         self.cut = cut
 
     def update(self, segment: Segment, batch: EvaluationBatch) -> Tensor:

@@ -27,7 +27,7 @@ from sansa_lightning.strategies.base import trained_parameters
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SIZE = 64
 
 

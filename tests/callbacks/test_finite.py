@@ -41,7 +41,7 @@ def test_the_last_good_checkpoint_stays(schedule, tiny_yaml, tmp_path, capsys):
 
 def test_a_damaged_tensor_is_not_written(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, *poisoned("weights", 6))  # a checkpoint is due at this step
-    assert line.startswith("training: 1 of 30 trained tensors are not finite after step 6, such as base.")
+    assert line.startswith("training: 1 of 30 trained tensors are not finite after step 6, such as model.base.")
     assert checkpoint(tmp_path)["global_step"] == 4
 
 

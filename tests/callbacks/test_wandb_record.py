@@ -164,8 +164,13 @@ def test_sync_takes_the_run(logged, run):
 
 
 def test_a_run_that_goes_on_keeps_its_id(tiny_yaml, tmp_path):
-    to_wandb = ("--trainer.logger=WandbLogger", "--trainer.logger.offline=true", "--compare_frozen=false")
-    args = ("fit", "--config", tiny_yaml, *to_wandb, "--run_dir", tmp_path / "run")
+    to_wandb = (
+        "--trainer.logger=WandbLogger",
+        "--trainer.logger.offline=true",
+        "--compare_frozen=false",
+        "--model.schedule=constant",
+    )
+    args = ("fit", "--config", tiny_yaml, *to_wandb, "--run_dir", tmp_path / "run", "--model.schedule=constant")
     with apart(tmp_path):
         call(*args, "--trainer.max_steps", 2)
         first = result(tmp_path / "run")["wandb"]["id"]

@@ -10,7 +10,7 @@ from sansa_lightning.data.patterns.families import NAMES
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.describe.pattern_sheet import contact_sheet, swatch, write
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 SOURCE = Patterns()

@@ -17,7 +17,7 @@ from sansa_lightning.data.sources.abilities import image_count
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 from sansa_lightning.data.sources.paco_part import PacoPart
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 
 # LVIS v1 has 1,203 categories, of which 920 have two pictures or more in val: here too, in a mixed order.
 LVIS_VAL = {
