@@ -157,9 +157,16 @@ class Tracker(nn.Module, ABC):
 
     Attributes:
         image_size: side S of the square that frames are resized to, in pixels.
+        evaluated_at: side of the square that pictures become first where a benchmark has it so; None if they go to S.
     """
 
     image_size: int
+    evaluated_at: int | None = None
+
+    @property
+    def clip_size(self) -> int:
+        """Side of the square that pictures become if nothing else is asked for, in pixels."""
+        return self.image_size if self.evaluated_at is None else min(self.evaluated_at, self.image_size)
 
     @property
     @abstractmethod
