@@ -101,7 +101,7 @@ class Expander:
             except (ValueError, OSError) as error:
                 faults.append(one_line(error))
                 continue
-            plain, strategy = as_plain(on_fold), module.strategy
+            plain, strategy = as_plain(on_fold), module.parts.strategy
             for seed in self.asked.seeds or table.seeds:
                 runs[fold, seed] = self._job(table, row, with_seed(plain, seed), strategy, (fold, seed), trains=trains)
         return runs

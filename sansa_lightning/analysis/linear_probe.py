@@ -57,7 +57,8 @@ class LinearProbe(Callback):
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Probe; each process does so and finds the same."""
         (pool,) = trainer.datamodule.pools("test")  # type: ignore[attr-defined]
-        self.score = probe_pool(pl_module.base, pool, self.images, self.stage)
+        tracker: Any = pl_module.base  # of a module that trains one
+        self.score = probe_pool(tracker, pool, self.images, self.stage)
         if self.score is None:
             rank_zero_warn(f"LinearProbe: fewer than two of the test classes of {pool.source} fill cells of the stage")
             return

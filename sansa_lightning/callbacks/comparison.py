@@ -33,7 +33,7 @@ class FrozenComparison(Callback):
         """Find the base under the strategy."""
         module = _few_shot(pl_module)
         names = trainer.datamodule.class_names  # type: ignore[attr-defined]
-        self.without: Without | None = Without(module.base)
+        self.without: Without | None = Without(module.built.base)
         self.metric = ControlledIoU(tuple(names), tuple(names.values()), module.cut).to(module.device)
         self.gallery = Gallery()
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from sansa_lightning.clips.clip import Clip
-from sansa_lightning.clips.prompt import IGNORE, Prompt
+from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.datamodule import EpisodeDataModule, Part
 from sansa_lightning.figures.overlays import (
     GAP,
@@ -24,6 +24,7 @@ from sansa_lightning.figures.overlays import (
     pixels,
     side_by_side,
 )
+from sansa_lightning.images.object_masks import IGNORE
 
 CELL = 224
 """Side of a frame on the sheet, pixels."""
