@@ -86,8 +86,10 @@ def test_a_run_says_which_file_it_took(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_wheel_has_them(tmp_path: Path) -> None:
     """It is built from a copy, unpacked, and used from another folder."""
     source = tmp_path / "source"
-    kept_out = shutil.ignore_patterns(".*", "runs", "tests", "build", "__pycache__", "*.egg-info", "lightning_logs")
-    shutil.copytree(ROOT, source, symlinks=True, ignore=kept_out)
+    for folder in ("sansa_lightning", *FOLDERS):
+        shutil.copytree(ROOT / folder, source / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--wheel-dir", tmp_path, source], check=True)
     (wheel,) = tmp_path.glob("*.whl")
