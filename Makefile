@@ -1,13 +1,19 @@
 # make demo | test | lint: each needs only CPython >= 3.11 and git, and sets up $(VENV) the first time
 # (some minutes, some 6 GB, most of it torch). Later runs start at once.
 #   make test VENV=/tmp/venv PYTHON=python3.12     another place, another Python
+#   make demo TORCH_INDEX=URL                      torch and torchvision from another index, such as PyTorch's of CPU builds
+#   make demo INSTALLER=uv                         half the time; but it reads none of pip's settings, such as a mirror
 
 PYTHON ?= python3
 VENV ?= .venv
+INSTALLER ?= pip
+TORCH_INDEX ?=
 
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+UV := $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt
+INSTALL := $(if $(filter uv,$(INSTALLER)),$(UV),$(PIP))
 OLD := sys.version_info < (3, 11) and "Python >= 3.11 is needed, but $(PYTHON) is %s; give another one by PYTHON=..." % sys.version.split()[0]
 
 # Without kept bytecode each of the suite's processes compiles anew what it imports: half of its start.
@@ -34,7 +40,9 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit($(OLD))'
 	@echo "Setting up $(VENV): some minutes, once."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) torch torchvision setuptools wheel
-	@SAM2_BUILD_CUDA=0 $(PIP) --no-build-isolation sam2==1.1.0
-	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@$(if $(filter uv,$(INSTALLER)),$(PIP) uv)
+	@$(if $(TORCH_INDEX),$(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch torchvision)
+	@$(INSTALL) torch torchvision setuptools wheel
+	@SAM2_BUILD_CUDA=0 $(INSTALL) --no-build-isolation sam2==1.1.0
+	@$(INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $(INSTALLED)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import json
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from fakes.coco import FakeCoco
+from fakes.pictures import rectangle, write_grey_mask, write_image
 from launches import call, result, tiny, write_yaml
 from sansa_lightning.cli.recipes import FEW_SHOT
 
@@ -125,6 +129,27 @@ def test_an_ablation_gives_the_same_on_top_of_each_experiment(path):
     strategies = [printed("--config", file, "--config", path)["model"]["strategy"] for file in kinds.values()]
     if "strategy" in yaml.safe_load(path.read_text()).get("model", {}):
         assert all(strategy == strategies[0] for strategy in strategies)
+
+
+def test_nine_photographs_of_ones_own(tmp_path, monkeypatch):
+    """Three each of three classes: of the one that is tested each picture is the target equally often."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(9):
+        folder, rng = Path("data/my_photos", "abc"[number % 3]), np.random.default_rng(number)
+        mask = rectangle((90, 120), rng)
+        write_image(folder / "images" / f"{number}.jpg", mask.shape, rng)
+        write_grey_mask(folder / "masks" / f"{number}.png", mask, rng)
+    config = ROOT / "experiments" / "nano" / "my_photos.yaml"
+    with pytest.raises(SystemExit, match="0"):
+        call("data", "describe", "--config", config, "--manifest", "episodes.jsonl")
+    episodes = [json.loads(line) for line in Path("episodes.jsonl").read_text().splitlines()]
+    targets = Counter(name for episode in episodes for name in episode.get("targets", ()))
+    assert list(targets.values()) == [4, 4, 4]
+    short = ("--trainer.max_steps", 2, "--data.num_workers", 0, "--trainer.accelerator", "cpu")
+    call("fit", "--config", config, "--run_dir", "run", *short)
+    found = result(Path("run"))["metrics"]
+    for which in ("test", "frozen"):
+        assert [(score["class_id"], score["targets"]) for score in found[which]["classes"]] == [(0, 12)]
 
 
 def test_the_released_recipe_is_focal_and_dice_clipped_at_a_tenth(coco, tiny_yaml, tmp_path):

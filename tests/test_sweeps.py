@@ -13,12 +13,13 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from sansa_lightning.ablate import checks, row
+from sansa_lightning.ablate import row
 from sansa_lightning.ablate.checks import Checks
 from sansa_lightning.ablate.expand import Asked, Expander, with_fold
 from sansa_lightning.ablate.identity import identity
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.cli.resolve import as_plain, build, grammar
+from sansa_lightning.trackers.zoo import Base
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "ablations" / "sweeps").glob("*.yaml"))
@@ -37,7 +38,7 @@ def in_the_checkout_without_data(monkeypatch):
     """Files are named from the checkout; whether data and published weights are here is not looked at."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(Checks, "data", lambda *_, **__: None)
-    monkeypatch.setattr(checks, "find_weights", lambda *_: None)
+    monkeypatch.setattr(Base, "weights_file", lambda _: None)
 
 
 def swept(path: Path) -> dict[str, Any]:

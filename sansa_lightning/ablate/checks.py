@@ -12,7 +12,6 @@ from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.files.messages import one_line
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.strategies.base import trained_parameters
-from sansa_lightning.trackers.weights import find_weights
 
 
 class Checks:
@@ -28,10 +27,8 @@ class Checks:
             ValueError: it does not fit.
             OSError: the weights are not there.
         """
-        base = module.parts.base
-        if base.weights is not None:
-            find_weights(base.name, base.weights)
-        return bool(trained_parameters(attached(base, module.parts)))
+        module.parts.base.weights_file()
+        return bool(trained_parameters(attached(module.parts.base, module.parts)))
 
     def data(self, data: EpisodeDataModule, config: Namespace, *, trains: bool, in_domain: bool) -> None:
         """See that the data are there, also those to train on, and for a score on training classes as well.

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sansa_lightning.ablate.launchers.local import LocalLauncher
 from sansa_lightning.ablate.launchers.none import NoLauncher
 from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
 from sansa_lightning.ablate.papers_experiment import difference
+from sansa_lightning.ablate.progress import watched
 from sansa_lightning.ablate.table import Table, read_table
 from sansa_lightning.files.whole import write_text
 from sansa_lightning.report.recorded import VERSION, Recorded
@@ -69,7 +71,7 @@ def _launcher(given: argparse.Namespace) -> Launcher:
 
 
 def run_missing(jobs: Sequence[Job], launcher: Launcher, recorded: Recorded) -> dict[str, str]:
-    """Carry out what is neither finished nor recorded, with a line for each run that ends.
+    """Carry out what is neither finished nor recorded: a line for each that ends, and every 30 s for each that goes on.
 
     Returns:
         The last line of error of each run that failed, by its identity.
@@ -77,9 +79,10 @@ def run_missing(jobs: Sequence[Job], launcher: Launcher, recorded: Recorded) -> 
     missing = _missing(jobs, recorded)
     print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them finished already", flush=True)
     named, errors = {job.identity: job for job in missing}, {}
-    with closing(launcher.run(missing)) as outcomes:
+    with watched(missing, partial(print, flush=True)) as watch, closing(launcher.run(missing)) as outcomes:
         for number, outcome in enumerate(outcomes, 1):
             job = named[outcome.identity]
+            watch.ended(outcome.identity)
             if outcome.error:
                 errors[outcome.identity] = outcome.error
             print(f"[{number}/{len(missing)}] {job.name}: {_said(job, outcome.error, outcome.seconds)}", flush=True)

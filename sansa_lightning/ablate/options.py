@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from sansa_lightning.files.shipped import located
 from sansa_lightning.runs.folder import expanded
 
 
@@ -28,13 +29,17 @@ def params(args: Sequence[str]) -> int:
 def ablate_parser() -> argparse.ArgumentParser:
     """Options of ``ablate``."""
     made = argparse.ArgumentParser("sansa_lightning ablate", allow_abbrev=False)
-    made.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="table files: ablations/tables/*.yaml")
-    made.add_argument("--config", action="append", type=Path, default=[], help="experiment, in the place of a table's")
-    made.add_argument("--adjust", type=Path, help="what strategies need there: ablations/tables/adjust/*.yaml")
+    made.add_argument("tables", nargs="+", type=located, metavar="TABLE", help="table files: ablations/tables/*.yaml")
+    made.add_argument(
+        "--config", action="append", type=located, default=[], help="experiment, in the place of a table's"
+    )
+    made.add_argument("--adjust", type=located, help="what strategies need there: ablations/tables/adjust/*.yaml")
     made.add_argument("--folds", type=_numbers, help="such as 0,1; a table's own if not given")
     made.add_argument("--seeds", type=_numbers, help="such as 0,1,2; a table's own if not given")
     made.add_argument("--runs", type=expanded, default=Path("runs/ablate"), help="folder of the runs and tables")
-    made.add_argument("--recorded", type=Path, help="tables (.json) of earlier calls: ablations/results; not run again")
+    made.add_argument(
+        "--recorded", type=located, help="tables (.json) of earlier calls: ablations/results; not run again"
+    )
     made.add_argument(
         "--launcher",
         choices=("local", "slurm", "none"),
@@ -49,7 +54,7 @@ def ablate_parser() -> argparse.ArgumentParser:
 def params_parser() -> argparse.ArgumentParser:
     """Options of ``params``."""
     made = argparse.ArgumentParser("sansa_lightning params", allow_abbrev=False)
-    made.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="table files: ablations/tables/*.yaml")
+    made.add_argument("tables", nargs="+", type=located, metavar="TABLE", help="table files: ablations/tables/*.yaml")
     made.add_argument("--base", default="sam2_hiera_large", help="base of the rows that name none; as model.base.name")
     return made
 

@@ -20,6 +20,7 @@ from sansa_lightning.ablate.file_lock import locked
 from sansa_lightning.ablate.identity import INCIDENTAL
 from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
+from sansa_lightning.files.shipped import located
 from sansa_lightning.files.whole import write_text
 from sansa_lightning.runs.failures import run_main
 from sansa_lightning.runs.folder import expanded
@@ -47,12 +48,12 @@ def main(args: Sequence[str]) -> None:
 def parser() -> argparse.ArgumentParser:
     """Options of the command; all others are those of the run."""
     made = argparse.ArgumentParser("sansa_lightning.ablate.row", allow_abbrev=False)
-    made.add_argument("table", type=Path, metavar="TABLE", help="table file: ablations/tables/*.yaml")
+    made.add_argument("table", type=located, metavar="TABLE", help="table file: ablations/tables/*.yaml")
     made.add_argument("--row", required=True, help="name of one of its rows")
     made.add_argument("--fold", type=int, required=True, help="of the protocol")
     made.add_argument("--seed", type=int, required=True, help="of everything that training draws")
-    made.add_argument("--config", action="append", type=Path, default=[], help="as for ablate")
-    made.add_argument("--adjust", type=Path, help="as for ablate")
+    made.add_argument("--config", action="append", type=located, default=[], help="as for ablate")
+    made.add_argument("--adjust", type=located, help="as for ablate")
     made.add_argument("--runs", type=expanded, default=Path("runs/sweeps"), help="folder of the runs")
     made.add_argument("--run_dir", type=expanded, help="folder of this run, in the place of one below --runs")
     return made

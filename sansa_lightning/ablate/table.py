@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sansa_lightning.cli.yaml_files import read_yaml
+from sansa_lightning.files.shipped import located
 from sansa_lightning.report.paper import published
 from sansa_lightning.trackers.zoo import BASES
 
@@ -75,7 +76,7 @@ def read_table(path: Path) -> tuple[Table | None, list[str]]:
     no row can be. What is not sound is replaced: fold and seed 0, no adjustment, nothing of the paper.
 
     Args:
-        path: YAML; the files in it are relative to its folder.
+        path: YAML; the files in it are relative to its folder, or if they are not there the package's own.
     """
     if not path.is_file():
         return None, [f"table {path} is not there"]
@@ -200,7 +201,7 @@ def _paper(
 def _file(given: Any, path: Path, where: str, faults: list[str]) -> Path | None:
     if given is None:
         return None
-    file = path.parent / str(given)
+    file = located(str(given), path.parent)
     if file.is_file():
         return file
     faults.append(f"{where}: file {given} is not there (looked for {file})")

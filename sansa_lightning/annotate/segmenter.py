@@ -2,56 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
+from sansa_lightning.annotate.inputs import as_picture, fit_prompt, prompted, several_pictures, several_references
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
-from sansa_lightning.images.orientation import Exif, check_exif, turned
-from sansa_lightning.images.pictures import EIGHT_BITS, resize_logits, resize_mask, to_frame
-from sansa_lightning.methods.base import Masks
+from sansa_lightning.files.messages import one_line
+from sansa_lightning.images.orientation import Exif, check_exif
+from sansa_lightning.images.pictures import resize_logits, to_frame
+from sansa_lightning.methods.base import Masks, Method
 from sansa_lightning.methods.memory import KShotMemory
 from sansa_lightning.methods.propagation import check_clips
+from sansa_lightning.runs.folder import CHECKPOINTS, LAST
+from sansa_lightning.trackers.weights import OFFICIAL
 
 if TYPE_CHECKING:
     from sansa_lightning.model import FewShotModel
 
 TARGETS_PER_STEP = 4
-_PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
-"""Pillow's modes of colours that are multiplied by their transparency, and those of the colours themselves."""
 
 
 def load(
     name: str,
-    weights: str | Path | None = None,
+    weights: str | Path | None = OFFICIAL,
     adapter: str | Path | None = None,
     kshot_memory: KShotMemory = "released",
     mask_threshold: float = 0.0,
     encode_chunk: int | None = None,
     targets_per_step: int = TARGETS_PER_STEP,
+    device: str | torch.device = "cpu",
 ) -> Segmenter:
-    """A few-shot segmenter, on the CPU, in eval mode; move it with ``.to(device)``.
+    """A few-shot segmenter in eval mode and float32; ``.bfloat16()`` or ``.half()`` makes it half as large.
 
     Args:
         name: a base, for instance "sam2_hiera_tiny".
-        weights: a file, "official" for the published one, or None for random weights.
-        adapter: a checkpoint of this project or a published SANSA adapter; None for the frozen base.
+        weights: "official" for the published ones, which nano brings along and others fetch or find in the folder
+            ``SANSA_WEIGHTS``; a file; or None for random weights.
+        adapter: a run folder, of which the last checkpoint is taken; a checkpoint of this project or a published SANSA
+            adapter; None for the frozen base.
         kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
         mask_threshold: a mask prompt, resized to the base's input, is foreground above it: 0 as published, 0.5 for
             tight masks.
         encode_chunk: frames that go through the image encoder at a time; all of a call if None.
         targets_per_step: targets that :meth:`Segmenter.segment` works on at a time. It and ``encode_chunk`` bound
             the memory that is needed.
+        device: that it works on, such as "cuda".
 
     Raises:
-        ValueError: unknown base, an option out of its range, or a file that does not fit.
+        ValueError: unknown base, an option out of its range, a device that is not here, or a file that does not fit.
         FileNotFoundError: a file is missing.
     """
     from sansa_lightning.checkpoints.adapters import model_from, read_adapter
@@ -61,13 +66,46 @@ def load(
     from sansa_lightning.trackers.zoo import Base
 
     check_step(targets_per_step)
-    method = Sansa(kshot_memory, mask_threshold, encode_chunk)
+    place = _device(device)
+    method: Method = Sansa(kshot_memory, mask_threshold, encode_chunk)
+    file = None if adapter is None else adapter_file(Path(adapter).expanduser())
     tracker = Base(name, weights).build()
-    if adapter is None:
-        return Segmenter(FewShotModel(tracker, Frozen(), method, name), targets_per_step).eval()
-    found = read_adapter(Path(adapter), tracker)
-    own = found.build_method()
-    return Segmenter(model_from(found, tracker, method if type(own) is Sansa else own, name), targets_per_step).eval()
+    if file is None:
+        model = FewShotModel(tracker, Frozen(), method, name)
+    else:
+        found = read_adapter(file, tracker)
+        own = found.build_method()
+        model = model_from(found, tracker, method if type(own) is Sansa else own, name)
+    return Segmenter(model, targets_per_step).eval().to(place)
+
+
+def adapter_file(path: Path) -> Path:
+    """The file of an adapter: itself, or of a run folder the last checkpoint.
+
+    Raises:
+        FileNotFoundError: there is none; says which was looked for.
+    """
+    found = path / CHECKPOINTS / LAST if path.is_dir() else path
+    if not found.is_file():
+        got = f"the folder {path} has no {CHECKPOINTS}/{LAST}" if path.is_dir() else f"{path} is not there"
+        msg = f"adapter: expected a checkpoint, a published adapter or the run folder of a fit, but {got}"
+        raise FileNotFoundError(msg)
+    return found
+
+
+def _device(name: str | torch.device) -> torch.device:
+    """A device of this machine.
+
+    Raises:
+        ValueError: there is no such device, here or at all.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built without it
+        msg = f"device: expected one of this machine, such as 'cpu' or 'cuda', but got {str(name)!r}: {one_line(error)}"
+        raise ValueError(msg) from error
+    return device
 
 
 class Segmenter(nn.Module):
@@ -108,9 +146,9 @@ class Segmenter(nn.Module):
     @torch.inference_mode()
     def segment(
         self,
-        references: Sequence[tuple[Any, Prompt]],
-        targets: Sequence[Any],
-        size: int = 640,
+        references: Sequence[tuple[Any, Prompt]] | tuple[Any, Prompt],
+        targets: Any,
+        size: int | None = None,
         exif: Exif = "upright",
     ) -> list[NDArray[np.bool_]]:
         """Masks of pictures, each target from the references alone, ``targets_per_step`` of them at a time.
@@ -120,28 +158,31 @@ class Segmenter(nn.Module):
         Transparency is dropped, as it is of files.
 
         Args:
-            references: (picture, prompt) pairs; the prompt is in pixels of its own picture.
-            targets: pictures: PIL images of 8 bits a channel, or uint8 arrays, [H, W, 3] RGB or [H, W] grey.
-            size: side of the square that every picture is resized to, as in evaluation (docs/sansa.md 1.2, step 1).
+            references: (picture, prompt) pairs, or one; the prompt is in pixels of its own picture.
+            targets: pictures, or one: PIL images of 8 bits a channel, paths of files, or uint8 arrays, [H, W, 3] RGB or
+                [H, W] grey.
+            size: side of the square that every picture is resized to; if None the one that the base is evaluated at,
+                :attr:`Tracker.clip_size`: 640 for the published ones, 96 for nano.
             exif: "stored" leaves pictures as they are stored where sizes do not tell; see ``orientation.Exif``.
 
         Returns:
-            One boolean mask per target, at the target's own size.
+            A list with one boolean mask for each target, at the target's own size.
 
         Raises:
-            ValueError: nothing to segment, something that is not a picture or not a pair of picture and prompt, or one
-                picture where several are expected; a mask prompt of another size.
+            FileNotFoundError: there is no such file.
+            ValueError: nothing to segment, something that is not a picture or not a pair of picture and prompt; a mask
+                prompt of another size.
         """
         check_exif("segment", exif)
-        references, targets = _several(references, "references"), _several(targets, "targets")
-        if not references or not targets:
-            msg = f"segment: expected at least one reference and one target, but got {len(references)}, {len(targets)}"
+        pairs, given = several_references(references), several_pictures(targets)
+        if not pairs or not given:
+            msg = f"segment: expected at least one reference and one target, but got {len(pairs)}, {len(given)}"
             raise ValueError(msg)
-        prompted = [_prompted(pair, number, exif) for number, pair in enumerate(references)]
-        pictures = [as_picture(picture, exif=exif) for picture in targets]
-        device = self.model.device
-        frames = torch.stack([to_frame(picture, size) for picture, _ in prompted]).to(device)
-        prompts = [fit_prompt(prompt, picture, size).to(device) for picture, prompt in prompted]
+        read = [prompted(pair, number, exif) for number, pair in enumerate(pairs)]
+        pictures = [as_picture(picture, exif=exif) for picture in given]
+        size, device = self.model.base.clip_size if size is None else size, self.model.device
+        frames = torch.stack([to_frame(picture, size) for picture, _ in read]).to(device)
+        prompts = [fit_prompt(prompt, picture, size).to(device) for picture, prompt in read]
         starts = range(0, len(pictures), self.targets_per_step)
         groups = [pictures[start : start + self.targets_per_step] for start in starts]
         tensors = (torch.stack([to_frame(picture, size) for picture in group]).to(device) for group in groups)
@@ -162,87 +203,3 @@ def check_step(targets_per_step: int) -> None:
     if type(targets_per_step) is not int or targets_per_step < 1:
         msg = f"targets_per_step: expected at least 1 target, a whole number, but got {targets_per_step!r}"
         raise ValueError(msg)
-
-
-def _several(given: Any, what: str) -> list[Any]:
-    """The things in a sequence.
-
-    Raises:
-        ValueError: it is none, or a picture itself: the rows of an array are pictures too, of one line each.
-    """
-    wanted = "(picture, Prompt) pairs" if what == "references" else "pictures"
-    shape = tuple(getattr(given, "shape", ()))
-    one = isinstance(given, Image.Image | Prompt | str | Path) or len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
-    if one or not isinstance(given, Iterable):
-        kind = f"{type(given).__name__} of shape {list(shape)}" if shape else type(given).__name__
-        msg = f"segment: expected a list of {what}, {wanted}, but got one {kind}; put it into a list: [...]"
-        raise ValueError(msg)
-    return list(given)
-
-
-def _prompted(pair: Any, number: int, exif: Exif) -> tuple[Image.Image, Prompt]:
-    parts = pair if isinstance(pair, tuple | list) else [pair]
-    if len(parts) != 2 or not isinstance(parts[1], Prompt):
-        got = ", ".join(type(part).__name__ for part in parts)
-        msg = f"segment: expected references as (picture, Prompt) pairs, but number {number} is of {got}"
-        raise ValueError(msg)
-    dense = pair[1].dense
-    return as_picture(pair[0], None if dense is None else (dense.shape[0], dense.shape[1]), exif), pair[1]
-
-
-def as_picture(picture: Any, size: tuple[int, int] | None = None, exif: Exif = "upright") -> Image.Image:
-    """A PIL image in RGB, the right way up.
-
-    Args:
-        picture: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
-        size: (H, W) of its mask, if it has one.
-        exif: see :meth:`Segmenter.segment`.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if isinstance(picture, Image.Image):
-        return _rgb(turned(picture, size, exif))
-    array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
-        hint = "; open a file with Image.open" if isinstance(picture, str | Path) else ""
-        got = f"{array.dtype} {list(array.shape)}{hint}"
-        msg = f"segment: expected a PIL image or uint8 [H, W, 3] or [H, W], but got {got}"
-        raise ValueError(msg)
-    return Image.fromarray(array).convert("RGB")
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    """A PIL image in RGB.
-
-    Raises:
-        ValueError: its values have no common scale with those of 8 bits: Pillow would cut them at 255.
-    """
-    if picture.mode in _PREMULTIPLIED:
-        picture = picture.convert(_PREMULTIPLIED[picture.mode])
-    if picture.mode not in (*EIGHT_BITS, "HSV"):
-        msg = (
-            f"segment: expected a picture of 8 bits a channel, but got a PIL image of mode {picture.mode}; scale its "
-            f"values to 0 to 255 first, as Image.fromarray((np.asarray(picture) / highest * 255).astype(np.uint8)), "
-            f"where highest is 65535 or 1.0 for white"
-        )
-        raise ValueError(msg)
-    if "transparency" in picture.info:  # of a palette: Pillow warns of dropping it at once
-        picture = picture.convert("RGBA")
-    return picture.convert("RGB")
-
-
-def fit_prompt(prompt: Prompt, picture: Image.Image, size: int) -> Prompt:
-    """A prompt in pixels of its picture, in pixels of a clip of side ``size``.
-
-    Raises:
-        ValueError: a mask prompt has another size than the picture.
-    """
-    if prompt.dense is None:
-        scale = torch.tensor([size / picture.width, size / picture.height])
-        coords = None if prompt.coords is None else prompt.coords.cpu() * scale
-        return Prompt(prompt.kind, coords=coords, labels=prompt.labels)
-    if prompt.dense.shape != (picture.height, picture.width):
-        msg = f"segment: expected a mask of {[picture.height, picture.width]}, but got {list(prompt.dense.shape)}"
-        raise ValueError(msg)
-    return Prompt.mask(resize_mask(prompt.dense.byte().cpu(), size))

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sansa_lightning.files.messages import brief
+from sansa_lightning.files.messages import brief, plain
 from sansa_lightning.files.tensors import is_dense, kind
 
 HEADER = "sansa_lightning"
@@ -137,8 +137,9 @@ def check_header(found: Mapping[str, Any], expected: Mapping[str, Any], where: s
     for part, values in expected.items():
         for key, value in values.items():
             if (there := found[part].get(key)) != value:
+                named = f": {plain(found[part]['name'])}, with the weights of then" if key == "fingerprint" else ""
                 msg = (
                     f"{where}: its {part} {key} is {brief(there, 400)}, but here it is {brief(value, 400)}; "
-                    f"use the {part} that it was trained with"
+                    f"use the {part} that it was trained with{named}"
                 )
                 raise ValueError(msg)

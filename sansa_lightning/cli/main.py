@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from sansa_lightning.cli.commands import COMMANDS, GROUPS, call, named, overview
 from sansa_lightning.cli.recipes import Recipe, chosen_recipe, config_files, options
+from sansa_lightning.files.shipped import with_located
 from sansa_lightning.runs.failures import one_line_errors
 from sansa_lightning.runs.folder import RUN_VARIABLE, interruption, release_folder
 from sansa_lightning.runs.interrupts import end_further_processes, first_process, interruptible
@@ -32,7 +33,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     if "LOCAL_RANK" not in os.environ:
         os.environ.pop(RUN_VARIABLE, None)  # of an earlier call in this process
-    given = list(sys.argv[1:] if args is None else args)
+    given = with_located(sys.argv[1:] if args is None else args)
     with one_line_errors():
         if text := _answer(given):
             print(text)

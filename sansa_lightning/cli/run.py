@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelSummary
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins import CheckpointIO
 
 from sansa_lightning.callbacks.finite import StopNotFinite
 from sansa_lightning.callbacks.predictions import PredictionWriter
+from sansa_lightning.callbacks.progress import ProgressLines, Summary
 from sansa_lightning.callbacks.run_end import EndWhenAsked, conclude
 from sansa_lightning.callbacks.wandb_record import WandbRecord
 from sansa_lightning.cli.grammar import TRAINER_DEFAULTS, Grammar
@@ -108,6 +110,7 @@ class ProjectCLI(Grammar):
         chosen = loggers_of_run(config.trainer.logger, said, Path(config.run_dir), str(self.subcommand), goes_on)
         if chosen:
             kwargs["logger"] = chosen
+        kwargs["enable_model_summary"] = False  # ours is among the callbacks
         self.trainer_defaults = {**TRAINER_DEFAULTS, "callbacks": self._callbacks(config, chosen, goes_on)}
         if (accumulated := config.trainer.accumulate_grad_batches) < 1:
             msg = f"trainer.accumulate_grad_batches: expected at least 1, but got {accumulated}"
@@ -130,8 +133,12 @@ class ProjectCLI(Grammar):
         folder, writes = Path(config.run_dir), not config.trainer.fast_dev_run
         own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
         own.append(EndWhenAsked())
+        if not sys.stdout.isatty():  # where bars cannot be seen
+            own.append(ProgressLines())
         if self.subcommand == "fit":
             own.append(StopNotFinite())
+            if config.trainer.enable_model_summary is not False and not _has_summary(config.trainer.callbacks):
+                own.append(Summary())
         own += self.recipe.callbacks(str(self.subcommand), config)
         if goes_on:
             own.append(CheckedState())
@@ -167,3 +174,8 @@ class ProjectCLI(Grammar):
     def _conclude(self) -> None:
         """Print the table and the run folder, and mark the run as finished."""
         conclude(self.trainer, self.model, str(self.subcommand), self.config[self.subcommand].run_dir)
+
+
+def _has_summary(given: Any) -> bool:
+    """Whether the callbacks of a configuration bring a summary of their own."""
+    return any(isinstance(each, ModelSummary) for each in (given if isinstance(given, list) else [given]))

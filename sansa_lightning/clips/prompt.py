@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.clips.moving import Movable
-from sansa_lightning.images.object_masks import IGNORE
-from sansa_lightning.images.pictures import drawn_mask
+from sansa_lightning.images.object_masks import IGNORE, object_mask
+from sansa_lightning.images.pictures import drawn_mask, opened
 
 POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner x0 y0", 3: "box corner x1 y1"}
 """Meaning of a point's label, as in SAM 2."""
-
-ONLY_IGNORED = f"expected bool or 0 and 1, but got 0 and {IGNORE} alone; for a 0/255 mask pass mask > 127"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,16 @@ class Prompt(Movable):
     def mask(cls, mask: Any) -> Prompt:
         """A mask prompt.
 
+        All masks are read as mask files are, by the one rule of ``object_masks``: 0 and 255 without a 1 are background
+        and object. What is to be ignored counts as background.
+
         Args:
-            mask: [H, W]; a tensor, an array or nested lists of bool, or of numbers out of 0, 1 and ``IGNORE``; or a PIL
-                image, which is turned upright if it has an EXIF orientation and then read as mask files are, by the one
-                rule of ``object_masks``. What is to be ignored counts as background.
+            mask: [H, W]; a tensor, an array or nested lists of bool or of whole numbers from 0 to 255; or a picture, a
+                PIL image or a path, which is turned upright if it has an EXIF orientation.
 
         Raises:
-            ValueError: another shape or other values, as of logits; of an array also 0 and 255 alone, of which nobody
-                can tell whether 255 is the object.
+            FileNotFoundError: there is no such file.
+            ValueError: another shape or other values, as of logits or of a map of several classes.
         """
         return cls("mask", dense=_foreground(mask))
 
@@ -58,8 +60,8 @@ class Prompt(Movable):
         """Clicks.
 
         Args:
-            xy: [P, 2], P >= 1, pixels of the clip.
-            labels: [P], 1 foreground or 0 background; all foreground if None.
+            xy: [P, 2], P >= 1, or (x, y) of a single one; pixels of the clip.
+            labels: [P], 1 foreground or 0 background, or the label of a single click; all foreground if None.
 
         Raises:
             ValueError: other shapes or labels, or coordinates that are not finite.
@@ -107,33 +109,57 @@ class Prompt(Movable):
 
 def _foreground(mask: Any) -> Tensor:
     """float32 [H, W] in {0, 1}; see :meth:`Prompt.mask`."""
-    if isinstance(mask, Image.Image):
+    if isinstance(mask, str | Path):
+        with opened(Path(mask).expanduser()) as picture:
+            mask = drawn_mask(picture)
+    elif isinstance(mask, Image.Image):
         mask = drawn_mask(mask)
     values = mask if isinstance(mask, Tensor) else np.asarray(mask)
     if values.ndim != 2:
         msg = f"Prompt.mask: expected a mask of shape [H, W], but got {list(values.shape)}"
         raise ValueError(msg)
-    foreground, ignored = values == 1, values == IGNORE
-    odd = ~(foreground | ignored | (values == 0))
+    foreground = values == 1
+    known = foreground | (values == 0)
+    if not known.all() and not (foreground.any() and (known | (values == IGNORE)).all()):
+        foreground = _by_rule(values)
+    return torch.as_tensor(foreground, device=getattr(mask, "device", None)).float()
+
+
+def _by_rule(values: Any) -> NDArray[np.bool_]:
+    """Bool [H, W] of values beyond 0 and 1, by the rule of mask files.
+
+    Raises:
+        ValueError: they are no bytes, or no mask of one object.
+    """
+    array = values.detach().cpu().float().numpy() if isinstance(values, Tensor) else values
+    if array.dtype.kind in "uif":
+        odd = ~((array >= 0) & (array <= 255) & (array == np.floor(array)))
+    else:
+        odd = (array != 0) & (array != 1)
     if odd.any():
         msg = (
-            f"Prompt.mask: expected bool, or 0 and 1 (and {IGNORE} to ignore), but got {values[odd][0]}; "
-            f"for logits or grey values pass mask > threshold"
+            f"Prompt.mask: expected bool, or whole numbers from 0 to 255, but got {array[odd][0]}; "
+            f"for logits or probabilities pass mask > threshold"
         )
         raise ValueError(msg)
-    if ignored.any() and not foreground.any():
-        msg = f"Prompt.mask: {ONLY_IGNORED}"
-        raise ValueError(msg)
-    return torch.as_tensor(foreground).float()
+    try:
+        return object_mask(Image.fromarray(array.astype(np.uint8)), "L").mask == 1
+    except ValueError as error:
+        msg = f"Prompt.mask: {error}; of a map of several classes pass mask == number"
+        raise ValueError(msg) from error
 
 
 def _clicks(xy: Any, labels: Any, where: str) -> tuple[Tensor, Tensor]:
     """float32 [P, 2] and int32 [P]; see :meth:`Prompt.points`."""
     coords = torch.as_tensor(xy, dtype=torch.float32)
+    if coords.shape == (2,):  # of one click
+        coords = coords[None]
     if coords.ndim != 2 or coords.shape[1] != 2 or not len(coords):
-        msg = f"{where}: expected points of shape [P, 2] with P >= 1, but got {list(coords.shape)}"
+        msg = f"{where}: expected points of shape [P, 2] with P >= 1, or one (x, y), but got {list(coords.shape)}"
         raise ValueError(msg)
     kinds = torch.ones(len(coords), device=coords.device) if labels is None else torch.as_tensor(labels)
+    if kinds.ndim == 0:
+        kinds = kinds[None]
     if kinds.shape != coords.shape[:1]:
         msg = f"{where}: expected {len(coords)} labels, one for each point, but got shape {list(kinds.shape)}"
         raise ValueError(msg)

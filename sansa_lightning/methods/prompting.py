@@ -90,7 +90,8 @@ def _answer_masks(tracker: Tracker, features: Features, prompts: list[Prompt], t
     """Mask prompts: the decoder sees the raw features, memory sees the mask after its round trip through 4h."""
     size = (tracker.image_size, tracker.image_size)
     dense = torch.stack([prompt.dense for prompt in prompts if prompt.dense is not None])[:, None]
-    resized = F.interpolate(dense.to(features.image), size, mode="bilinear", align_corners=False, antialias=True)
+    dense = dense.to(features.image.device)
+    resized = F.interpolate(dense, size, mode="bilinear", align_corners=False, antialias=True)
     mask = (resized > threshold).float()
     decoded = tracker.decode(features, DecoderPrompt(mask=tracker.mask_prompt(mask)), SINGLE)
     low = tracker.low_resolution(mask * MASK_SCALE + MASK_BIAS)

@@ -159,10 +159,17 @@ class Tracker(nn.Module, ABC):
     Attributes:
         image_size: side S of the square that frames are resized to, in pixels.
         built_from: the :class:`~sansa_lightning.trackers.zoo.Base` that says its name and weights; None if none does.
+        evaluated_at: side of the square that pictures become first where a benchmark has it so; None if they go to S.
     """
 
     image_size: int
     built_from: Any = None
+    evaluated_at: int | None = None
+
+    @property
+    def clip_size(self) -> int:
+        """Side of the square that pictures become if nothing else is asked for, in pixels."""
+        return self.image_size if self.evaluated_at is None else min(self.evaluated_at, self.image_size)
 
     @property
     @abstractmethod

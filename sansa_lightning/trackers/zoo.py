@@ -31,7 +31,7 @@ class Base:
         name: one of ``BASES``, or the import path of a :class:`Tracker` of one's own, built without arguments.
         weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors), "official"
             for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub; for nano the
-            packaged one), or None for random weights.
+            packaged one; what a tracker of one's own is built with), or None for random weights.
         seed: of the random weights.
         image_size: side S of the tracker's input in pixels, a multiple of 32; that of the weights' training if None.
         object_scores: build it with SAM 2's object scores, which SANSA does without.
@@ -69,18 +69,29 @@ class Base:
             FileNotFoundError: the weights are not where they should be; says where to put them.
             ValueError: the file does not fit the base.
         """
-        path = None if self.weights is None else find_weights(self.name, self.weights)
+        path = self.weights_file()
         tracker = self.random()
-        if path is None:
+        if path is not None:
+            load_weights(tracker, path, left_over(self.name, self.object_scores))
+        elif self.weights is None:
             log.warning(
                 "%s has RANDOM weights (weights: null, seed %d): it has learnt nothing and its masks mean nothing",
                 self.name,
                 self.seed,
             )
-        else:
-            load_weights(tracker, path, left_over(self.name, self.object_scores))
         tracker.built_from = self
         return tracker.eval()
+
+    def weights_file(self) -> Path | None:
+        """The file that ``weights`` asks for; None if there is none to read.
+
+        Raises:
+            FileNotFoundError: it is not where it should be; says where to put it.
+            ValueError: it is broken.
+        """
+        if self.weights is None or (self.weights == OFFICIAL and self.name not in BASES):
+            return None
+        return find_weights(self.name, self.weights)
 
     def random(self) -> Tracker:
         """The tracker with the random weights of ``seed``, whatever ``weights`` says."""

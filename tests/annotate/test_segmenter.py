@@ -17,12 +17,15 @@ from torch import Tensor
 
 from builders import frames, largest_difference, mask_prompt, model, nano, prompts_of_each_kind, propagation, randomise
 from fakes.turned import camera
+from launches import trained
 from sansa_lightning import Prompt, Segmenter, load
-from sansa_lightning.annotate.segmenter import as_picture, fit_prompt
+from sansa_lightning.annotate.inputs import as_picture, fit_prompt
 from sansa_lightning.checkpoints.trained import trained_state
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.trackers.weights import fingerprint
+from sansa_lightning.trackers.zoo import Base
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +75,34 @@ def test_without_an_adapter_nothing_trains() -> None:
     assert trained_parameters(load("nano")) == {}
 
 
+def test_the_published_weights_if_nothing_else_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert fingerprint(load("nano").model.base) == fingerprint(Base("nano", "official").build())
+    assert not caplog.messages
+    assert fingerprint(load("nano", None).model.base) == fingerprint(Base("nano", None).random())
+    assert ["RANDOM" in message for message in caplog.messages] == [True]
+
+
+@pytest.mark.parametrize("form", [str, Path])
+def test_a_run_folder_is_the_adapter_of_its_last_checkpoint(fitted: Path, form: type) -> None:
+    """Which was trained on random weights."""
+    found = load("nano", None, form(fitted))
+    assert trained_state(found.model).keys() == trained(fitted).keys()
+    for name, value in trained(fitted).items():
+        assert torch.equal(found.model.state_dict()[name], value)
+    with pytest.raises(ValueError, match=r"use the base that it was trained with: nano, with the weights of then$"):
+        load("nano", adapter=fitted)
+
+
+def test_the_device_is_one_of_this_machine() -> None:
+    assert load("nano", device=torch.device("cpu")).model.device == torch.device("cpu")
+    for wrong in ("gpu", "cuda:77"):
+        with pytest.raises(
+            ValueError, match=rf"^device: expected one of this machine, .* but got '{wrong}': "
+        ) as error:
+            load("nano", device=wrong)
+        assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -82,7 +113,12 @@ def test_without_an_adapter_nothing_trains() -> None:
         ({"name": "nano", "targets_per_step": 0}, ValueError, r"^targets_per_step: expected at least 1 .* but got 0$"),
         ({"name": "nano", "targets_per_step": 1.5}, ValueError, r"^targets_per_step: .* but got 1\.5$"),
         ({"name": "nano", "weights": "no.pt"}, FileNotFoundError, r"weights of nano: no\.pt is not a file"),
-        ({"name": "nano", "adapter": "no.pth"}, FileNotFoundError, r"no\.pth is not a file"),
+        ({"name": "nano", "adapter": "no.pth"}, FileNotFoundError, r"run folder of a fit, but no\.pth is not there$"),
+        (
+            {"name": "nano", "adapter": str(REPOSITORY)},
+            FileNotFoundError,
+            r"^adapter: .* but the folder .* has no checkpoints/last\.ckpt$",
+        ),
     ],
 )
 def test_what_cannot_be_loaded(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -234,10 +270,15 @@ BOX = Prompt.box([1, 2, 10, 12])
             [(PICTURE / 255, BOX)],
             [PICTURE],
             64,
-            r"segment: expected a PIL image or uint8 .*, but got float64 \[20, 30, 3\]",
+            r"segment: expected a PIL image, a path, or uint8 .*, but got float64 \[20, 30, 3\]; .* \(picture \* 255\)",
         ),
-        ([(PICTURE, BOX)], [PICTURE.transpose(2, 0, 1)], 64, r"segment: .* but got uint8 \[3, 20, 30\]"),
-        ([(PICTURE, BOX)], ["cat.jpg"], 64, r"segment: expected a PIL image or uint8 .*, but got <U7 \[\]"),
+        (
+            [(PICTURE, BOX)],
+            [PICTURE.transpose(2, 0, 1)],
+            64,
+            r"but got uint8 \[3, 20, 30\]; .*np\.moveaxis\(picture,",
+        ),
+        ([(PICTURE, BOX)], [np.dstack([PICTURE, PICTURE])[..., :4]], 64, r"\[20, 30, 4\]; leave transparency out: pic"),
         (
             [(PICTURE, Prompt.mask(np.ones((30, 20))))],
             [PICTURE],
@@ -263,28 +304,64 @@ def test_what_cannot_be_segmented(
         segmenter.segment(references, targets, size=size)
 
 
-@pytest.mark.parametrize(
-    "bare",
-    [
-        Image.fromarray(PICTURE),
-        PICTURE,
-        PICTURE[..., 0],
-        torch.from_numpy(PICTURE.copy()),
-        "cat.jpg",
-        Path("cat.jpg"),
-        BOX,
-        None,
-        3,
-    ],
-    ids=["PIL", "array", "grey", "tensor", "text", "path", "prompt", "none", "number"],
-)
-def test_one_picture_where_several_are_expected(segmenter: Segmenter, bare: Any) -> None:
+@pytest.mark.parametrize("bare", [Image.fromarray(PICTURE), PICTURE, PICTURE[..., 0], torch.from_numpy(PICTURE.copy())])
+def test_one_reference_and_one_picture(segmenter: Segmenter, bare: Any) -> None:
     """The rows of an array would pass for pictures."""
-    for arguments, what in (([(PICTURE, BOX)], bare), "targets"), ((bare, [PICTURE]), "references"):
-        with pytest.raises(
-            ValueError, match=rf"^segment: expected a list of {what}, .*, but got one \w+.*; put it into"
-        ):
+    (expected,) = segmenter.segment([(PICTURE, BOX)], [bare], size=SIZE)
+    for pair in ((PICTURE, BOX), [PICTURE, BOX]):
+        (found,) = segmenter.segment(pair, bare, size=SIZE)
+        assert np.array_equal(found, expected)
+    with pytest.raises(
+        ValueError, match=r"references as \(picture, Prompt\) pairs, but number 0 is of (Image|ndarr|Tens)"
+    ):
+        segmenter.segment(bare, [PICTURE], size=SIZE)
+
+
+@pytest.mark.parametrize("wrong", [BOX, None, 3])
+def test_what_is_neither_one_nor_several(segmenter: Segmenter, wrong: Any) -> None:
+    for arguments, what in (([(PICTURE, BOX)], wrong), "targets as pict"), ((wrong, [PICTURE]), "references as "):
+        with pytest.raises(ValueError, match=rf"^segment: expected {what}.*, one or a list of them, but got one \w+$"):
             segmenter.segment(*arguments, size=SIZE)
+
+
+@pytest.mark.parametrize("form", [str, Path])
+def test_pictures_by_their_paths(segmenter: Segmenter, tmp_path: Path, form: type) -> None:
+    """Turned as pictures in files are."""
+    path = form(camera(tmp_path / "a.png", PICTURE, 6))
+    expected = segmenter.segment([(Image.open(path), BOX)], [Image.open(path)], size=SIZE)
+    assert np.array_equal(segmenter.segment((path, BOX), path, size=SIZE), expected)
+    with pytest.raises(FileNotFoundError, match=r"none\.png is not there$"):
+        segmenter.segment((path, BOX), form(tmp_path / "none.png"), size=SIZE)
+
+
+def test_the_size_is_the_base_s(segmenter: Segmenter) -> None:
+    """Nano is scored at 96 pixels."""
+    reference, target = (picture(150, 200, 0), Prompt.box([20, 20, 150, 120])), picture(120, 160, 1)
+    (found,) = segmenter.segment(reference, target)
+    assert np.array_equal(found, segmenter.segment(reference, target, size=96)[0])
+    assert not np.array_equal(found, segmenter.segment(reference, target, size=640)[0])
+
+
+@pytest.mark.parametrize(("kind", "numbers"), [("half", torch.float16), ("bfloat16", torch.bfloat16)])
+def test_short_numbers_give_the_same_masks(kind: str, numbers: torch.dtype, fitted: Path) -> None:
+    """All kinds of prompts, on the base and with an adapter; published weights, which are no noise."""
+    mask = Prompt.mask(np.indices((96, 96)).sum(axis=0) < 90)
+    prompts = [mask, Prompt.points([[30, 40], [60, 20]], [1, 0]), Prompt.box([10, 12, 60, 70], [20, 20])]
+    pictures = [picture(96, 96, seed) for seed in range(6)]
+    references = list(zip(pictures[:3], prompts, strict=True))
+    for adapted in (load("nano"), load("nano", None, fitted)):
+        exact = np.stack(adapted.segment(references, pictures[3:]))
+        short = getattr(adapted, kind)()
+        assert {each.dtype for each in short.parameters()} == {
+            getattr(torch, kind if kind == "bfloat16" else "float16")
+        }
+        found = np.stack(short.segment(references, pictures[3:]))
+        assert (found == exact).mean() > 0.99
+        images = torch.stack([torch.from_numpy(each.copy()).movedim(2, 0) for each in pictures])[None]
+        with torch.inference_mode():
+            followed = short.propagate(images, [prompts]).float()
+            reference = adapted.float().propagate(images, [prompts])
+        assert ((followed > 0) == (reference > 0)).float().mean() > 0.98
 
 
 def test_a_batch_of_pictures_and_an_iterator(segmenter: Segmenter) -> None:

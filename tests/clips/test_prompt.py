@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,13 +65,27 @@ PICTURE = np.array([[0, 255], [255, 0]], dtype=np.uint8)
         np.full((2, 2), 255, np.uint8),
     ],
 )
-def test_0_and_255_are_not_taken_for_an_empty_mask(mask: Any) -> None:
-    with pytest.raises(
-        ValueError,
-        match=r"^Prompt\.mask: expected bool or 0 and 1, but got 0 and 255 alone; for a 0/255 mask pass mask > 127$",
-    ):
-        Prompt.mask(mask)
-    assert Prompt.mask(PICTURE > 127).dense.tolist() == [[0, 1], [1, 0]]
+def test_0_and_255_are_background_and_object(mask: Any) -> None:
+    """As in a mask file: in a clip, where 255 is ignored, masks are compared with 1 before they become prompts."""
+    assert torch.equal(Prompt.mask(mask).dense, torch.as_tensor(np.asarray(mask) == 255).float())
+
+
+def test_soft_edges_are_cut_at_128() -> None:
+    soft = np.zeros((12, 12), np.uint8)
+    soft[3:9, 3:9] = 255
+    soft[2, 3:9], soft[9, 3:9] = 127, 128
+    for mask in (soft, torch.tensor(soft), soft.astype(float)):
+        found = Prompt.mask(mask).dense
+        assert found.sum() == 7 * 6
+        assert torch.equal(found, Prompt.mask(Image.fromarray(soft)).dense)
+
+
+@pytest.mark.parametrize("form", [str, Path])
+def test_a_mask_by_its_path(tmp_path: Path, form: type) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "mask.png")
+    assert Prompt.mask(form(tmp_path / "mask.png")).dense.tolist() == [[0, 1], [1, 0]]
+    with pytest.raises(FileNotFoundError, match=r"none\.png is not there$"):
+        Prompt.mask(form(tmp_path / "none.png"))
 
 
 def test_a_picture_of_a_mask_is_read_as_mask_files_are() -> None:
@@ -95,9 +110,11 @@ def test_a_mask_of_a_clip_may_have_lost_all_but_what_is_ignored() -> None:
         (Image.fromarray(PICTURE.astype(np.uint16) * 257), r"but got 65535; for logits"),
         (Image.fromarray(PICTURE // 85), r"0 and 255, but its highest value is 3, of 0, 3; of a map of several"),
         (None, r"expected a mask of shape \[H, W\], but got \[\]"),
-        (torch.tensor([[-5.0, 3.0]]), r"expected bool, or 0 and 1 \(and 255 to ignore\), but got -5\.0; for logits or"),
-        (np.array([[0.0, np.nan]]), r"but got nan; for logits or grey values pass mask > threshold"),
-        (np.array([[0, 1, 7]], np.uint8), r"but got 7; for logits"),
+        (torch.tensor([[-5.0, 3.0]]), r"expected bool, or whole numbers from 0 to 255, but got -5\.0; for logits or"),
+        (np.array([[0.0, np.nan]]), r"but got nan; for logits or probabilities pass mask > threshold"),
+        (np.array([[0, 1, 7]], np.uint8), r"but its highest value is 7, of 0, 1, 7; .* pass mask == number"),
+        (np.array([[0, 1, 7]]), r"but its highest value is 7"),
+        (np.array([[0, 256]]), r"but got 256; for logits"),
         (torch.tensor([[1.0, 0.5]]), r"but got 0\.5; for logits"),
         (np.array([[0, -1]]), r"but got -1; for logits"),
         ([[None, "a"]], r"but got None; for logits"),
@@ -116,6 +133,8 @@ def test_points_and_boxes_are_copied_as_floats_with_labels() -> None:
     assert (points.coords.dtype, points.labels.dtype) == (torch.float32, torch.int32)
     assert points.labels.tolist() == [1, 0]
     assert Prompt.points([[1, 2]]).labels.tolist() == [1]
+    one = Prompt.points((1, 2), 0)
+    assert (one.coords.tolist(), one.labels.tolist()) == ([[1, 2]], [0])
     box = Prompt.box((1, 2, 3, 4))
     assert (box.coords.tolist(), box.labels.tolist()) == ([[1, 2], [3, 4]], [2, 3])
     assert torch.equal(Prompt.box([[1, 2], [3, 4]]).coords, box.coords)
@@ -149,9 +168,9 @@ MANY = [1] * 5000 + [2, 3]
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Prompt.points([1, 2]), r"Prompt\.points: expected points of shape \[P, 2\] .*, but got \[2\]"),
+        (lambda: Prompt.points([1, 2, 3]), r"Prompt\.points: expected points of shape \[P, 2\] .*, but got \[3\]"),
         (lambda: Prompt.points([[1, 2, 3]]), r"Prompt\.points: .* but got \[1, 3\]"),
-        (lambda: Prompt.points(torch.zeros(0, 2)), r"Prompt\.points: .* P >= 1, but got \[0, 2\]"),
+        (lambda: Prompt.points(torch.zeros(0, 2)), r"Prompt\.points: .* P >= 1, or one \(x, y\), but got \[0, 2\]"),
         (lambda: Prompt.points([[1, 2]], [1, 0]), r"expected 1 labels, one for each point, but got shape \[2\]"),
         (
             lambda: Prompt.points([[1, 2]], [2]),
@@ -176,7 +195,7 @@ MANY = [1] * 5000 + [2, 3]
             lambda: Prompt.box([1, 2, 3, 4], [[1, 2]], [3]),
             r"^Prompt\.box: expected labels 0 and 1, but got 3 for point",
         ),
-        (lambda: Prompt.box([1, 2, 3, 4], [1, 2]), r"^Prompt\.box: expected points of shape \[P, 2\]"),
+        (lambda: Prompt.box([1, 2, 3, 4], [1, 2, 3]), r"^Prompt\.box: expected points of shape \[P, 2\]"),
     ],
 )
 def test_what_is_no_prompt(build: Any, message: str) -> None:

@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 
 from builders import nano
 from sansa_lightning.strategies.adaptformer import AdaptFormer
+from sansa_lightning.trackers import zoo
+from sansa_lightning.trackers.nano import build_nano
 from sansa_lightning.trackers.sam2.configurations import left_over
 from sansa_lightning.trackers.weights import find_weights, fingerprint, load_weights
 from sansa_lightning.trackers.zoo import BASES, Base
@@ -79,6 +81,7 @@ def test_switches_of_the_specification() -> None:
     """docs/sansa.md 1.1, for nano as for tiny."""
     for name in ("nano", "sam2_hiera_tiny"):
         sam = Base(name, weights=None).random()
+        assert sam.clip_size == {"nano": 96, "sam2_hiera_tiny": 640}[name]
         assert not sam.pred_obj_scores
         assert not sam.fixed_no_obj_ptr
         assert not sam.soft_no_obj_ptr
@@ -374,3 +377,14 @@ def test_fingerprint_is_taken_before_a_strategy_is_attached() -> None:
     before = fingerprint(sam)
     AdaptFormer((3,)).attach(sam)
     assert fingerprint(sam) != before
+
+
+def test_a_tracker_of_ones_own_brings_its_weights(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is published of it, and nothing looked for; of null it is said that it has learnt nothing."""
+    monkeypatch.setattr(zoo, "own_tracker", lambda _: build_nano)
+    assert Base("mine.Own").build().clip_size == 96
+    assert not caplog.messages
+    Base("mine.Own", weights=None).build()
+    assert "mine.Own has RANDOM weights" in caplog.text

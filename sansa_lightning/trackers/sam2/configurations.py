@@ -8,6 +8,9 @@ from typing import Any
 from sansa_lightning.trackers.base import Tracker
 
 SIZES = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
+EVALUATED_AT = 640
+"""Side of the clips, in pixels, that SANSA is trained and scored on (docs/sansa.md)."""
+
 PUBLISHED = tuple(f"{family}_hiera_{size}" for family in ("sam2", "sam2.1") for size in SIZES)
 
 WITHOUT_OBJECT_SCORES: dict[str, Any] = {
@@ -53,4 +56,5 @@ def build_published(name: str, image_size: int | None, object_scores: bool) -> T
     settings |= {} if object_scores else WITHOUT_OBJECT_SCORES
     settings |= {} if image_size is None else {"image_size": image_size}
     built: Tracker = instantiate(OmegaConf.merge(config.model, settings), _recursive_=True)
+    built.evaluated_at = EVALUATED_AT
     return built

@@ -33,6 +33,9 @@ TRUNK = "image_encoder.trunk"
 NO_OBJECT = -1024.0
 """Logits where SAM 2 sees no object."""
 
+SHORT = (torch.float16, torch.bfloat16)
+"""Number formats that the weights may be turned into after training, by ``.half()`` and ``.bfloat16()``."""
+
 
 class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annotations
     """The networks of a SAM2Base with its own state dict; its tracking code is not used."""
@@ -72,13 +75,15 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         """See :class:`Tracker`."""
         size = (self.image_size, self.image_size)
         frames = F.interpolate(normalise(images), size, mode="bilinear", align_corners=False, antialias=True)
-        parts = [self.forward_image(part) for part in frames.split(chunk or len(frames))]
+        parts = [self.forward_image(part) for part in self._as_weights(frames).split(chunk or len(frames))]
         levels = [torch.cat([part["backbone_fpn"][i] for part in parts]) for i in range(self.num_feature_levels)]
-        return Features(levels[-1], tuple(levels[:-1]), parts[0]["vision_pos_enc"][-1][:1])
+        # The neck adds in float32 whatever it is of.
+        *fine, image, position = map(self._as_weights, (*levels, parts[0]["vision_pos_enc"][-1][:1]))
+        return Features(image, tuple(fine), position)
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """See :class:`Tracker`."""
-        return list(self.image_encoder.trunk(normalise(images)))
+        return list(self.image_encoder.trunk(self._as_weights(normalise(images))))
 
     def without_memory(self, features: Features) -> Features:
         """See :class:`Tracker`."""
@@ -86,7 +91,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def mask_prompt(self, mask: Tensor) -> Tensor:
         """See :class:`Tracker`."""
-        return self.low_resolution(self.mask_downsample(mask))
+        return self.low_resolution(self.mask_downsample(self._as_weights(mask)))
 
     def low_resolution(self, maps: Tensor) -> Tensor:
         """See :class:`Tracker`."""
@@ -100,7 +105,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def remember(self, features: Features, mask: Tensor, pointer: Tensor) -> Memory:
         """See :class:`Tracker`."""
-        written = self.memory_encoder(features.image, mask, skip_mask_sigmoid=True)
+        written = self.memory_encoder(features.image, self._as_weights(mask), skip_mask_sigmoid=True)
         return Memory(written["vision_features"], written["vision_pos_enc"][0], pointer)
 
     def tokens(
@@ -128,7 +133,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         if self.add_tpos_enc_to_obj_ptrs:
             distances = torch.tensor([float(distance) for _, distance in seen], device=pointers.device)
             width = channels if self.proj_tpos_enc_in_obj_ptrs else self.mem_dim
-            encoded = self.obj_ptr_tpos_proj(get_1d_sine_pe(distances / (limit - 1), dim=width))
+            encoded = self.obj_ptr_tpos_proj(self._as_weights(get_1d_sine_pe(distances / (limit - 1), dim=width)))
             positions = encoded[:, None]
         return tokens, positions.expand(-1, clips, -1).repeat_interleave(pieces, dim=0)
 
@@ -150,11 +155,10 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         if rule.gate and not self.pred_obj_scores:
             msg = "DecodeRule.gate: expected a tracker with object scores; build the base with object_scores: true"
             raise ValueError(msg)
-        points = _no_points(features) if prompt.coords is None else (prompt.coords, prompt.labels)
-        sparse, dense = self.sam_prompt_encoder(points=points, boxes=None, masks=prompt.mask)
+        sparse, dense, position = self._prompted(features, prompt)
         masks, ious, tokens, score = self._candidates(rule)(
             image_embeddings=features.image,
-            image_pe=self.sam_prompt_encoder.get_dense_pe(),
+            image_pe=position,
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=rule.masks == "best",
@@ -168,6 +172,22 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         # A base may keep a single pointer token beside its three masks.
         pointer = self.obj_ptr_proj(tokens[frames, best] if tokens.shape[1] > 1 else tokens[:, 0])
         return Decoded(mask, pointer, ious[frames, best], score[:, 0] if self.pred_obj_scores else None)
+
+    def _prompted(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor, Tensor]:
+        """What the decoder reads beside the features: of points, of the mask, and the position of each cell."""
+        points = _no_points(features) if prompt.coords is None else (prompt.coords, prompt.labels)
+        dtype, encoder = self.no_mem_embed.dtype, self.sam_prompt_encoder
+        # It computes positions in float32, with a matrix that is of the weights' type.
+        mixed = torch.autocast(features.image.device.type, dtype) if dtype in SHORT else nullcontext()
+        with mixed:
+            sparse, dense = encoder(points=points, boxes=None, masks=prompt.mask)
+            position = encoder.get_dense_pe()
+        return self._as_weights(sparse), self._as_weights(dense), self._as_weights(position)
+
+    def _as_weights(self, values: Tensor) -> Tensor:
+        """Values in the weights' number format where that is shorter than float32; the same tensor where it is not."""
+        dtype = self.no_mem_embed.dtype
+        return values.to(dtype) if dtype in SHORT else values
 
     def _candidates(self, rule: DecodeRule) -> Any:
         """The decoder, which falls back to one of three masks as the rule says."""
