@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sansa_lightning.files.messages import brief
+from sansa_lightning.files.messages import brief, counted
 from sansa_lightning.files.tensors import is_dense, kind
 
 HEADER = "sansa_lightning"
@@ -92,8 +92,8 @@ def tensors_by_name(content: Mapping[str, Any], where: str) -> Mapping[str, Tens
         raise ValueError(msg)
     if odd := [name for name, value in state.items() if not is_dense(value)]:
         msg = (
-            f"{where} is not a whole checkpoint of this project: its 'state_dict' has {len(odd)} entries that are no "
-            f"dense tensors, first {brief(odd[0], 120)}: {kind(state[odd[0]])}"
+            f"{where} is not a whole checkpoint of this project: its 'state_dict' has "
+            f"{counted(len(odd), 'entry', 'entries')} other than dense tensors, first {brief(odd[0], 120)}: {kind(state[odd[0]])}"
         )
         raise ValueError(msg)
     return dict(state)

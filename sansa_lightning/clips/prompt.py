@@ -1,4 +1,4 @@
-"""What annotates a reference: a mask, clicks, a box, or a box and clicks."""
+"""Prompts, which annotate references: a mask, clicks, a box, or a box and clicks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONLY_IGNORED = f"expected bool or 0 and 1, but got 0 and {IGNORE} alone; for a 0
 
 @dataclass(frozen=True, slots=True)
 class Prompt(Movable):
-    """What annotates one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
+    """The annotation of one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
 
     Coordinates are (x, y) in pixels of the clip's own size, measured from the top left corner.
 
@@ -43,12 +43,12 @@ class Prompt(Movable):
         """A mask prompt.
 
         Args:
-            mask: [H, W]; a tensor, an array or nested lists of bool, or of numbers out of 0, 1 and ``IGNORE``; or a PIL
-                image, which is turned upright if it has an EXIF orientation and then read as mask files are, by the one
-                rule of ``object_masks``. What is to be ignored counts as background.
+            mask: [H, W]; a tensor, an array or nested lists of bool, or of the numbers 0, 1 and ``IGNORE``; or a PIL
+                image, which is turned upright by its EXIF orientation and then read like a mask file, by the one rule
+                of ``object_masks``. Ignored pixels count as background.
 
         Raises:
-            ValueError: another shape or other values, as of logits; of an array also 0 and 255 alone, of which nobody
+            ValueError: another shape, or other values, such as logits; also an array of 0 and 255 alone, since nobody
                 can tell whether 255 is the object.
         """
         return cls("mask", dense=_foreground(mask))
@@ -73,7 +73,7 @@ class Prompt(Movable):
 
         Args:
             xyxy: (x0, y0, x1, y1), x1 and y1 exclusive, pixels of the clip; four numbers or [2, 2].
-            points: clicks as for :meth:`points`, which go behind the corners as in SAM 2; none if None.
+            points: clicks as for :meth:`points`, which follow the corners as in SAM 2; none if None.
             labels: of the clicks.
 
         Raises:
@@ -98,7 +98,7 @@ class Prompt(Movable):
 
     @property
     def group(self) -> tuple[str, int]:
-        """What must agree for prompts to share one decoder call: dense or sparse, and the number of points.
+        """Prompts of one group can share a decoder call: dense or sparse, and the number of points.
 
         Padding tokens would take part in the decoder's attention, so unequal counts are never padded.
         """

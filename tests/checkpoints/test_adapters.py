@@ -172,7 +172,7 @@ def itself() -> list[Any]:
     return value
 
 
-OTHER = r"1 tensors of another type, first {}: %s; expected float16, bfloat16, float32, float64"
+OTHER = r"1 tensor of another type, first {}: %s; expected float16, bfloat16, float32, float64"
 KINDS = {
     "int8": (lambda value: value.to(torch.int8), OTHER % "int8"),
     "float8": (lambda value: value.to(torch.float8_e4m3fn), OTHER % "float8_e4m3fn"),
@@ -183,7 +183,7 @@ KINDS = {
     ),
     "inf": (
         lambda value: value / 0,
-        r"1 tensors with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) values are not",
+        r"1 tensor with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) values are not",
     ),
     "too large": (
         lambda value: value.double() + 1e300,
@@ -193,11 +193,11 @@ KINDS = {
     "sparse": (lambda value: value.to_sparse(), r"1 entries .*, first .*{}'?: a tensor of layout sparse_coo"),
     "quantised": (
         lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8),
-        r"1 entries that are no dense tensors, first .*{}'?: a quantised tensor \(qint8\)",
+        r"1 entry other than dense tensors, first .*{}'?: a quantised tensor \(qint8\)",
     ),
     "repeated": (
         lambda value: value.flatten()[:1].clone().expand(value.shape),
-        r"1 entries that are no dense tensors, first .*{}'?: a view that repeats its numbers, as \[",
+        r"1 entry other than dense tensors, first .*{}'?: a view that repeats its numbers, as \[",
     ),
 }
 """What a tensor must not be, and what is said of it."""
@@ -246,7 +246,7 @@ def test_nothing_is_copied_when_something_does_not_fit() -> None:
     before = {name: value.clone() for name, value in trained_state(sam).items()}
     state = {name: torch.zeros_like(value) for name, value in before.items()}
     state.popitem()
-    with pytest.raises(ValueError, match="run/x does not fit what trains here: missing 1 tensors"):
+    with pytest.raises(ValueError, match="run/x does not fit what trains here: missing 1 tensor"):
         load_trained(sam, state, "run/x")
     assert all(torch.equal(value, before[name]) for name, value in trained_state(sam).items())
 

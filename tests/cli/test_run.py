@@ -418,7 +418,7 @@ def test_files_that_are_no_checkpoints_are_refused(tiny_yaml, fitted, tmp_path, 
     name = next(iter(content["state_dict"]))
     content["state_dict"][name] = torch.zeros(3)
     torch.save(content, tmp_path / "shape.ckpt")
-    assert "1 tensors of another size" in refused("shape.ckpt")
+    assert "1 tensor of another size" in refused("shape.ckpt")
     assert name.removeprefix("base.") in refused("shape.ckpt")
     assert "nowhere.ckpt is not there" in refused("nowhere.ckpt")
 

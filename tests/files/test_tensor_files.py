@@ -71,8 +71,8 @@ REFUSED = {
     "method": (zipped(Calls(bytes.fromhex, "00")), "it asks for getattr, but only tensors"),
     "set": (zipped(Calls(slice, 1)), "it asks for slice, but only tensors"),
     "torchscript": (torchscript, "it is a TorchScript archive, which is a program; save the model's state_dict() ins"),
-    "tar": (tar, "it is in torch's old tar format, which cannot be read as data; save it anew with a current torch"),
-    "bomb": (bomb, "its parts would unpack to 50000000 bytes, over 20 times its own size"),
+    "tar": (tar, "it is in torch's old tar format, which cannot be read as data; save it again with a current torch"),
+    "bomb": (bomb, "it would unpack to 50000000 bytes, over 20 times its own size"),
 }
 
 
