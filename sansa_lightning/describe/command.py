@@ -25,7 +25,7 @@ def describe(asked: Options) -> int:
     experiment = read_experiment(asked)
     summary = summarise(experiment.data)
     print(as_text(summary, experiment))
-    sheet = contact_sheet(experiment.data, summary.parts, asked.episodes)
+    sheet = contact_sheet(experiment.data, summary.phases, asked.episodes)
     with replacing(asked.out) as partial:
         sheet.save(partial, format="PNG")
     print(f"episodes drawn in {asked.out}")

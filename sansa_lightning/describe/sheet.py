@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sansa_lightning.clips.clip import Clip
 from sansa_lightning.clips.prompt import IGNORE, Prompt
-from sansa_lightning.data.datamodule import EpisodeDataModule, Part
+from sansa_lightning.data.datamodule import EpisodeDataModule, Phase
 from sansa_lightning.figures.overlays import (
     GAP,
     REFERENCE_COLOUR,
@@ -38,24 +38,24 @@ _MANY_CLICKS = 30
 _RADIUS = 3
 
 
-def contact_sheet(data: EpisodeDataModule, parts: Sequence[Part], episodes: int) -> Image.Image:
-    """The first episodes of each part, a row each: references, then targets.
+def contact_sheet(data: EpisodeDataModule, phases: Sequence[Phase], episodes: int) -> Image.Image:
+    """The first episodes of each phase, one per row: references, then targets.
 
     References have their prompt in blue (mask, box) or yellow (clicks, a scribble's too), and the outline of their
     mask in green where the prompt is not the mask itself. Targets have their mask in green, what is ignored in grey.
 
     Args:
         data: set up.
-        parts: which lists of episodes.
+        phases: the lists of episodes.
         episodes: how many of each; fewer if a list is shorter.
     """
     rows = []
-    for part in parts:
-        clips = data.clips(part)
+    for phase in phases:
+        clips = data.clips(phase)
         for index in range(min(episodes, len(clips))):
             clip = clips[index]
             source = clips.sources[clip.episode.source]
-            rows.append(_row(clip, f"{part} {index}", source.class_name(clip.episode.class_id)))
+            rows.append(_row(clip, f"{phase} {index}", source.class_name(clip.episode.class_id)))
     sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height + GAP for row in rows) - GAP), "white")
     top = 0
     for row in rows:

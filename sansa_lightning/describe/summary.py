@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sansa_lightning.clips.episode import ClassId, Episode
-from sansa_lightning.data.datamodule import EpisodeDataModule, Part
+from sansa_lightning.data.datamodule import EpisodeDataModule, Phase
 from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.protocols.base import Pool
 from sansa_lightning.data.sources.abilities import image_count, object_count
@@ -79,7 +79,7 @@ class Summary:
     overlap: Overlap | None
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         """Which lists of episodes there are to be looked at."""
         return ("train", "test") if self.train else ("test",)
 

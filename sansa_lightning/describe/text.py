@@ -63,11 +63,11 @@ def _overlap(found: Overlap) -> tuple[str, str]:
     )
 
 
-def _table(stage: str, pool: PoolSummary, episodes: str) -> str:
+def _table(phase: str, pool: PoolSummary, episodes: str) -> str:
     rows = [(str(row.class_id), row.name, row.images, row.objects, row.episodes) for row in pool.rows]
     known = [row.objects for row in pool.rows if row.objects is not None]
     sums = (sum(row.images for row in pool.rows), sum(known) if known else None, sum(row.episodes for row in pool.rows))
-    title = f"{stage}: {pool.split} split of {pool.source} (episodes: {episodes})"
+    title = f"{phase}: {pool.split} split of {pool.source} (episodes: {episodes})"
     head = ("class", "", "images", "objects", "episodes")
     return "\n".join([title, *_aligned([head, *rows, ("", "sum", *sums)])])
 

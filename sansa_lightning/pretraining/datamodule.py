@@ -9,7 +9,7 @@ from sansa_lightning.data.loading.loader import ClipLoader
 from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClips
 from sansa_lightning.data.prompts import Prompter
 
-Part = Literal["train", "val", "test"]
+Phase = Literal["train", "val", "test"]
 
 
 class TrackingDataModule(LoadingDataModule):
@@ -63,7 +63,7 @@ class TrackingDataModule(LoadingDataModule):
             "same_pattern": same_pattern,
             "jump": jump,
         }
-        self.clips: dict[Part, TrackingClips] = {
+        self.clips: dict[Phase, TrackingClips] = {
             "train": TrackingClips(train_length, "train", frames, prompters=prompters, **common),
             "val": TrackingClips(val_clips, "val", eval_frames, **common),
             "test": TrackingClips(test_clips, "val", eval_frames, **common),

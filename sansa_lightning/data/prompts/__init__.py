@@ -1,4 +1,4 @@
-"""How a reference is annotated: a mask becomes a prompt (spec 5)."""
+"""Prompters, which turn the mask of a reference into a prompt (spec 5)."""
 
 from sansa_lightning.data.prompts.base import MaskPrompt, Prompter, prompt_generator
 from sansa_lightning.data.prompts.boxes import BoxPrompt, WholeBoxPrompt

@@ -13,7 +13,7 @@ from sansa_lightning.data.prompts.scribbles import ScribblePrompt
 
 
 class MultiPrompt(Prompter):
-    """For each reference one of several prompters, each as likely (spec 3.2: for training with all kinds).
+    """For each reference one of several prompters, equally likely (spec 3.2: for training with all kinds).
 
     Args:
         prompters: to choose from; mask, point, scribble and box as in training if None.

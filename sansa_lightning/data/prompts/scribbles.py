@@ -1,4 +1,4 @@
-"""Scribbles: free-form strokes, of which the pixels on the foreground become clicks."""
+"""Scribbles: free-form strokes, whose pixels on the foreground become clicks."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _TURN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Brush:
-    """How strokes are drawn (Yu et al. 2019; the numbers of spec 5). Lengths are pixels; ranges exclude their end.
+    """The settings of strokes (Yu et al. 2019; the numbers of spec 5). Lengths are in pixels; ranges exclude their end.
 
     Attributes:
         steps: range of the number of vertices after the first.
         speed: longest distance between two vertices.
         acceleration: largest change of that distance from one step to the next.
         width: range of the stroke's width.
-        shift: standard deviation of the distance by which the stroke as a whole is moved in the end.
-        jitter: range by which half of its vertices are then moved, in x and in y.
+        shift: standard deviation of the final move of the whole stroke.
+        jitter: range of the moves of half of its vertices after that, in x and in y.
     """
 
     steps: tuple[int, int]
@@ -73,7 +73,7 @@ BRUSHES = {
 
 
 class ScribblePrompt(Prompter):
-    """Strokes that begin on distinct random pixels of the foreground; their part on it, each pixel a click (spec 5).
+    """Strokes that begin on distinct random pixels of the foreground; each of their pixels on it is a click (spec 5).
 
     As published: the default in training, and nine wide strokes, or ``ScribblePrompt(9, 9, ["wide"])``, in
     evaluation. There are at most as many strokes as pixels.
@@ -81,7 +81,7 @@ class ScribblePrompt(Prompter):
     Args:
         least: fewest strokes, at least 1.
         most: most strokes, at least ``least``.
-        brushes: names out of ``BRUSHES``; all strokes of a prompt are drawn with one of them, each as likely.
+        brushes: names out of ``BRUSHES``; one of them, equally likely, draws all strokes of a prompt.
         max_points: most clicks, chosen at random among the scribble's pixels; each click is a token of the decoder,
             and a scribble has hundreds to thousands. None keeps all, as published.
     """
@@ -117,7 +117,7 @@ class ScribblePrompt(Prompter):
 
 
 class Canvas:
-    """What has been drawn on so far.
+    """The pixels drawn on so far.
 
     Args:
         height: pixels.
@@ -139,5 +139,5 @@ class Canvas:
             self._pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
 
     def pixels(self) -> NDArray[np.bool_]:
-        """Which pixels are drawn on, [H, W]."""
+        """The pixels drawn on, [H, W]."""
         return np.asarray(self._image, bool)

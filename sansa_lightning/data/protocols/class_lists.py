@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sansa_lightning.data.protocols.base import Pool, Protocol, Stage
+from sansa_lightning.data.protocols.base import Pool, Protocol, PoolPhase
 from sansa_lightning.data.protocols.same_names import check_apart, has_images
 from sansa_lightning.data.sources.base import Source, Split
 
@@ -10,8 +10,7 @@ from sansa_lightning.data.sources.base import Source, Split
 class AllClasses(Protocol):
     """Train on all classes of the train split, test on all of the val split: no class is held out.
 
-    For a generalist, for a source that is only tested, and for one's own data when new images of known classes are
-    what matters.
+    For a generalist, for a source that is only tested, and for one's own data if new images of known classes matter.
 
     Args:
         min_images: images that a class needs in a split to be drawn there, at least 2.
@@ -23,29 +22,29 @@ class AllClasses(Protocol):
             raise ValueError(msg)
         self.min_images = min_images
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """One pool, of all classes of the stage's split.
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
+        """One pool, of all classes of the phase's split.
 
         Raises:
             ValueError: the split has no classes, or none with enough images.
         """
-        split: Split = "train" if stage == "train" else "val"
+        split: Split = "train" if phase == "train" else "val"
         wanted = source.classes(split)
         if not wanted:
-            msg = f"{type(self).__name__}: {source} has no classes in its {split} split; expected one to {stage} on"
+            msg = f"{type(self).__name__}: {source} has no classes in its {split} split; expected one to {phase} on"
             raise ValueError(msg)
         return (Pool.filtered(source, split, wanted, self.min_images, type(self).__name__),)
 
 
 class ClassSplits(AllClasses):
-    """Train and test classes as the source's own class lists say, which must have none in common (FSS-1000, spec 4.3).
+    """Train and test on the classes of the source's own lists, which must have none in common (FSS-1000, spec 4.3).
 
     Args:
         min_images: images that a class needs in a split to be drawn there, at least 2.
     """
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """One pool, of all classes of the stage's split.
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
+        """One pool, of all classes of the phase's split.
 
         Raises:
             ValueError: the splits share classes or names of classes, or there is nothing to draw.
@@ -60,4 +59,4 @@ class ClassSplits(AllClasses):
             for split in ("train", "val")
         )
         check_apart("ClassSplits", source, trained, tested)
-        return super().pools(source, stage)
+        return super().pools(source, phase)

@@ -23,15 +23,15 @@ _LISTS = ("trn", "val", "test")
 
 
 class Fss1000(ClassMasks):
-    """One object on each image; the train split has other classes than the val split, so use ``ClassSplits``.
+    """One object in each image; the splits have different classes, so use ``ClassSplits``.
 
-    Layout (spec 4.3): ``data/<class>/<n>.jpg`` with ``<n>.png``, and the lists ``splits/{trn,val,test}.txt``, a class
-    a line, 520, 240 and 240 of them as published. Class ids count through the lists, each sorted by name. Where a mask
-    has another size than its image, as three of the published ones do (HKUSTCV/FSS-1000, issue 25), it is resized.
+    Layout (spec 4.3): ``data/<class>/<n>.jpg`` with ``<n>.png``, and the lists ``splits/{trn,val,test}.txt``, one class
+    per line, 520, 240 and 240 of them as published. Class ids count through the lists, each sorted by name. A mask of
+    another size than its image, like three of the published ones (HKUSTCV/FSS-1000, issue 25), is resized.
 
     Args:
         root: folder that holds ``data`` and ``splits``.
-        val: which list is this source's val split; published results are on "test".
+        val: the list that serves as val split; published results are on "test".
         check_files: whether :meth:`verify` opens each file.
         exif: see :class:`PairedFiles`.
     """
@@ -73,13 +73,13 @@ class Fss1000(ClassMasks):
         return {self._names.index(name): self._stems_of(name) for name in listed}
 
     def _stems_of(self, name: str) -> tuple[str, ...]:
-        # Masks too, so that one without an image is found to lack it.
+        # Masks too, so that a mask without an image is noticed.
         numbers = sorted(set(stems(self.root / "data" / name, [".jpg", ".png"])), key=lambda stem: (len(stem), stem))
         return tuple(f"{name}/{number}" for number in numbers)
 
     def _listed(self, name: str) -> list[str]:
         path = self._list(name)
-        lines = enumerate(read_lines(path, "the published list of classes, one a line"), 1)
+        lines = enumerate(read_lines(path, "the published list of classes, one per line"), 1)
         return sorted(below(f"{path}, line {number}", line.strip()) for number, line in lines if line.strip())
 
     def _list(self, name: str) -> Path:

@@ -134,7 +134,7 @@ def test_verify(source, broken):
         source(broken.root).verify("val")
 
 
-PARTS_OUT = "parts left out, whose object is not in the file, not in their image or without a box"
+PARTS_OUT = "parts left out, whose object is not in the file, not in the same image or without a box"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ PARTS_OUT = "parts left out, whose object is not in the file, not in their image
         (lambda c: c["annotations"][2].update(obj_ann_id=503), PARTS_OUT),
         (
             lambda c: c["annotations"][2].update(category_id=9),
-            "annotations left out, of categories that the file does not",
+            "annotations left out, whose category is not in the file",
         ),
         (
             lambda c: c["annotations"][2].update(segmentation=4),
