@@ -1,4 +1,4 @@
-"""The commands ``ablate`` and ``params``, as far as they need no torch: their options and their help."""
+"""Options and help of the commands ``ablate`` and ``params``, without torch."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def ablate_parser() -> argparse.ArgumentParser:
     """Options of ``ablate``."""
     made = argparse.ArgumentParser("sansa_lightning ablate", allow_abbrev=False)
     made.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="table files: ablations/tables/*.yaml")
-    made.add_argument("--config", action="append", type=Path, default=[], help="experiment, in the place of a table's")
-    made.add_argument("--adjust", type=Path, help="what strategies need there: ablations/tables/adjust/*.yaml")
+    made.add_argument("--config", action="append", type=Path, default=[], help="experiment, instead of a table's own")
+    made.add_argument("--adjust", type=Path, help="strategies' settings there: ablations/tables/adjust/*.yaml")
     made.add_argument("--folds", type=_numbers, help="such as 0,1; a table's own if not given")
     made.add_argument("--seeds", type=_numbers, help="such as 0,1,2; a table's own if not given")
     made.add_argument("--runs", type=expanded, default=Path("runs/ablate"), help="folder of the runs and tables")
@@ -39,7 +39,7 @@ def ablate_parser() -> argparse.ArgumentParser:
         "--launcher",
         choices=("local", "slurm", "none"),
         default="local",
-        help="who carries the runs out; none: nobody, the tables show what is finished",
+        help="where the runs are executed; none: nowhere, the tables show the finished ones",
     )
     made.add_argument("--jobs", type=int, default=1, help="local: runs at a time, which share the cores")
     made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="slurm: settings of a job")
@@ -50,12 +50,12 @@ def params_parser() -> argparse.ArgumentParser:
     """Options of ``params``."""
     made = argparse.ArgumentParser("sansa_lightning params", allow_abbrev=False)
     made.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="table files: ablations/tables/*.yaml")
-    made.add_argument("--base", default="sam2_hiera_large", help="base of the rows that name none; as model.base.name")
+    made.add_argument("--base", default="sam2_hiera_large", help="base of rows that name none, as in model.base.name")
     return made
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """From "0,1" to (0, 1); anything else makes argparse say that the value is invalid."""
+    """From "0,1" to (0, 1); for anything else argparse says that the value is invalid."""
     numbers = tuple(int(part) for part in text.split(","))
     if min(numbers) < 0 or len(set(numbers)) < len(numbers):
         raise ValueError

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TARGETS_PER_STEP = 4
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
-"""Pillow's modes of colours that are multiplied by their transparency, and those of the colours themselves."""
+"""Pillow's modes with colours multiplied by their transparency, and the same modes with plain colours."""
 
 
 def load(
@@ -46,9 +46,9 @@ def load(
         kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
         mask_threshold: a mask prompt, resized to the base's input, is foreground above it: 0 as published, 0.5 for
             tight masks.
-        encode_chunk: frames that go through the image encoder at a time; all of a call if None.
-        targets_per_step: targets that :meth:`Segmenter.segment` works on at a time. It and ``encode_chunk`` bound
-            the memory that is needed.
+        encode_chunk: number of frames that the image encoder takes at a time; all of a call if None.
+        targets_per_step: number of targets that :meth:`Segmenter.segment` takes at a time. It and ``encode_chunk``
+            limit the use of memory.
 
     Raises:
         ValueError: unknown base, an option out of its range, or a file that does not fit.
@@ -85,7 +85,7 @@ class Segmenter(nn.Module):
         self.model = model
 
     def propagate(self, images: Tensor, prompts: Sequence[Sequence[Prompt]], propagate_targets: bool = True) -> Tensor:
-        """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` when nothing trains.
+        """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` if nothing trains.
 
         Args:
             images: uint8 [B, T, 3, H, W], RGB, or float32, ImageNet-normalised; the K references first.
@@ -115,22 +115,22 @@ class Segmenter(nn.Module):
     ) -> list[NDArray[np.bool_]]:
         """Masks of pictures, each target from the references alone, ``targets_per_step`` of them at a time.
 
-        PIL images with an EXIF orientation are turned as pictures in files are: upright, if the size of a mask prompt
-        does not say that it is drawn on the stored pixels. Prompts and results are in pixels of the turned picture.
-        Transparency is dropped, as it is of files.
+        PIL images with an EXIF orientation are turned like pictures in files: upright, unless the size of a mask prompt
+        shows that it was drawn on the stored pixels. Prompts and results are in pixels of the turned picture.
+        Transparency is dropped, as in reading files.
 
         Args:
             references: (picture, prompt) pairs; the prompt is in pixels of its own picture.
             targets: pictures: PIL images of 8 bits a channel, or uint8 arrays, [H, W, 3] RGB or [H, W] grey.
             size: side of the square that every picture is resized to, as in evaluation (spec 1.2, step 1).
-            exif: "stored" leaves pictures as they are stored where sizes do not tell; see ``orientation.Exif``.
+            exif: "stored" leaves pictures as stored if sizes do not settle it; see ``orientation.Exif``.
 
         Returns:
             One boolean mask per target, at the target's own size.
 
         Raises:
-            ValueError: nothing to segment, something that is not a picture or not a pair of picture and prompt, or one
-                picture where several are expected; a mask prompt of another size.
+            ValueError: there is nothing to segment, something is not a picture or not a pair of picture and prompt, one
+                picture is given instead of a list, or a mask prompt has another size.
         """
         check_exif("segment", exif)
         references, targets = _several(references, "references"), _several(targets, "targets")
@@ -154,10 +154,10 @@ class Segmenter(nn.Module):
 
 
 def check_step(targets_per_step: int) -> None:
-    """Refuse a number of targets that is none.
+    """Check a number of targets.
 
     Raises:
-        ValueError: less than 1, or no integer.
+        ValueError: it is less than 1, or not an integer.
     """
     if type(targets_per_step) is not int or targets_per_step < 1:
         msg = f"targets_per_step: expected at least 1 target, a whole number, but got {targets_per_step!r}"
@@ -165,10 +165,10 @@ def check_step(targets_per_step: int) -> None:
 
 
 def _several(given: Any, what: str) -> list[Any]:
-    """The things in a sequence.
+    """The items of a sequence.
 
     Raises:
-        ValueError: it is none, or a picture itself: the rows of an array are pictures too, of one line each.
+        ValueError: it is not a sequence, or a picture itself: the rows of an array would pass as pictures of one line.
     """
     wanted = "(picture, Prompt) pairs" if what == "references" else "pictures"
     shape = tuple(getattr(given, "shape", ()))
@@ -216,7 +216,7 @@ def _rgb(picture: Image.Image) -> Image.Image:
     """A PIL image in RGB.
 
     Raises:
-        ValueError: its values have no common scale with those of 8 bits: Pillow would cut them at 255.
+        ValueError: its values are wider than 8 bits: Pillow would cut them at 255.
     """
     if picture.mode in _PREMULTIPLIED:
         picture = picture.convert(_PREMULTIPLIED[picture.mode])
@@ -233,7 +233,7 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 
 def fit_prompt(prompt: Prompt, picture: Image.Image, size: int) -> Prompt:
-    """A prompt in pixels of its picture, in pixels of a clip of side ``size``.
+    """A prompt, converted from pixels of its picture to pixels of a clip of side ``size``.
 
     Raises:
         ValueError: a mask prompt has another size than the picture.

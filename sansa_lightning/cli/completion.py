@@ -1,4 +1,4 @@
-"""Completion of the console script in bash: each command's options, as its help has them."""
+"""Completion of the console script in bash, with the options in each command's help."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def script() -> str:
 
 
 def _options(name: str) -> list[str]:
-    """The options that a command's help names, in its order; they begin with ``--``."""
+    """The options in a command's help, in its order; they begin with ``--``."""
     if name in RUNS:
         text = Grammar(RECIPES[FEW_SHOT], [name]).of(name).format_help()
     else:

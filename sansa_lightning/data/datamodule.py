@@ -25,6 +25,7 @@ from sansa_lightning.data.prompts import MaskPrompt, Prompter
 from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol, Strict
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.files.messages import counted
 from sansa_lightning.images.pictures import height_width
 
 Phase = Literal["train", "val", "test"]
@@ -287,7 +288,8 @@ class EpisodeDataModule(LoadingDataModule):
 
 
 def _describe(pool: Pool, phase: PoolPhase) -> str:
-    text = f"{phase}: {len(pool.classes)} classes in the {pool.split} split of {pool.source}"
+    many = counted(len(pool.classes), "class", "classes")
+    text = f"{phase}: {many} in the {pool.split} split of {pool.source}"
     if pool.dropped:
         names = ", ".join(pool.source.class_name(class_id) for class_id in pool.dropped)
         text += f"; {len(pool.dropped)} left out, with too few images: {names}"

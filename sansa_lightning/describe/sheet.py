@@ -1,4 +1,4 @@
-"""A picture of episodes as the model gets them: references with their prompts, targets with the truth."""
+"""A picture of episodes as the model sees them: references with their prompts, targets with the truth."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ CELL = 224
 
 IGNORE_COLOUR = (128, 128, 128)
 CLICK_COLOURS = {0: (255, 60, 60), 1: (255, 230, 0)}
-"""Of background and foreground clicks."""
+"""Colours of background and foreground clicks."""
 
 _MANY_CLICKS = 30
-"""From this number on they are a scribble, drawn as the clip's pixels that they are."""
+"""From this number on, clicks are a scribble and drawn as single pixels of the clip."""
 
 _RADIUS = 3
 
@@ -41,13 +41,13 @@ _RADIUS = 3
 def contact_sheet(data: EpisodeDataModule, phases: Sequence[Phase], episodes: int) -> Image.Image:
     """The first episodes of each phase, one per row: references, then targets.
 
-    References have their prompt in blue (mask, box) or yellow (clicks, a scribble's too), and the outline of their
-    mask in green where the prompt is not the mask itself. Targets have their mask in green, what is ignored in grey.
+    References have their prompt in blue (mask, box) or yellow (clicks, also of a scribble), and the outline of their
+    mask in green unless the prompt is the mask itself. Targets have their mask in green and ignored pixels in grey.
 
     Args:
         data: set up.
         phases: the lists of episodes.
-        episodes: how many of each; fewer if a list is shorter.
+        episodes: number of episodes of each; fewer if a list is shorter.
     """
     rows = []
     for phase in phases:
@@ -99,7 +99,7 @@ def _reference(image: Tensor, mask: Tensor, prompt: Prompt, size: Sequence[int])
     picture = Image.fromarray(frame.numpy())
     draw = ImageDraw.Draw(picture)
     coords, labels = prompt.coords, prompt.labels
-    assert coords is not None and labels is not None  # noqa: S101, PT018 - of every prompt that is no mask
+    assert coords is not None and labels is not None  # noqa: S101, PT018 - every prompt except masks has both
     across, down = CELL / size[1], CELL / size[0]
     places = (coords * torch.tensor([across, down])).tolist()
     if prompt.kind == "box":

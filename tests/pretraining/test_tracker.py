@@ -136,7 +136,7 @@ def test_a_checkpoint_of_something_else_is_refused_in_one_line():
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"strategy": torch.zeros(2), "base": {}}, "its 'sansa_lightning' holds a Tensor, no plain value"),
+        ({"strategy": torch.zeros(2), "base": {}}, "its 'sansa_lightning' holds a Tensor, not a plain value"),
         ({"strategy": {"class": "TrackerModule"}, "base": {"name": "tiny"}}, "does not fit this run: it is of"),
         (3, "its 'sansa_lightning' is a int"),
     ],

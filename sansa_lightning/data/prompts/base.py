@@ -46,7 +46,7 @@ def prompt_generator(episode: Episode, reference: int) -> torch.Generator:
 
 
 def numpy_randomness(generator: torch.Generator) -> np.random.Generator:
-    """NumPy's generator, seeded by one draw from torch's; it samples without replacement in time linear in the sample."""
+    """NumPy's generator, seeded by one draw from torch's; it samples without replacement in little time."""
     return np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator)))
 
 

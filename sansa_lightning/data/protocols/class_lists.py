@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sansa_lightning.data.protocols.base import Pool, Protocol, PoolPhase
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.protocols.same_names import check_apart, has_images
 from sansa_lightning.data.sources.base import Source, Split
+from sansa_lightning.files.messages import counted
 
 
 class AllClasses(Protocol):
@@ -52,7 +53,8 @@ class ClassSplits(AllClasses):
         shared = sorted(set(source.classes("train")) & set(source.classes("val")))
         if shared:
             names = ", ".join(source.class_name(class_id) for class_id in shared[:3])
-            msg = f"ClassSplits: {source} has {len(shared)} classes in both splits ({names}); expected none"
+            many = counted(len(shared), "class", "classes")
+            msg = f"ClassSplits: {source} has {many} in both splits ({names}); expected none"
             raise ValueError(msg)
         trained, tested = (
             [class_id for class_id in source.classes(split) if has_images(source, class_id, split, self.min_images)]

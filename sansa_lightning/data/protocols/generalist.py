@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sansa_lightning.data.protocols.base import Pool, Protocol, PoolPhase
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.sources.base import Source, Split
 
 MIX = {"lvis": 0.40, "coco": 0.45, "ade20k": 0.10, "paco": 0.05}

@@ -8,7 +8,7 @@ from typing import ClassVar
 from lightning.pytorch.utilities import rank_zero_warn
 
 from sansa_lightning.clips.episode import ClassId
-from sansa_lightning.data.protocols.base import Pool, Protocol, PoolPhase
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.protocols.same_names import check_apart
 from sansa_lightning.data.sources.abilities import image_count, listing
 from sansa_lightning.data.sources.base import Source, Split

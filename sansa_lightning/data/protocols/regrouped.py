@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sansa_lightning.clips.episode import ClassId
-from sansa_lightning.data.protocols.base import Pool, Protocol, PoolPhase
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.protocols.same_names import check_apart
 from sansa_lightning.data.sources.base import Source
 

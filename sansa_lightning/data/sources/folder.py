@@ -33,9 +33,9 @@ class Folder(ClassMasks):
     counted, and the meaning of 255 is decided once for all masks.
     An image without a mask is an error: nobody can tell whether it shows nothing of the class or its mask got lost.
 
-    The protocol decides the use of the splits. ``Strict`` and ``ClassSplits`` never test a class that they train, so one
-    folder of images can serve as both splits: ``train: ., val: .``. ``AllClasses`` and ``InDomain`` would then test on
-    the images that they train on.
+    The protocol decides the use of the splits. ``Strict`` and ``ClassSplits`` never test a class that they train, so
+    one folder of images can serve as both splits: ``train: ., val: .``. ``AllClasses`` and ``InDomain`` would then test
+    on the images that they train on.
 
     Args:
         root: folder that holds the splits.

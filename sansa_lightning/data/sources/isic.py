@@ -9,8 +9,8 @@ from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.formats.mask_files import stems
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.class_masks import EvaluationOnly
-from sansa_lightning.files.messages import counted
 from sansa_lightning.data.sources.paired import Index
+from sansa_lightning.files.messages import counted
 
 NAMES = ("nevus", "melanoma", "seborrheic keratosis")
 """The classes of folders 1 to 3, identified by their published numbers of images: 1867, 519 and 208."""

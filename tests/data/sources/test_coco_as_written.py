@@ -153,12 +153,12 @@ def test_sizes_as_floats_and_as_text(broken, coco):
         ),
         (
             lambda c: c["images"].append(c["images"][2]),
-            r"1 entry of images left out, .*twice \(first: image 1002, .*\)",
+            r"1 entry of images left out as duplicates \(first: image 1002, .*\)",
         ),
         (lambda c: c["categories"].append(None), r"1 category left out, without an id \(first: categories\[8\]\)"),
         (
             lambda c: c["categories"].append(c["categories"][0]),
-            r"1 category left out, .* twice \(first: category 7\)",
+            r"1 category left out as duplicates \(first: category 7\)",
         ),
     ],
 )

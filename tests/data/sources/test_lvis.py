@@ -250,7 +250,7 @@ class TestMistakes:
             ),
             (
                 lambda c: [c["images"][1].update(id=70), c["annotations"].clear()],
-                r"expected one picture an id, of one size, but image 70 is 'train2017/.*; 1 are like this",
+                r"expected one picture per id, of one size, but image 70 is 'train2017/.*; 1 are like this",
             ),
             (
                 lambda c: c["images"][1].update(coco_url="../x.jpg"),
@@ -276,12 +276,12 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda c: c.clear(), r"expected a dictionary with an entry a class, but got \{\}"),
+            (lambda c: c.clear(), r"expected a dictionary with an entry for each class, but got \{\}"),
             (lambda c: c.update({3: 4}), r"class 3: expected a dictionary picture -> annotations, but got 4"),
-            (lambda c: c.update({"3": c[3]}), r"expected each class to be a number and there once, but got '3'"),
-            (lambda c: c.update({"3\u00b2": c[3]}), r"expected each class to be a number and there once, but got '3.'"),
-            (lambda c: c.update({True: c[3]}), r"expected each class to be a number and there once, but got True"),
-            (lambda c: c.update(x={}), r"expected each class to be a number and there once, but got 'x'"),
+            (lambda c: c.update({"3": c[3]}), r"expected each class once, as a number, but got '3'"),
+            (lambda c: c.update({"3\u00b2": c[3]}), r"expected each class once, as a number, but got '3.'"),
+            (lambda c: c.update({True: c[3]}), r"expected each class once, as a number, but got True"),
+            (lambda c: c.update(x={}), r"expected each class once, as a number, but got 'x'"),
             (
                 lambda c: c[17].update({next(iter(c[17])): []}),
                 r"class 17, train2017/\d+.jpg: expected a dictionary with a list 'annotations', but got \[\]",

@@ -131,7 +131,7 @@ class TestMistakes:
             ),
             (
                 lambda c: c["animals"].update(object={}),
-                r"expected parts that are listed in train and val for animals",
+                r"expected parts listed in both train and val for animals",
             ),
         ],
     )
