@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.clips.moving import Movable
+from sansa_lightning.files.messages import counted
 from sansa_lightning.images.object_masks import IGNORE
 from sansa_lightning.images.pictures import drawn_mask
 
@@ -135,7 +136,7 @@ def _clicks(xy: Any, labels: Any, where: str) -> tuple[Tensor, Tensor]:
         raise ValueError(msg)
     kinds = torch.ones(len(coords), device=coords.device) if labels is None else torch.as_tensor(labels)
     if kinds.shape != coords.shape[:1]:
-        msg = f"{where}: expected {len(coords)} labels, one for each point, but got shape {list(kinds.shape)}"
+        msg = f"{where}: expected {counted(len(coords), 'label')}, one per point, but got shape {list(kinds.shape)}"
         raise ValueError(msg)
     odd = (kinds != 0) & (kinds != 1)
     if bool(odd.any()):

@@ -24,6 +24,7 @@ from sansa_lightning.figures.overlays import (
     pixels,
     side_by_side,
 )
+from sansa_lightning.files.messages import counted
 
 CELL = 224
 """Side of a frame on the sheet, pixels."""
@@ -116,4 +117,4 @@ def _reference(image: Tensor, mask: Tensor, prompt: Prompt, size: Sequence[int])
 
 
 def _kind(prompt: Prompt) -> str:
-    return prompt.kind if prompt.coords is None or prompt.kind == "box" else f"{len(prompt.coords)} points"
+    return prompt.kind if prompt.coords is None or prompt.kind == "box" else counted(len(prompt.coords), "point")

@@ -15,6 +15,7 @@ from torchmetrics import Metric
 
 from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.clips.prompt import IGNORE
+from sansa_lightning.files.messages import counted
 
 _NONE = torch.iinfo(torch.int64).min
 
@@ -131,7 +132,7 @@ class FewShotIoU(Metric):
             msg = f"FewShotIoU.classes: expected at least one class id, each once, but got {list(classes)}"
             raise ValueError(msg)
         if names is not None and len(names) != len(classes):
-            msg = f"FewShotIoU.names: expected {len(classes)} names, one per class, but got {len(names)}"
+            msg = f"FewShotIoU.names: expected {counted(len(classes), 'name')}, one per class, but got {len(names)}"
             raise ValueError(msg)
         self.classes = tuple(classes)
         self.names = tuple(str(class_id) for class_id in classes) if names is None else tuple(names)

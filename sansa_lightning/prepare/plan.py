@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from sansa_lightning.files.messages import counted
 from sansa_lightning.prepare.benchmark import ARCHIVES, Archive, Benchmark, File, Made, Remote, Step, complete
 from sansa_lightning.prepare.download import partial_of
 from sansa_lightning.prepare.progress import bytes_text
@@ -105,7 +106,7 @@ def _archive(step: Archive, root: Path) -> Task:
     else:
         lost = changed(root, given)
         if not lost:
-            return Task(step, State.THERE, f"{len(given)} files")
+            return Task(step, State.THERE, counted(len(given), "file"))
         note = f"{len(lost)} of {len(given)} files are missing or have another size, such as {lost[0]}"
     if path.is_file():
         return Task(step, State.UNPACK, note, write=step.unpacked)

@@ -45,7 +45,8 @@ def paper_notes(rows: Sequence[RowScores], base: str | None) -> list[str]:
 
 def _budget(config: Mapping[str, Any]) -> str:
     data, trainer, model = config["data"], config["trainer"], config["model"]
-    steps = f"{trainer['max_steps']} steps" if trainer["max_steps"] > 0 else f"{trainer['max_epochs']} epoch(s)"
+    some, epochs = trainer["max_steps"], trainer["max_epochs"]
+    steps = counted(some, "step") if some > 0 else counted(epochs, "epoch")
     return (
         f"{model['base']['name']}, {data['train_length']} clips per epoch, {steps}, batch {data['batch_size']} per "
         f"process, {counted(data['test_episodes'], 'test episode')}, {counted(data['shots'], 'reference')}"

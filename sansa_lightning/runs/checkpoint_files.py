@@ -77,7 +77,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ValueError: it cannot be read.
     """
     if not path.is_file():
-        msg = f"ckpt_path: {path} is not there; give a checkpoint file, or leave the option out to start a new run"
+        msg = f"ckpt_path: {path} is not there; give a checkpoint file, or leave it out to start a new run"
         raise FileNotFoundError(msg)
     return read_tensors(path)
 

@@ -189,8 +189,8 @@ KINDS = {
         lambda value: value.double() + 1e300,
         r"with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) val",
     ),
-    "meta": (lambda value: value.to("meta"), r"1 entries .*, first .*{}'?: a tensor without numbers \(meta\)"),
-    "sparse": (lambda value: value.to_sparse(), r"1 entries .*, first .*{}'?: a tensor of layout sparse_coo"),
+    "meta": (lambda value: value.to("meta"), r"1 entry .*, first .*{}'?: a tensor without numbers \(meta\)"),
+    "sparse": (lambda value: value.to_sparse(), r"1 entry .*, first .*{}'?: a tensor of layout sparse_coo"),
     "quantised": (
         lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8),
         r"1 entry other than dense tensors, first .*{}'?: a quantised tensor \(qint8\)",

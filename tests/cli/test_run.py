@@ -258,8 +258,7 @@ def test_a_checkpoint_is_a_file_whatever_its_name(fitted, tiny_yaml, tmp_path, m
     for name in ("best", "hpc", "registry", "hf://someone/something", "https://localhost/a.ckpt"):
         line = refusal(capsys, "test", "--config", tiny_yaml, "--run_dir", "run", "--ckpt_path", name)
         assert (
-            line
-            == f"ckpt_path: {Path(name)} is not there; give a checkpoint file, or leave the option out to start a new run"
+            line == f"ckpt_path: {Path(name)} is not there; give a checkpoint file, or leave it out to start a new run"
         )
     shutil.copy(fitted / "checkpoints" / "last.ckpt", "best")
     call("test", "--config", tiny_yaml, "--run_dir", "run", "--ckpt_path", "best")

@@ -190,7 +190,9 @@ def test_a_changed_number_is_seen(tmp_path: Path) -> None:
     whole[whole.index(np.float32(50).tobytes())] ^= 1
     path.write_bytes(whole)
     assert not torch.equal(torch.load(path, weights_only=True)["a"], torch.arange(100.0))
-    with pytest.raises(ValueError, match=r"x\.ckpt cannot be read as a file of tensors: its part x/data/0 is damaged"):
+    with pytest.raises(
+        ValueError, match=r"x\.ckpt cannot be read as a file of tensors: its member x/data/0 is damaged"
+    ):
         read_tensors(path)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sansa_lightning.files.messages import counted
 
-_PLURAL = re.compile(r"\b(?:(?P<ies>[a-z]+)ies|(?P<s>[a-z]+)s)\b")
+_PLURAL = re.compile(r"\b(?:(?P<ies>[a-z]+)ies|(?P<s>[a-z]+?)(?:(?<=ss)e)?s)\b")
 
 
 @dataclass(frozen=True, slots=True)

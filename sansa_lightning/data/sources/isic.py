@@ -42,8 +42,8 @@ class Isic(EvaluationOnly):
         masks = [stem.removesuffix("_segmentation") for stem in stems(self.root / _MASKS, [".png"])]
         left = [name for name in masks if name not in sorted_in]
         if left:
-            many = f"{counted(len(left), 'mask')} without an image"
-            msg = f"{self}: {many} in {_IMAGES}/1 to 3: {', '.join(left[:3])}"
+            many = counted(len(left), "mask")
+            msg = f"{self}: {many} without an image in {_IMAGES}/1 to 3: {', '.join(left[:3])}"
             raise FileNotFoundError(msg)
         return index
 

@@ -120,8 +120,8 @@ def _boxes(content: AnnotationFile, pictures: Pictures) -> dict[tuple[Id, int], 
         if boxes.setdefault((number, row), box) != box:
             several.append(f"annotation {brief(number)}")
     if several:
-        many = f"{counted(len(several), 'object')} in all"
-        msg = f"{content.path}: expected one box per object, but {several[0]} has two; {many}"
+        many = counted(len(several), "object")
+        msg = f"{content.path}: expected one box per object, but {several[0]} has two; {many} in all"
         raise ValueError(msg)
     return boxes
 
