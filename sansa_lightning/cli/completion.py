@@ -18,7 +18,7 @@ _sansa_lightning() {
         " ") words="$commands" ;;
 $cases
     esac
-    # What is no command and no option is a file: bash's own completion, by -o default.
+    # Anything but commands and options is a file: bash's own completion, by -o default.
     [[ $$word == -* || $$words != -* ]] && COMPREPLY=($$(compgen -W "$$words" -- "$$word"))
 }
 complete -o default -F _sansa_lightning sansa-lightning

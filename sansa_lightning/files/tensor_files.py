@@ -15,7 +15,7 @@ import torch
 from sansa_lightning.files.messages import plain
 
 READ = "tensors, containers, plain values and settings (argparse.Namespace)"
-"""What a file may hold."""
+"""The permitted content of a file."""
 
 # Published adapter files carry their training settings as a Namespace (spec 2.2), with folders that may be paths. They
 # are read as pure paths, which touch no disk, and of which every system has each system's kind.

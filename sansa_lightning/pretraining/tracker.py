@@ -224,7 +224,7 @@ class TrackerModule(LightningModule):
         return {"strategy": {"class": type(self).__name__}, "base": {"name": self.base_choice.name}}
 
     def record(self) -> dict[str, Any]:
-        """What trained, and the scores, for the run's result; empty before the base is built."""
+        """The base and the scores, for the run's result; empty before the base is built."""
         if self.base is None:
             return {}
         trained = sum(parameter.numel() for parameter in trained_parameters(self).values())
