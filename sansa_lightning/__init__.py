@@ -25,7 +25,7 @@ __all__ = ["Clip", "ClipBatch", "Episode", "Prompt", "Segmenter", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is: torch takes seconds, in which the command line must be interruptible."""
+    """Import an attribute at its first use: torch takes seconds, in which the command line must be interruptible."""
     if name == "__version__":
         from importlib.metadata import version
 

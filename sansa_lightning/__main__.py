@@ -9,12 +9,12 @@ from sansa_lightning.runs.interrupts import interruptible
 
 @interruptible()
 def main(args: Sequence[str] | None = None) -> None:
-    """The command line of this process; what takes seconds to import comes after it has learnt to be interrupted.
+    """The command line of this process; slow imports come after it has become interruptible.
 
-    Classes in the current folder are seen however it is started: ``python -m`` looks there first, a console script in
-    its own folder.
+    Classes in the current folder are found however it is started: ``python -m`` looks there first, a console script
+    would look in its own folder.
     """
-    if not sys.flags.safe_path and not {"", os.getcwd()} & set(sys.path):  # noqa: PTH109  as Python itself writes it
+    if not sys.flags.safe_path and not {"", os.getcwd()} & set(sys.path):  # noqa: PTH109  in Python's own spelling
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     from sansa_lightning.cli import main as command_line
 

@@ -20,9 +20,8 @@ from sansa_lightning.images.object_masks import IGNORE
 class Loss(nn.Module, ABC):
     """A scalar to minimise: the mean over clips of :meth:`per_clip`.
 
-    It is computed in float32 also under autocast (float64 stays float64). Pixels of ``IGNORE`` have no
-    influence, and a clip of nothing else counts 0. NaN is never dropped, unlike in the released code: a NaN
-    logit gives a NaN loss.
+    It is computed in float32 even under autocast (float64 stays float64). Pixels of ``IGNORE`` have no influence, and a
+    clip with no others counts as 0. NaN is never dropped, unlike in the released code: a NaN logit gives a NaN loss.
 
     Args:
         weight: factor of this term in a :class:`WeightedSum`, finite and >= 0; ``forward`` does not apply it.
@@ -80,7 +79,7 @@ class Focal(Loss):
 
     Args:
         alpha: weight of foreground in [0, 1]; background has 1 - alpha. SANSA's released code: 0.25.
-        gamma: how much easy pixels are discounted: 0 (not at all) or >= 1. SANSA's released code: 2.
+        gamma: discount of easy pixels: 0 (none) or >= 1. SANSA's released code: 2.
         weight: as in :class:`Loss`.
     """
 
@@ -89,7 +88,7 @@ class Focal(Loss):
         if not 0 <= alpha <= 1:
             msg = f"Focal.alpha: expected a number in [0, 1], but got {alpha}"
             raise ValueError(msg)
-        # (1 - p_t)^gamma has no finite gradient at p_t = 1 in between.
+        # For gamma between 0 and 1, (1 - p_t)^gamma has no finite gradient at p_t = 1.
         if not (gamma == 0 or 1 <= gamma < math.inf):
             msg = f"Focal.gamma: expected 0 or a finite number >= 1, but got {gamma}"
             raise ValueError(msg)
@@ -107,7 +106,7 @@ class Dice(Loss):
     """1 - (2 sum(p y) + s) / (sum p + sum y + s), all frames of a clip *jointly* (docs/sansa.md 3.1).
 
     Args:
-        smooth: s > 0; the loss of an empty mask that is predicted empty is 0.
+        smooth: s > 0; the loss of an empty mask predicted as empty is 0.
         weight: as in :class:`Loss`.
     """
 
@@ -126,7 +125,7 @@ class Dice(Loss):
 
 
 class LossValues(NamedTuple):
-    """What a :class:`WeightedSum` returns.
+    """The result of a :class:`WeightedSum`.
 
     Attributes:
         total: scalar to call ``backward`` on.

@@ -1,4 +1,4 @@
-"""The model: a tracker, what trains on it, and how a clip becomes masks. Torch only."""
+"""The model: a tracker, a strategy and a method. Torch only."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from sansa_lightning.trackers.zoo import Base
 
 
 class FewShotModel(nn.Module):
-    """Segments targets by references; what is saved, loaded, trained and used.
+    """Segments targets by references; the object that is trained, saved, loaded and used.
 
     Args:
         tracker: with its weights, without a strategy.
-        strategy: is attached to the tracker.
-        method: is attached to the tracker after it.
+        strategy: attached to the tracker.
+        method: attached to the tracker after the strategy.
         base_name: of the tracker, for the header of a checkpoint.
 
     Attributes:
-        base: the tracker; its parameters are called ``base.<name>``.
-        method: its parameters are called ``method.<name>``.
+        base: the tracker; its parameters are named ``base.<name>``.
+        method: its parameters are named ``method.<name>``.
         fingerprint: of the tracker's weights before the strategy was attached.
 
     Raises:
@@ -48,7 +48,7 @@ class FewShotModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its tensors are."""
+        """The device of its tensors."""
         return next(self.base.parameters()).device
 
     def forward(self, batch: ClipBatch, propagate_targets: bool) -> Masks:
@@ -65,26 +65,26 @@ class FewShotModel(nn.Module):
         return self.method.segment(self.base, memories, images)
 
     def train(self, mode: bool = True) -> FewShotModel:
-        """Train mode for what trains; what is frozen stays in eval, where dropout does nothing."""
+        """Train mode for trained modules; frozen ones stay in eval mode, where dropout does nothing."""
         super().train(False)
         self.training = mode
         self.strategy.train(self.base, mode)
         if mode:
             train_what_trains(self.method)
-        self.method.training = mode  # also of one without parameters: it may segment otherwise in training
+        self.method.training = mode  # even without parameters: it may segment differently in training
         return self
 
     def trained(self) -> dict[str, nn.Parameter]:
-        """Name and parameter of everything that trains, of strategy and method."""
+        """The trained parameters of strategy and method, by name."""
         return trained_parameters(self)
 
     def header(self) -> dict[str, Any]:
-        """What makes the tensors of a checkpoint meaningful: strategy, method, base and its fingerprint."""
+        """The header that gives a checkpoint's tensors their meaning: strategy, method, base and its fingerprint."""
         return header(self.strategy, self.method, self.base_name, self.fingerprint)
 
 
 def header(strategy: Strategy, method: Method, base_name: str, base_fingerprint: str) -> dict[str, Any]:
-    """What makes the tensors of a checkpoint meaningful: plain values only."""
+    """The header that gives a checkpoint's tensors their meaning, in plain values only."""
     return {
         "strategy": {"class": type(strategy).__name__, "settings": strategy.settings()},
         "method": {"class": type(method).__name__, "settings": method.settings()},
@@ -94,12 +94,12 @@ def header(strategy: Strategy, method: Method, base_name: str, base_fingerprint:
 
 @dataclass
 class ModelParts:
-    """What a model is built of, before the weights are read.
+    """The parts of a model, before the weights are read.
 
     Attributes:
-        base: which tracker, and from which weights.
-        strategy: what trains on it, and where.
-        method: how a clip becomes masks.
+        base: the tracker and its weights.
+        strategy: trains on the tracker.
+        method: turns clips into masks.
     """
 
     base: Base
@@ -107,10 +107,10 @@ class ModelParts:
     method: Method
 
     def build(self) -> FewShotModel:
-        """Read the weights and put the model together, in eval mode, on the CPU.
+        """Read the weights and assemble the model, in eval mode, on the CPU.
 
         Raises:
-            FileNotFoundError: the weights are not where they should be.
+            FileNotFoundError: the weights are missing.
             ValueError: something does not fit the base.
         """
         return FewShotModel(self.base.build(), self.strategy, self.method, self.base.name).eval()

@@ -1,4 +1,4 @@
-"""The one LightningModule: method + base + strategy + losses + metric + optimiser, and nothing of their inside."""
+"""The one LightningModule: connects method, base, strategy, losses, metrics and optimiser, without their details."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from sansa_lightning.strategies.training_prompts import prompt_kinds
 from sansa_lightning.trackers.base import Tracker
 from sansa_lightning.trackers.zoo import Base
 
-Stage = Literal["val", "test"]
+Phase = Literal["val", "test"]
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-"""Of the trainer. In the others the trained weights themselves are short of bits, and steps of 1e-4 vanish."""
+"""Precisions of the trainer. In others the trained weights themselves have too few bits, and steps of 1e-4 vanish."""
 
 
 class FewShotModule(LightningModule):
@@ -46,10 +46,10 @@ class FewShotModule(LightningModule):
     (docs/sansa.md 3). J, K and the batch are the datamodule's, clipping and precision the trainer's.
 
     Args:
-        base: which SAM2.
-        strategy: what trains on it, and where; ``AdaptFormer`` if None.
-        method: how a clip becomes masks; ``Sansa`` if None.
-        losses: what is minimised, on the targets; BCE + Dice if None.
+        base: the tracker and its weights.
+        strategy: trains on the base; ``AdaptFormer`` if None.
+        method: turns clips into masks; ``Sansa`` if None.
+        losses: minimised on the targets; BCE + Dice if None.
         optimizer: builds the optimiser from the trained parameters.
         schedule: of the learning rate, stepped at each optimiser step.
         threshold: probability above which a pixel is foreground (docs/sansa.md 6).
@@ -97,8 +97,8 @@ class FewShotModule(LightningModule):
         """Take the classes to score from the datamodule, which has checked its data by now.
 
         Raises:
-            ValueError: there is no datamodule, the trainer's precision is none of ``PRECISIONS``, the method is not for
-                this run, or the strategy not for its prompts.
+            ValueError: there is no datamodule, the trainer's precision is not one of ``PRECISIONS``, the method does
+                not allow this run, or the strategy does not fit its prompts.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if data is None:
@@ -116,7 +116,7 @@ class FewShotModule(LightningModule):
         self.metric = ControlledIoU(tuple(names), tuple(names.values()), self.cut, self.further)
 
     def configure_model(self) -> None:
-        """Build the model, once; with ``adapter`` a published file, which brings its own strategy.
+        """Build the model, once; if ``adapter`` names a published file, with the file's own strategy.
 
         Raises:
             ValueError: the strategy, the method or the file does not fit the base.
@@ -132,15 +132,15 @@ class FewShotModule(LightningModule):
 
     @property
     def base(self) -> Tracker | None:
-        """The tracker with its strategy; None before it was built."""
+        """The tracker with its strategy; None before it is built."""
         return None if self.model is None else self.model.base
 
     @property
     def built(self) -> FewShotModel:
-        """The model, once it was built.
+        """The model, once it is built.
 
         Raises:
-            ValueError: it was not.
+            ValueError: it is not built yet.
         """
         if self.model is None:
             msg = "FewShotModule: expected configure_model() first, which builds the model; the trainer calls it"
@@ -148,7 +148,7 @@ class FewShotModule(LightningModule):
         return self.model
 
     def train(self, mode: bool = True) -> FewShotModule:
-        """Train mode for what trains; what is frozen stays in eval."""
+        """Train mode for trained modules; frozen ones stay in eval mode."""
         super().train(mode)
         if self.model is not None and self.memory_dropout:
             base = self.model.base
@@ -156,11 +156,11 @@ class FewShotModule(LightningModule):
         return self
 
     def on_train_start(self) -> None:
-        """Lightning 2 trains in the modes it finds; a base just built is in eval, also where it has a reason not to."""
+        """Set train mode: Lightning 2 keeps the modes that it finds, and a newly built base is in eval mode."""
         self.train()
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
-        """The paper's objective: each target's prediction becomes memory for the next, the loss is on all targets."""
+        """The paper's objective: each target's prediction becomes memory for the next; the loss is on all targets."""
         torch.manual_seed(self.dropout_seed(batch_idx))
         logits = self.built(batch, propagate_targets=True).logits[:, batch.shots :]
         loss = self.losses(logits, batch.masks[:, batch.shots :])
@@ -171,11 +171,11 @@ class FewShotModule(LightningModule):
         return total
 
     def dropout_seed(self, batch_idx: int) -> int:
-        """Of a training step: the same whether or not the run was interrupted, another in each process and run."""
+        """Seed of a training step: the same after an interruption, different in each process and run."""
         place = self.global_step * 100_003 + batch_idx  # several batches may share a step
         own = place * self.trainer.world_size + self.global_rank
         seed = getattr(self.trainer.datamodule, "seed", 0)  # type: ignore[attr-defined]
-        # On the CPU only the lower 32 bits count; an odd number spreads seeds over all of them, and leaves 0 alone.
+        # On the CPU only the lower 32 bits count; an odd factor spreads seeds over all of them, and keeps 0.
         return (own + seed * 0x9E3779B97F4A7C15) % 2**64
 
     def validation_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
@@ -183,11 +183,11 @@ class FewShotModule(LightningModule):
         self.metric.update(self.segment, batch)
 
     def test_step(self, batch: EvaluationBatch, batch_idx: int) -> Tensor:
-        """As in validation; and the controls, if the batch brings what they need. Gives the targets' logits."""
+        """The same as in validation, and the controls if the batch has their data; returns the targets' logits."""
         return self.metric.update(self.segment, batch)
 
     def predict_step(self, batch: EvaluationBatch, batch_idx: int) -> list[list[Tensor]]:
-        """Masks of each clip's targets, bool, at original size if the batch brings it, else at clip size [H, W]."""
+        """Masks of each clip's targets, bool [H, W], at original size if the batch has it, else at clip size."""
         return [[mask > self.cut for mask in clip] for clip in target_logits(batch, self.segment(batch.clips))]
 
     def on_validation_epoch_end(self) -> None:
@@ -199,7 +199,7 @@ class FewShotModule(LightningModule):
         self._conclude("test")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimiser over what trains.
+        """The optimiser over the trained parameters.
 
         Raises:
             ValueError: nothing trains, or a cosine has no end.
@@ -222,7 +222,7 @@ class FewShotModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say what the tensors mean, and keep only those that train."""
+        """Add the header, and keep only the trained tensors."""
         checkpoint[HEADER] = self.built.header()
         checkpoint["state_dict"] = trained_state(self.built)
 
@@ -230,16 +230,16 @@ class FewShotModule(LightningModule):
         """Load trained tensors, strictly.
 
         Raises:
-            ValueError: the checkpoint is of another base, strategy or method, or its tensors do not fit.
+            ValueError: the checkpoint belongs to another base, strategy or method, or its tensors do not fit.
         """
         load_checkpoint(self.built, checkpoint, "checkpoint")
 
     def header(self) -> dict[str, Any]:
-        """What a checkpoint says of itself: strategy, method, base, fingerprint."""
+        """The header of a checkpoint: strategy, method, base, fingerprint."""
         return self.built.header()
 
     def record(self) -> dict[str, Any]:
-        """For the result of the run: what trained on which base, and the scores; nothing before the base is built."""
+        """Strategy, base and scores, for the run's result; empty before the base is built."""
         if self.base is None:
             return {}
         metrics = {phase: scores.as_plain() for phase, scores in self.scores.items()}
@@ -257,26 +257,26 @@ class FewShotModule(LightningModule):
         return logits
 
     def on_predict_epoch_end(self) -> None:
-        """See that the masks are of numbers."""
+        """Check that the logits are finite."""
         self.damaged.look(self.trainer, "predict")
 
-    def _conclude(self, stage: Stage) -> None:
-        self.damaged.look(self.trainer, stage)
-        controlled = stage == "test" and self.trainer.datamodule.controls  # type: ignore[attr-defined]
+    def _conclude(self, phase: Phase) -> None:
+        self.damaged.look(self.trainer, phase)
+        controlled = phase == "test" and self.trainer.datamodule.controls  # type: ignore[attr-defined]
         scores, controls = self.metric.score.compute(), self.metric.controls.compute() if controlled else None
         more = self.metric.compute_more()
         self.metric.reset()
         if not self.trainer.sanity_checking:
-            self.keep(stage, scores, controls)
-            self.more[stage] = more
-            self.log_dict({f"{stage}/{name}": value for name, value in more.items()}, sync_dist=True)
+            self.keep(phase, scores, controls)
+            self.more[phase] = more
+            self.log_dict({f"{phase}/{name}": value for name, value in more.items()}, sync_dist=True)
 
-    def keep(self, stage: str, scores: FewShotScores, controls: ControlScores | None) -> None:
-        """Keep scores for the record of the run, and log them."""
-        self.scores[stage] = scores
-        values = {f"{stage}/miou": scores.miou, f"{stage}/fb_iou": scores.fb_iou}
+    def keep(self, phase: str, scores: FewShotScores, controls: ControlScores | None) -> None:
+        """Keep scores for the run's result, and log them."""
+        self.scores[phase] = scores
+        values = {f"{phase}/miou": scores.miou, f"{phase}/fb_iou": scores.fb_iou}
         if controls is not None:
-            self.controls[stage] = controls
-            values |= {f"{stage}/{name}": value for name, value in controls._asdict().items() if value is not None}
-        # Equal everywhere already; sync_dist says so to Lightning.
-        self.log_dict(values, prog_bar=stage == "val", sync_dist=True)
+            self.controls[phase] = controls
+            values |= {f"{phase}/{name}": value for name, value in controls._asdict().items() if value is not None}
+        # Equal on all processes already; sync_dist tells Lightning so.
+        self.log_dict(values, prog_bar=phase == "val", sync_dist=True)

@@ -1,4 +1,4 @@
-"""Tables of runs: which are missing, and how they are run; imports cli and report.
+"""Tables of runs: planning, running and collecting them; imports cli and report.
 
-More than twelve files, since the count of what trains (params, counting) reads the same tables.
+More than twelve files, since the counts of trained parameters (params, counting) read the same tables.
 """

@@ -1,4 +1,4 @@
-"""Whether a run can be: its strategy fits its base, its weights and its data are there."""
+"""Checks before a run: its strategy fits its base, and its weights and data exist."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from sansa_lightning.strategies.base import trained_parameters
 
 
 class Checks:
-    """Checks of one call; data that several runs share are read once."""
+    """The checks of one call; data shared by several runs are read once."""
 
     def __init__(self) -> None:
         self._data: dict[str, str] = {}
 
     def trains(self, module: FewShotModule) -> bool:
-        """See that a strategy fits its base and that the weights are there; whether anything would train.
+        """Check that a strategy fits its base and that the weights exist; returns whether anything would train.
 
         Raises:
             ValueError: it does not fit.
-            OSError: the weights are not there.
+            OSError: the weights are missing.
         """
         module.parts.base.weights_file()
         return bool(trained_parameters(attached(module.parts.base, module.parts)))
 
     def data(self, data: EpisodeDataModule, config: Namespace, *, trains: bool, in_domain: bool) -> None:
-        """See that the data are there, also those to train on, and for a score on training classes as well.
+        """Check that the data exist: for the test, for training, and for a score on training classes.
 
         Raises:
-            ValueError: they do not fit, or are not there.
+            ValueError: they do not fit, or are missing.
         """
         if in_domain and type(data.protocol) is not Strict:
             msg = f"in_domain: expected protocol Strict, but got {type(data.protocol).__name__}"
@@ -42,7 +42,7 @@ class Checks:
         self._read_data(data, config, trains=trains)
 
     def _read_data(self, data: EpisodeDataModule, config: Namespace, *, trains: bool) -> None:
-        """Set the data up, once for each way of dealing them out."""
+        """Set the data up, once for each configuration of them."""
         described = {key: str(value) for key, value in config.data.as_dict().items() if key != "seed"}
         key = json.dumps([described, trains])
         if key not in self._data:

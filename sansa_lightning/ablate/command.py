@@ -1,4 +1,4 @@
-"""``python -m sansa_lightning ablate TABLE ...``: expand, check, run what is missing, print the tables."""
+"""``python -m sansa_lightning ablate TABLE ...``: expand, check, run the missing runs, print the tables."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from sansa_lightning.ablate.launchers.slurm import SlurmLauncher, parse_settings
 from sansa_lightning.ablate.papers_experiment import difference
 from sansa_lightning.ablate.progress import watched
 from sansa_lightning.ablate.table import Table, read_table
+from sansa_lightning.files.messages import counted
 from sansa_lightning.files.whole import write_text
 from sansa_lightning.report.recorded import VERSION, Recorded
 from sansa_lightning.report.render import Report
@@ -36,8 +37,7 @@ def ablate(given: argparse.Namespace) -> int:
         given: the options, see :func:`sansa_lightning.ablate.options.ablate_parser`.
 
     Returns:
-        0, 1 if a run failed, 2 if something is wrong before the first, 130 or 143 if it was interrupted by Ctrl-C or
-        SIGTERM.
+        0; 1 if a run failed; 2 if a fault was found before the first run; 130 or 143 after Ctrl-C or SIGTERM.
     """
     launcher = _launcher(given)
     recorded = Recorded.read(given.recorded, IDENTITY_VERSION) if given.recorded else Recorded()
@@ -55,7 +55,7 @@ def ablate(given: argparse.Namespace) -> int:
         errors = run_missing(list(expander.jobs.values()), launcher, recorded)
     except KeyboardInterrupt:
         done = len(expander.jobs) - len(_missing(expander.jobs.values(), recorded))
-        sys.stderr.write(f"interrupted: {done} of {len(expander.jobs)} runs are finished; the same command goes on\n")
+        sys.stderr.write(f"interrupted: {done} of {len(expander.jobs)} runs are finished; run it again to continue\n")
         return 128 + (heard() or signal.SIGINT)
     for table, rows in tables:
         print(write_table(table, rows, expander.jobs, errors, given.runs, recorded))
@@ -74,10 +74,10 @@ def run_missing(jobs: Sequence[Job], launcher: Launcher, recorded: Recorded) -> 
     """Carry out what is neither finished nor recorded: a line for each that ends, and every 30 s for each that goes on.
 
     Returns:
-        The last line of error of each run that failed, by its identity.
+        The last line of error of each failed run, by its identity.
     """
     missing = _missing(jobs, recorded)
-    print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them finished already", flush=True)
+    print(f"{counted(len(jobs), 'run')}, {len(jobs) - len(missing)} of them finished already", flush=True)
     named, errors = {job.identity: job for job in missing}, {}
     with watched(missing, partial(print, flush=True)) as watch, closing(launcher.run(missing)) as outcomes:
         for number, outcome in enumerate(outcomes, 1):
@@ -119,7 +119,7 @@ def write_table(
 
 
 def _scored(table: Table, planned: PlannedRow, jobs: Mapping[str, Job], recorded: Recorded) -> RowScores:
-    """A row with what is known of its runs."""
+    """A row with the known scores of its runs."""
     found = {}
     for place, key in planned.runs.items():
         job = jobs[key]

@@ -1,4 +1,4 @@
-"""What would train, counted without weights and without memory for them."""
+"""Counting the trained parameters without weights, and without memory for them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from sansa_lightning.trackers.zoo import Base
 
 
 class WithoutInitialisation(TorchFunctionMode):
-    """Skips the functions of ``torch.nn.init``: values don't matter when only shapes are asked for."""
+    """Skips the functions of ``torch.nn.init``: values don't matter if only shapes are used."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Give the tensor back as it is."""
+        """Return the tensor unchanged."""
         if getattr(func, "__module__", None) == "torch.nn.init":
             return args[0] if args else (kwargs or {})["tensor"]
         return func(*args, **(kwargs or {}))
 
 
 def attached(base: Base, parts: ModelParts) -> Tracker:
-    """A base of the right shapes, with a strategy on it; its own tensors have no values.
+    """A base of the right shapes with a strategy; its own tensors have no values.
 
     Raises:
         ValueError: the strategy does not fit the base.
@@ -37,7 +37,7 @@ def attached(base: Base, parts: ModelParts) -> Tracker:
     tracker = copy.deepcopy(_shapes(replace(base, weights=None)))
     tracker.built_from = base
     with WithoutInitialisation(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that copying values into a tensor without any does nothing
+        warnings.simplefilter("ignore")  # copying into a tensor without values does nothing
         parts.strategy.attach(tracker, parts.method.unused)
     return tracker
 

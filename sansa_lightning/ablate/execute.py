@@ -1,4 +1,4 @@
-"""Executing one run of a table: processes of the command line, what they say, and how they end."""
+"""Executing one run of a table: processes of the command line, their messages, and their ends."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from sansa_lightning.runs.result import RunResult, result_name
 LOG = "log.txt"
 TRACEBACK = "Traceback (most recent call last):"
 GRACE = 20
-"""Seconds that a process has to end after it was asked to."""
+"""Seconds that a process has to end after a request."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The end of a run.
 
     Attributes:
         identity: of the job.
         error: its last line of error; empty if it is finished.
-        seconds: that it took here, 0 if another process did it.
+        seconds: time that it took here, 0 if another process did it.
     """
 
     identity: str
@@ -45,14 +45,14 @@ class Outcome:
 
 
 def execute(job: Job, threads: int, stop: threading.Event | None = None) -> Outcome:
-    """Do what is left of a job: train it, from its last checkpoint if there is one, and score it.
+    """Finish a job: train it, from its last checkpoint if there is one, and score it.
 
-    Another process that is at the same run is waited for.
+    If another process is executing the same run, wait for it.
 
     Args:
         job: the run.
         threads: for its computation.
-        stop: set when everything is to end.
+        stop: set to end everything.
 
     Raises:
         StoppedError: ``stop`` was set.
@@ -77,7 +77,7 @@ def execute(job: Job, threads: int, stop: threading.Event | None = None) -> Outc
 
 
 def _unfinished(result: RunResult | None, folder: Path, subcommand: str) -> str:
-    """An error where a process ended well but its result does not say that it is finished: whatever made it end."""
+    """An error if a process ended with status 0 but its result is not finished, for whatever reason."""
     if result is not None:
         return ""
     found, name = RunResult.read(folder, subcommand), result_name(subcommand)
@@ -103,7 +103,7 @@ def _program(subcommand: str, config: Path) -> list[str]:
 
 
 def _in_domain_config(config: str) -> str:
-    """The same with the test episodes from the classes that were trained on, and the score alone."""
+    """The same configuration with test episodes from the training classes, and no controls."""
     content: dict[str, Any] = yaml.safe_load(config)
     content["data"]["protocol"]["class_path"] = f"{InDomain.__module__}.{InDomain.__name__}"
     content["data"]["controls"] = False
@@ -113,20 +113,20 @@ def _in_domain_config(config: str) -> str:
 
 
 def _process(command: Sequence[str], log: Path, threads: int, lock: IO[str], stop: threading.Event) -> str:
-    """Run a command to its end; the last line of its errors, or nothing if it ended well."""
+    """Run a command to its end; returns the last line of its errors, empty if it succeeded."""
     count = str(threads)
     environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
     environment = {key: value for key, value in environment.items() if key != "SANSA_RUN_DIR"}
     with log.open("ab") as file:
-        start = log.stat().st_size  # before it are earlier attempts
+        start = log.stat().st_size  # after the output of earlier attempts
         process = subprocess.Popen(  # noqa: S603  our own program
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            start_new_session=True,  # an interrupt of ours reaches it through us alone
-            pass_fds=(lock.fileno(),),  # it holds the lock too: should we be killed, nobody starts its run again
+            start_new_session=True,  # so that an interrupt reaches it only through us
+            pass_fds=(lock.fileno(),),  # it holds the lock too: if we are killed, nobody starts its run again
         )
         while process.poll() is None:
             if stop.wait(PATIENCE):
@@ -136,8 +136,8 @@ def _process(command: Sequence[str], log: Path, threads: int, lock: IO[str], sto
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, then make it."""
-    process.send_signal(signal.SIGTERM)  # not SIGINT, which what runs in the background of a shell is deaf to
+    """Ask a process to end, then force it."""
+    process.send_signal(signal.SIGTERM)  # not SIGINT, which background processes of a shell ignore
     try:
         process.wait(GRACE)
     except subprocess.TimeoutExpired:
@@ -146,12 +146,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_error(log: Path, status: int, start: int = 0) -> str:
-    """What a process that failed said last: its line of error, or where a traceback followed the end of that.
+    """The last message of a failed process: its line of error, or the end of a traceback.
 
     Args:
-        log: what it wrote.
+        log: its output.
         status: its exit status, negative for a signal.
-        start: bytes of the log that were there before it.
+        start: length of the log before it started, bytes.
     """
     if status < 0:
         return f"killed by signal {-status}"

@@ -1,4 +1,4 @@
-"""From tables to runs: every row on every fold and seed, all of it checked before anything runs."""
+"""From tables to runs: every row on every fold and seed, all checked before anything runs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from sansa_lightning.strategies.base import Strategy, known_strategies
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line says beside the tables.
+    """The options of the command line that replace settings of the tables.
 
     Attributes:
-        experiments: configuration files in the place of the tables' own; theirs if empty.
-        adjust: in the place of the tables' own, which belongs to their own experiments.
-        folds: in the place of the tables'; theirs if None.
+        experiments: configuration files instead of the tables' own; theirs if empty.
+        adjust: file instead of the tables' own, which belong to their own experiments.
+        folds: instead of the tables'; theirs if None.
         seeds: likewise.
         runs: folder of the runs.
     """
@@ -48,7 +48,7 @@ class Expander:
 
     Attributes:
         asked: see :class:`Asked`.
-        faults: one line each.
+        faults: one line for each.
         jobs: every run once, by its identity, in the order of the tables.
     """
 
@@ -83,11 +83,11 @@ class Expander:
         return None if faults else planned
 
     def _runs(self, table: Table, row: Row, config: Namespace, faults: list[str]) -> dict[Place, str]:
-        """The row's runs; each fold's data are read, strategy and weights are looked at once.
+        """The row's runs; the data of each fold are checked, strategy and weights once.
 
         Raises:
             ValueError: strategy, base or weights do not fit.
-            OSError: weights are not there.
+            OSError: weights are missing.
         """
         has_folds = "fold" in config.data.protocol.get("init_args", {})
         folds: Sequence[int | None] = (self.asked.folds or table.folds) if has_folds else (None,)
@@ -107,14 +107,14 @@ class Expander:
         return runs
 
     def resolved(self, table: Table, row: Row) -> tuple[Namespace, dict[str, Any]]:
-        """A row's configuration: experiment, the row's files, what its strategy needs, the row's settings.
+        """A row's configuration: experiment, the row's files, its strategy's adjustments, the row's settings.
 
         Returns:
-            It, and what the strategy needs.
+            The configuration, and the adjustments.
 
         Raises:
             ValueError: it cannot be resolved.
-            OSError: the file with what strategies need is not there.
+            OSError: the file of adjustments is missing.
         """
         own = not self.asked.experiments
         files = [*(self.asked.experiments or (table.experiment,)), *row.files]
@@ -135,7 +135,7 @@ class Expander:
         *,
         trains: bool,
     ) -> str:
-        """Make a run known, if there is none like it; its identity."""
+        """Add a run unless it is known already; returns its identity."""
         key = identity(config, strategy, trains=trains)
         if key not in self.jobs:
             fold, seed = place
@@ -153,7 +153,7 @@ class Expander:
 
 
 def with_fold(config: Namespace, fold: int | None) -> Namespace:
-    """The configuration on a fold, without bars that nobody would watch; the frozen base is a row, not part of each."""
+    """The configuration on a fold, without progress bars, and without the frozen base, which has its own row."""
     config = config.clone()
     config.compare_frozen = False
     if fold is not None:
@@ -165,7 +165,7 @@ def with_fold(config: Namespace, fold: int | None) -> Namespace:
 
 
 def with_probe(config: Namespace) -> Namespace:
-    """The configuration with the linear probe in its test, which is a control of every row."""
+    """The configuration with the linear probe in its test, a control of every row."""
     config = config.clone()
     callbacks = config.trainer.callbacks or []
     if PROBE not in [callback.class_path for callback in callbacks]:
@@ -175,9 +175,9 @@ def with_probe(config: Namespace) -> Namespace:
 
 
 def with_seed(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """The configuration with a seed of everything that training draws; test episodes stay.
+    """The configuration with a seed for all random numbers of training; test episodes stay the same.
 
-    Random weights, of a base without others or in training from scratch, follow the seed as well.
+    Random weights, of a base without weights or in training from scratch, follow the seed too.
     """
     model = {**config["model"], "base": {**config["model"]["base"], "seed": seed}}
     return {**config, "seed_everything": seed, "model": model, "data": {**config["data"], "seed": seed}}
@@ -187,12 +187,12 @@ def adjustment(path: Path, class_path: str) -> dict[str, Any]:
     """Dotted keys and values for a strategy; empty if the file has none for it.
 
     Args:
-        path: YAML, by the short names of strategies.
+        path: YAML, with the short names of strategies as keys.
         class_path: of the strategy.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is something else, or names a strategy that there is not.
+        ValueError: it has another form, or names an unknown strategy.
     """
     if not path.is_file():
         msg = f"adjust: {path} is not a file"

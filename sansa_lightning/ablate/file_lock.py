@@ -1,4 +1,4 @@
-"""The lock of a run of a table: who has it carries the run out, and others wait for it."""
+"""The lock of a run of a table: its holder executes the run, and others wait."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOCK = ".lock"
 """Name of the file, in the run's folder."""
 
 PATIENCE = 0.5
-"""Seconds between two looks at something that is awaited."""
+"""Seconds between two looks while waiting."""
 
 
 class StoppedError(Exception):
@@ -23,14 +23,14 @@ class StoppedError(Exception):
 
 @contextmanager
 def locked(folder: Path, stop: threading.Event) -> Iterator[IO[str]]:
-    """Hold a run's folder alone, with all processes that inherit the open file.
+    """Hold a run's folder exclusively, together with all processes that inherit the open file.
 
     Args:
         folder: of the run.
-        stop: set when nobody wants it any more.
+        stop: set to give up waiting.
 
     Raises:
-        StoppedError: it was not free before ``stop`` was set.
+        StoppedError: ``stop`` was set before the folder was free.
     """
     with (folder / LOCK).open("a") as file:
         while True:

@@ -1,4 +1,4 @@
-"""What a run is, apart from every other: a hash of what its configuration changes in the classes that it names."""
+"""The identity of a run: a hash of its configuration's differences from the defaults of the classes that it names."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from sansa_lightning.strategies.base import Strategy, known_strategies
 from sansa_lightning.trackers.zoo import Base
 
 IDENTITY_VERSION = 2
-"""Part of every identity. Raise it when a default changes its value, or a class what it makes of its arguments: runs of
-before are other runs then, although their configurations name nothing else. ``tools/move_identities.py`` moves records
-of version 1, which hashed every default, to this one."""
+"""Included in every identity. Raise it when a default changes its value, or a class the meaning of its arguments:
+earlier runs are then different runs, although their configurations say the same. ``tools/move_identities.py`` moves
+records of version 1, which hashed every default, to this one."""
 
 INCIDENTAL = (
     "run_dir",
@@ -40,7 +40,7 @@ INCIDENTAL = (
     "trainer.log_every_n_steps",
     "data.num_workers",
 )
-"""Keys that say how a run is carried out and watched, not what comes of it."""
+"""Keys that affect how a run is executed and watched, but not its result."""
 
 OF_TRAINING = (
     "seed_everything",
@@ -49,29 +49,29 @@ OF_TRAINING = (
     *(f"data.{key}" for key in ("seed", "train_shots", "train_targets", "train_length", "train_prompt")),
     *(f"data.{key}" for key in ("batch_size", "val_episodes")),
 )
-"""Keys that decide nothing where nothing trains."""
+"""Keys without effect if nothing trains."""
 
 OWN_CLASS = re.compile(r"sansa_lightning(?:\.\w+)+")
-"""A class of this package by its path. Its name alone counts: it may move to another module."""
+"""The path of a class of this package. Only its name counts: it may move to another module."""
 
 
 def identity(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -> str:
-    """Hash of what a resolved configuration changes: equal for two that give the same result.
+    """Hash of a resolved configuration's changes; equal for two configurations with the same result.
 
-    What a class, the trainer or the command line has by default does not count, so that an option that comes with a
-    later version of any of them moves no identity.
+    Defaults of classes, of the trainer and of the command line do not count, so that a new option in a later version of
+    any of them changes no identity.
 
     Args:
         config: nested, as in its file; ``INCIDENTAL`` keys don't count, nor a trainer's usual devices and callbacks.
-        strategy: built; in its settings spellings of the same ("late" or [2, 3]) don't count.
-        trains: if nothing trains, what decides about training doesn't count either.
+        strategy: built; its settings are canonical, so that spellings ("late" or [2, 3]) don't count.
+        trains: if nothing trains, keys of training don't count either.
     """
     text = _text(changes(config, strategy, trains=trains))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def changes(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -> dict[str, Any]:
-    """What :func:`identity` hashes."""
+    """The changes that :func:`identity` hashes."""
     kept = json.loads(json.dumps(config))
     for key in (*INCIDENTAL, *_usual_devices(kept["trainer"])):
         _drop(kept, key)
@@ -81,7 +81,7 @@ def changes(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -> d
         if kept["model"]["base"].get("weights") is not None:
             kept["model"]["base"]["seed"] = defaults(Base)["seed"]  # of random weights, which there are none of
     if str((kept["data"].get("prompt") or {}).get("class_path")).endswith(".MaskPrompt"):
-        kept["data"]["prompt"] = None  # the same, spelt out
+        kept["data"]["prompt"] = None  # the same, written out
     kept["model"].pop("strategy", None)
     groups = {"model": FewShotModule, "data": EpisodeDataModule, "trainer": Trainer}
     found = {name: _changed(kept.pop(name), defaults(kind)) for name, kind in groups.items()}
@@ -91,7 +91,7 @@ def changes(config: Mapping[str, Any], strategy: Strategy, *, trains: bool) -> d
 
 
 def _changed(given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that are not as usual; one that is not given is."""
+    """The arguments that differ from the usual ones; a missing argument counts as usual."""
     found: dict[str, Any] = {}
     for key, value in given.items():
         counts, default = told(value), usual.get(key)
@@ -99,15 +99,15 @@ def _changed(given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, An
             continue
         if not isinstance(value, Mapping) or not isinstance(default, Mapping) or "class_path" in value:
             found[key] = counts
-        elif value.keys() == default.keys():  # a dataclass, whose arguments have defaults of their own
+        elif value.keys() == default.keys():  # a dataclass, whose arguments have their own defaults
             found[key] = _changed(value, default)
-        else:  # a dictionary: an entry that is not there is not as usual
+        else:  # a dictionary: a missing entry is a difference
             found[key] = {"whole": counts}
     return found
 
 
 def told(value: Any) -> Any:
-    """A value by what counts in it: for a class its name, and what its arguments change."""
+    """A value reduced to what counts: for a class, its name and the changes of its arguments."""
     if isinstance(value, Mapping) and isinstance(path := value.get("class_path"), str):
         others = {key: told(each) for key, each in value.items() if key not in ("class_path", "init_args")}
         changed = _changed(value.get("init_args") or {}, defaults(resolve_name(path)))
@@ -120,25 +120,25 @@ def told(value: Any) -> Any:
 
 
 def _settings(kind: type[Strategy] | None, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a strategy that it does not have by default; all of those that it has to be given."""
+    """The settings of a strategy that differ from its defaults, and all required ones."""
     usual = {} if kind is None else _usual_settings(kind, settings)
     changed = {key: value for key, value in settings.items() if key not in usual or _text(usual[key]) != _text(value)}
     return {key: _parts(value) for key, value in changed.items()}
 
 
 def _usual_settings(kind: type[Strategy], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those by default, of the strategy with what it has to be given."""
+    """The default settings of the strategy, built with the required ones."""
     parameters = inspect.signature(kind).parameters.items()
     given = {key: settings[key] for key, each in parameters if each.default is each.empty and key in settings}
     try:
         usual = kind.from_settings(given).settings()
-    except ValueError:  # its defaults do not fit what it has to be given
+    except ValueError:  # its defaults do not fit the required settings
         return {}
     return {key: value for key, value in usual.items() if key not in given}
 
 
 def _parts(value: Any) -> Any:
-    """A setting; strategies that another one is made of without what they have by default."""
+    """A setting; strategies nested in it are reduced to their differences from defaults."""
     if isinstance(value, list):
         return [_parts(each) for each in value]
     if isinstance(value, Mapping) and value.keys() == {"class", "settings"}:
@@ -148,13 +148,13 @@ def _parts(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    """By which values are compared: 1 and 1.0 are equal in Python, and of a trainer one batch and all of them."""
+    """The text by which values are compared: in Python 1 equals 1.0, but for a trainer they are one batch and all."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
 @cache
 def defaults(kind: type) -> dict[str, Any]:
-    """The arguments of a class with their defaults, spelt as in a configuration; None where one has to be given."""
+    """The arguments of a class with their defaults, written as in a configuration; None for a required one."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(kind, fail_untyped=False)
     text = parser.dump(parser.get_defaults(), skip_unset=False, skip_validation=True)
@@ -164,14 +164,14 @@ def defaults(kind: type) -> dict[str, Any]:
 
 @cache
 def _command_line() -> dict[str, Any]:
-    """What ``fit`` runs if it is told nothing."""
+    """The configuration of ``fit`` without arguments."""
     return as_plain(resolve((), {}))
 
 
 def _usual_devices(trainer: Mapping[str, Any]) -> list[str]:
-    """Keys that only count where something is said: a batch is as large as its devices, and callbacks may end a run.
+    """Keys that count only if set to something unusual: devices multiply the batch, and callbacks may end a run.
 
-    What "auto" comes to is the machine's affair, except on processors, where it is one.
+    The number of devices that "auto" gives depends on the machine, except on CPUs, where it is one.
     """
     devices, one = trainer.get("devices"), trainer.get("accelerator") == "cpu"
     usual = {"trainer.devices": devices in (None, "auto") or (one and str(devices) == "1")}

@@ -1,4 +1,4 @@
-"""A run of a table: where its files are, and whether it has come to its end."""
+"""A run of a table: the places of its files, and whether it is finished."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sansa_lightning.runs.folder import CHECKPOINTS, LAST
 from sansa_lightning.runs.result import RunResult, result_name
 
 WRITTEN = "row.yaml"
-"""The run's whole configuration, as it was checked: what a file says when the run starts does not matter."""
+"""File with the run's whole configuration, as checked: later changes of its sources do not matter."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Job:
 
     Attributes:
         name: row, fold and seed, for people.
-        identity: hash of what decides about the result.
+        identity: hash of everything that determines the result.
         folder: of the run.
         config: the whole configuration, YAML.
         trains: whether anything trains; if not, the run is a test.
-        in_domain: whether the model is scored on its training classes as well.
+        in_domain: whether the model is also scored on its training classes.
     """
 
     name: str
@@ -36,22 +36,22 @@ class Job:
 
     @property
     def subcommand(self) -> str:
-        """What carries it out."""
+        """The subcommand that executes it."""
         return "fit" if self.trains else "test"
 
     @property
     def result_file(self) -> Path:
-        """Where the run says what came of it."""
+        """The run's result file."""
         return self.folder / result_name(self.subcommand)
 
     @property
     def in_domain_folder(self) -> Path:
-        """Where the second score has its files."""
+        """The folder of the second score."""
         return self.folder / IN_DOMAIN
 
     @property
     def last_checkpoint(self) -> Path:
-        """Where the run keeps the state that it goes on from."""
+        """The checkpoint from which the run resumes."""
         return self.folder / CHECKPOINTS / LAST
 
     def result(self) -> RunResult | None:
@@ -63,7 +63,7 @@ class Job:
         return in_domain_result(self.folder, self.subcommand)
 
     def finished(self) -> bool:
-        """Whether everything that this job is to give is there."""
+        """Whether all results of this job exist."""
         return self.result() is not None and (not self.in_domain or self.in_domain_result() is not None)
 
     def scores(self, *, in_domain: bool) -> RunScores | None:
@@ -72,13 +72,13 @@ class Job:
 
 
 def folder_name(row: str, fold: int | None, seed: int, key: str) -> str:
-    """Name of a run's folder: for people, and then the identity."""
+    """Name of a run's folder: a part for people, then the identity."""
     words = re.sub(r"[^A-Za-z0-9.]+", "_", row).strip("_") or "row"
     return f"{words}{'' if fold is None else f'_fold{fold}'}_seed{seed}-{key}"
 
 
 def find_folder(runs: Path, name: str) -> Path:
-    """The folder of a run: one that has its identity, whatever row it was made for, or a new one."""
+    """The folder of a run: an existing one with its identity, even if made for another row, or a new one."""
     key = name.rpartition("-")[2]
     there = sorted(runs.glob(f"*-{key}"))
     return there[0] if there else runs / name

@@ -1,4 +1,4 @@
-"""The commands ``ablate`` and ``params``, as far as they need no torch: their options and their help."""
+"""Options and help of the commands ``ablate`` and ``params``, without torch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ablate_parser() -> argparse.ArgumentParser:
         "--launcher",
         choices=("local", "slurm", "none"),
         default="local",
-        help="who carries the runs out; none: nobody, the tables show what is finished",
+        help="where the runs are executed; none: nowhere, the tables show the finished ones",
     )
     made.add_argument("--jobs", type=int, default=1, help="local: runs at a time, which share the cores")
     made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="slurm: settings of a job")
@@ -60,7 +60,7 @@ def params_parser() -> argparse.ArgumentParser:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """From "0,1" to (0, 1); anything else makes argparse say that the value is invalid."""
+    """From "0,1" to (0, 1); for anything else argparse says that the value is invalid."""
     numbers = tuple(int(part) for part in text.split(","))
     if min(numbers) < 0 or len(set(numbers)) < len(numbers):
         raise ValueError

@@ -1,4 +1,4 @@
-"""Is a configuration the paper's own experiment? Only then do its numbers stand beside ours."""
+"""Is a configuration the paper's own experiment? Only then are its numbers shown beside ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 32
 """Clips of a step, over all processes."""
 
 OF_ROWS = ("model.strategy", "data.train_targets", "data.prompt", "data.train_prompt")
-"""What the paper's tables compare, beside bases: here the files of a row may say something else."""
+"""Keys that the paper's tables compare, beside bases: the files of a row may change them."""
 
 FREE = (
     *INCIDENTAL,
@@ -32,20 +32,20 @@ FREE = (
     *(f"trainer.{key}" for key in ("limit_val_batches", "limit_predict_batches", "enable_checkpointing")),
     *(f"trainer.{key}" for key in ("detect_anomaly", "inference_mode", "enable_autolog_hparams", "model_registry")),
 )
-"""Keys that say where the data are, what is drawn, how it is carried out and what is watched; base and batch are
-looked at by themselves."""
+"""Keys for the place of the data, for random numbers, and for executing and watching a run; base and batch are checked
+separately."""
 
 
 def difference(config: Mapping[str, Any], base: str | None = BASE, files: Sequence[Path] = ()) -> str:
-    """What tells a resolved configuration from COCO-20i, strict, one reference, 640 pixels (paper Tables 3, 4, 8, 9).
+    """Differences of a resolved configuration from COCO-20i, strict, one reference, 640 pixels (Tables 3, 4, 8, 9).
 
     Args:
         config: nested.
-        base: that the numbers are of; None for any that is published.
-        files: of the row, which may change what the paper's tables compare.
+        base: of the paper's numbers; None for any published one.
+        files: of the row, which may change the keys that the paper's tables compare.
 
     Returns:
-        A phrase: what kind of experiment it is, or if that is the paper's, each key that is not; empty if there is no
+        A phrase: the kind of experiment, or, if that is the paper's, each differing key; empty if there is no
         difference.
     """
     if kind := _kind(config, base):
@@ -76,17 +76,17 @@ def _kind(config: Mapping[str, Any], base: str | None) -> list[str]:
 
 
 def _batch(config: Mapping[str, Any]) -> list[str]:
-    """The size of a step, if it is not the paper's; where the number of processes is left open it need only fit."""
+    """The clips of a step, if not the paper's; if the number of processes is open, they need only divide it."""
     trainer, devices = config["trainer"], config["trainer"]["devices"]
     clips = config["data"]["batch_size"] * trainer["accumulate_grad_batches"] * trainer["num_nodes"]
     count = len(devices) if isinstance(devices, list) else int(devices) if str(devices).isdecimal() else None
     if count is None:
-        return [f"batch {clips} a process"] * (BATCH % clips > 0)
+        return [f"batch {clips} per process"] * (BATCH % clips > 0)
     return [f"batch {clips * count}"] * (clips * count != BATCH)
 
 
 def _keys(ours: Any, papers: Any, key: str = "") -> list[str]:
-    """Keys, with our values, that differ."""
+    """The differing keys, with our values."""
     if key in FREE or ours == papers:
         return []
     if isinstance(ours, Mapping) and isinstance(papers, Mapping) and ours.get("class_path") == papers.get("class_path"):
@@ -101,7 +101,7 @@ def _keys(ours: Any, papers: Any, key: str = "") -> list[str]:
 
 
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with data that are the paper's in other words put into its words."""
+    """The configuration, with equivalent descriptions of the paper's data replaced by the paper's own."""
     data, source, prompt = dict(config["data"]), config["data"]["source"], config["data"]["prompt"]
     if _class(source) == "Coco20iReleased" and source["init_args"]["fold"] is None:
         data["source"] = _papers()["data"]["source"]  # the same images and masks from other files
@@ -112,7 +112,7 @@ def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _papers(files: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The paper's experiment, with what the files of a row change of ``OF_ROWS``."""
+    """The paper's experiment, with a row's files applied to ``OF_ROWS``."""
     papers = as_plain(resolve([EXPERIMENT], {}))
     if files:
         changed = _comparable(as_plain(resolve([EXPERIMENT, *files], {})))

@@ -1,4 +1,4 @@
-"""``python -m sansa_lightning params TABLE ...``: what each row trains on a base, beside what the paper says."""
+"""``python -m sansa_lightning params TABLE ...``: each row's trained parameters, beside the paper's numbers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from sansa_lightning.trackers.zoo import BASES, Base
 
 @dataclass(frozen=True)
 class Count:
-    """What a row trains.
+    """The parameters of a row.
 
     Attributes:
         row: of the table.
-        trained: parameters that train, by the group that they are in.
-        frozen: parameters that don't, likewise.
+        trained: number of trained parameters, by group.
+        frozen: number of frozen parameters, likewise.
     """
 
     row: Row
@@ -64,7 +64,7 @@ def params(given: argparse.Namespace) -> int:
 
 
 def count(table: Table, row: Row, base: str) -> Count:
-    """What a row trains on a base, or on its own if it names one; no weights are read.
+    """The parameters of a row on a base, or on its own if it names one; no weights are read.
 
     Raises:
         ValueError: the row cannot be resolved, or does not fit the base.
@@ -79,7 +79,7 @@ def count(table: Table, row: Row, base: str) -> Count:
 
 
 def grouped(parameters: Mapping[str, nn.Parameter]) -> dict[str, int]:
-    """Numbers of elements by the module of SAM2 that a parameter is in, of some by the parts of it."""
+    """Numbers of elements by SAM 2's modules, or by the parts of some of them."""
     found: dict[str, int] = {}
     for name, parameter in parameters.items():
         parts = name.split(".")
@@ -90,11 +90,11 @@ def grouped(parameters: Mapping[str, nn.Parameter]) -> dict[str, int]:
 
 
 DEEPER = ("image_encoder", "sam_mask_decoder")
-"""Modules that are shown by their parts."""
+"""Modules whose parts are shown."""
 
 
 def describe(table: Table, counts: Sequence[Count], base: str) -> str:
-    """The table, and below it which modules hold what."""
+    """The table, with the counts of single modules below."""
     lines = [f"{table.title} ({base})", f"{'row':<18}{'trained':>14}{'of':>14}  paper"]
     for each in counts:
         trained, frozen = sum(each.trained.values()), sum(each.frozen.values())
@@ -106,7 +106,7 @@ def describe(table: Table, counts: Sequence[Count], base: str) -> str:
 
 
 def _groups(each: Count) -> list[str]:
-    """What trains, and what of the same modules does not."""
+    """Trained parameters, and frozen ones of the same modules."""
     modules = {group.partition(".")[0] for group in each.trained}
     frozen = {group: number for group, number in each.frozen.items() if group.partition(".")[0] in modules}
     lines = []

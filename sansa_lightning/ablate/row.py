@@ -1,8 +1,8 @@
-"""``python -m sansa_lightning.ablate.row TABLE --row NAME --fold F --seed S``: the run that ``ablate`` has for it.
+"""``python -m sansa_lightning.ablate.row TABLE --row NAME --fold F --seed S``: one run of ``ablate``.
 
 For the agents of a W&B sweep, which choose row, fold and seed. The process becomes the command line's own ``fit``, or
-``test`` where nothing trains, with the whole configuration in a file. ``ablate TABLE --runs runs/sweeps`` finds what
-has come of it.
+``test`` if nothing trains, with the whole configuration in a file. ``ablate TABLE --runs runs/sweeps`` finds the
+results.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(args: Sequence[str]) -> None:
     settings, watched = apart(rest)
     job = planned(given, settings)
     job.folder.mkdir(parents=True, exist_ok=True)
-    # An ablate with the same folder waits for it, and the other way round.
+    # An ablate with the same folder waits for it, and vice versa.
     with locked(job.folder, threading.Event()) as lock:
         os.set_inheritable(lock.fileno(), True)
         write_text(job.folder / WRITTEN, job.config)
@@ -46,7 +46,7 @@ def main(args: Sequence[str]) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Options of the command; all others are those of the run."""
+    """Options of the command; all others belong to the run."""
     made = argparse.ArgumentParser("sansa_lightning.ablate.row", allow_abbrev=False)
     made.add_argument("table", type=located, metavar="TABLE", help="table file: ablations/tables/*.yaml")
     made.add_argument("--row", required=True, help="name of one of its rows")
@@ -55,15 +55,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", action="append", type=located, default=[], help="as for ablate")
     made.add_argument("--adjust", type=located, help="as for ablate")
     made.add_argument("--runs", type=expanded, default=Path("runs/sweeps"), help="folder of the runs")
-    made.add_argument("--run_dir", type=expanded, help="folder of this run, in the place of one below --runs")
+    made.add_argument("--run_dir", type=expanded, help="folder of this run, instead of one below --runs")
     return made
 
 
 def apart(rest: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Options of a run: those that make it another run than the row's, by their keys, and those that only watch it.
+    """Options of a run: those that make it a different run from the row's, by key, and those that only watch it.
 
     Raises:
-        ValueError: one is of another form than W&B gives them.
+        ValueError: one is not in the form that W&B uses.
     """
     settings: dict[str, str] = {}
     watched = []
@@ -80,15 +80,15 @@ def apart(rest: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def planned(given: argparse.Namespace, settings: Mapping[str, str]) -> Job:
-    """The run of a row on one fold and with one seed, checked as ``ablate`` checks it.
+    """The run of a row on one fold and with one seed, checked as in ``ablate``.
 
     Args:
         given: see :func:`parser`.
         settings: dotted keys with values, on top of the row's own.
 
     Raises:
-        ValueError: something is wrong with the table or the row.
-        OSError: a file is not there.
+        ValueError: the table or the row has a fault.
+        OSError: a file is missing.
     """
     table, faults = read_table(given.table)
     if table is None or faults:
@@ -107,7 +107,7 @@ def planned(given: argparse.Namespace, settings: Mapping[str, str]) -> Job:
 
 
 def arguments(job: Job) -> list[str]:
-    """What follows ``python -m sansa_lightning`` to carry a run out, or to go on with one that was interrupted."""
+    """The arguments of ``python -m sansa_lightning`` that execute a run, or resume an interrupted one."""
     command = [job.subcommand, "--config", str(job.folder / WRITTEN), "--run_dir", str(job.folder)]
     goes_on = job.trains and job.result() is None and job.last_checkpoint.is_file()
     return [*command, "--ckpt_path", "last"] if goes_on else command

@@ -1,4 +1,4 @@
-"""Table files: which rows, what each changes, over which folds and seeds, and where the paper has them."""
+"""Table files: rows and their changes, folds and seeds, and the places of the paper's numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE_KEYS = ("title", "experiment", "adjust", "folds", "seeds", "in_domain", "p
 ROW_KEYS = ("name", "config", "set", "paper")
 PAPER_KEYS = ("block", "base", "columns")
 SCORES = ("miou", "in_domain", "params_m")
-"""What the paper may have of a row: scores in percent, and millions of trained parameters."""
+"""The paper's possible values of a row: scores in percent, and millions of trained parameters."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Row:
         name: heading, unique in the table.
         files: configuration files, later ones win.
         settings: dotted keys and their values, on top of the files.
-        paper: what the paper has of it, by names of ``SCORES``; None where it prints nothing.
+        paper: the paper's values, by names of ``SCORES``; None if it prints nothing.
     """
 
     name: str
@@ -43,13 +43,13 @@ class Table:
 
     Attributes:
         path: the file.
-        title: what it shows.
+        title: of the table.
         experiment: configuration file that the rows change.
-        adjust: file with what strategies need on that experiment, see ``adjustment`` in ``expand``.
+        adjust: file with strategies' settings for that experiment, see ``adjustment`` in ``expand``.
         folds: of the protocol.
         seeds: of training.
-        in_domain: whether the trained models are scored on the classes that they were trained on, too.
-        paper_base: base that the paper's numbers are of; None if each row has its own.
+        in_domain: whether the trained models are also scored on their training classes.
+        paper_base: base of the paper's numbers; None if each row has its own.
         rows: in the order of the table.
     """
 
@@ -65,15 +65,15 @@ class Table:
 
     @property
     def name(self) -> str:
-        """The file's name without its ending: names the files of the table."""
+        """The file's name without its ending, which also names the table's result files."""
         return self.path.stem
 
 
 def read_table(path: Path) -> tuple[Table | None, list[str]]:
-    """A table, and what is wrong with its file: one line each.
+    """A table, and the faults of its file, one line for each.
 
-    Where something is wrong, the table has what is sound, so that its rows can be looked at as well; it is None where
-    no row can be. What is not sound is replaced: fold and seed 0, no adjustment, nothing of the paper.
+    A faulty table keeps its sound entries, so that its rows can be checked too; it is None if no row can be. Faulty
+    entries are replaced: by fold and seed 0, no adjustment, and no values of the paper.
 
     Args:
         path: YAML; the files in it are relative to its folder, or if they are not there the package's own.
@@ -109,7 +109,7 @@ def read_table(path: Path) -> tuple[Table | None, list[str]]:
 
 
 def _wrong_values(content: Mapping[str, Any]) -> dict[str, str]:
-    """Keys of a table whose values are of another kind than they are to be, and what is expected of them."""
+    """Keys of a table with values of the wrong type, and the expected types."""
     expected: dict[str, tuple[Callable[[Any], bool], str]] = {
         "title": (_is_text, "a text"),
         "experiment": (_is_text, "a file"),
@@ -126,7 +126,7 @@ def _is_text(value: object) -> bool:
 
 
 def _paper_faults(paper: Any, where: str) -> list[str]:
-    """What is wrong with a table's place in the paper; which numbers there are is looked up by row."""
+    """Faults of a table's reference to the paper; the numbers themselves are looked up for each row."""
     if not isinstance(paper, dict):
         return [f"{where}: paper: expected a mapping of {', '.join(PAPER_KEYS)}, but got {paper!r}"]
     block, base, columns = paper.get("block"), paper.get("base"), paper.get("columns")
@@ -136,13 +136,13 @@ def _paper_faults(paper: Any, where: str) -> list[str]:
     if base not in (None, *BASES):
         faults.append(f"{where}: paper.base: expected one of {', '.join(BASES)}, but got {base!r}")
     if not isinstance(columns, dict) or not all(map(_is_text, columns.values())):
-        faults.append(f"{where}: paper.columns: expected scores with the paper's names of them, but got {columns!r}")
+        faults.append(f"{where}: paper.columns: expected scores with the paper's names for them, but got {columns!r}")
         return faults
     return faults + _unknown(columns, SCORES, f"{where}: paper.columns")
 
 
 def _rows(content: Mapping[str, Any], path: Path, faults: list[str]) -> list[Row]:
-    """The rows that are sound."""
+    """The sound rows."""
     entries = _entries(content, path, faults)
     names = [entry["name"] for entry in entries]
     faults += [
@@ -164,7 +164,7 @@ def _entries(content: Mapping[str, Any], path: Path, faults: list[str]) -> list[
 
 
 def _row(entry: Mapping[str, Any], content: Mapping[str, Any], path: Path, faults: list[str]) -> Row | None:
-    """A row; None if it cannot be looked at further, since a part of its configuration is not there."""
+    """A row; None if it cannot be checked further, since one of its configuration files is missing."""
     where = f"{path}, row {entry['name']!r}"
     faults += _unknown(entry, ROW_KEYS, where)
     given = entry.get("config", [])

@@ -1,1 +1,1 @@
-"""What is in the features; imports data, methods and callbacks."""
+"""Analysis of the features of a base; imports data, methods and callbacks."""

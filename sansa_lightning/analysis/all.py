@@ -1,4 +1,4 @@
-"""The callbacks of analyses, so that a configuration can name them by their class."""
+"""Imports the callbacks of analyses, so that configurations can name them."""
 
 from sansa_lightning.analysis.linear_probe import LinearProbe
 

@@ -12,12 +12,12 @@ from sansa_lightning.metrics.few_shot_iou import FewShotScores
 
 @torch.no_grad()
 def controlled_scores(segment: Segment, clips: ControlledClips, chunk: int = 16) -> tuple[FewShotScores, ControlScores]:
-    """The score of a model on test clips, and its controls, as ``test`` counts them.
+    """The score of a model on test clips, and its controls, counted as in ``test``.
 
     Args:
-        segment: the model; what is above 0 is foreground.
+        segment: the model; logits above 0 are foreground.
         clips: of the pool's classes.
-        chunk: clips that the model gets at a time.
+        chunk: number of clips that the model gets at a time.
     """
     found = ControlledIoU(clips.wrong.pool.classes)
     for first in range(0, len(clips), chunk):

@@ -1,4 +1,4 @@
-"""The linear probe as an option of ``test``: what the base's features know of the test classes."""
+"""The linear probe as an option of ``test``: how well the base's features separate the test classes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Samples = list[tuple[ImageKey, ClassId]]
 
 
 class LinearProbe(Callback):
-    """Fits a linear classifier on features of the base, as it is with its strategy, when a test has ended.
+    """Fits a linear classifier on features of the base with its strategy, at the end of a test.
 
-    ``--trainer.callbacks+=LinearProbe`` with ``test``; with ``ablations/frozen.yaml`` it probes the frozen base. It
-    reads the cells of a stage of the trunk that the mask of a test class fills, trains on some images of each class and
-    is tested on others, all of the test split. Logged as ``test/probe_cells``, ``test/probe_objects`` and
-    ``test/probe_chance``, and in the record of the run.
+    Use it by ``--trainer.callbacks+=LinearProbe`` with ``test``; with ``ablations/frozen.yaml`` it probes the frozen
+    base. It reads the cells of a stage of the trunk that the mask of a test class fills, trains on some images of each
+    class and tests on others, all from the test split. The scores are logged as ``test/probe_cells``,
+    ``test/probe_objects`` and ``test/probe_chance``, and are in the record of the run.
 
     Args:
-        images: of each class to train on, at least 2; half as many to test on. A class with fewer shares them out, two
-            thirds to train.
+        images: of each class to train on, at least 2; half as many to test on. A class with fewer trains on two thirds
+            of them.
         stage: of the trunk, 0 (fine) to 3 (coarse).
 
     Raises:
-        ValueError: there are no such stage, or too few images.
+        ValueError: there is no such stage, or there are too few images.
     """
 
     def __init__(self, images: int = 16, stage: int = 2) -> None:
@@ -45,22 +45,22 @@ class LinearProbe(Callback):
         self.score: ProbeScore | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Look before the run whether there will be something to probe.
+        """Check before the run that there is something to probe.
 
         Raises:
-            ValueError: the test is not of classes, as that of a tracker.
+            ValueError: the test has no classes, as with a tracker's.
         """
         if not isinstance(trainer.datamodule, EpisodeDataModule):  # type: ignore[attr-defined]
             msg = "LinearProbe: expected episodes of classes, but this run has none; leave it out of trainer.callbacks"
             raise ValueError(msg)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Probe; each process does so and finds the same."""
+        """Probe; all processes get the same result."""
         (pool,) = trainer.datamodule.pools("test")  # type: ignore[attr-defined]
         tracker: Any = pl_module.base  # of a module that trains one
         self.score = probe_pool(tracker, pool, self.images, self.stage)
         if self.score is None:
-            rank_zero_warn(f"LinearProbe: fewer than two of the test classes of {pool.source} fill cells of the stage")
+            rank_zero_warn(f"LinearProbe: fewer than two test classes of {pool.source} fill cells of the stage")
             return
         shares = {"cells": self.score.cells, "objects": self.score.objects, "chance": self.score.chance}
         pl_module.log_dict({f"test/probe_{name}": share for name, share in shares.items()}, rank_zero_only=True)
@@ -72,14 +72,14 @@ class LinearProbe(Callback):
             print(f"linear probe of stage {self.stage}: cells {cells:.1f}, objects {objects:.1f} (chance {chance:.1f})")
 
     def record(self) -> dict[str, Any]:
-        """For the result of the run: the score, beside those of the test."""
+        """The score, for the run's result."""
         if self.score is None:
             return {}
         return {"metrics": {"test": {"probe": {"stage": self.stage, **self.score._asdict()}}}}
 
 
 PROBE = f"{LinearProbe.__module__}.{LinearProbe.__qualname__}"
-"""As configurations name it."""
+"""Its name in configurations."""
 
 
 def probe_pool(tracker: Tracker, pool: Pool, images: int, stage: int) -> ProbeScore | None:
@@ -87,7 +87,7 @@ def probe_pool(tracker: Tracker, pool: Pool, images: int, stage: int) -> ProbeSc
 
     Args:
         tracker: the base, with or without a strategy.
-        pool: whose classes and images.
+        pool: of the classes and images.
         images: see :class:`LinearProbe`.
         stage: likewise.
     """
@@ -98,13 +98,13 @@ def probe_pool(tracker: Tracker, pool: Pool, images: int, stage: int) -> ProbeSc
     both = sorted(set(trained.classes.tolist()) & set(tested.classes.tolist()))
     if len(both) < 2:
         return None
-    # A run scores in inference mode, whose tensors the classifier cannot have gradients with.
+    # A run scores in inference mode, with whose tensors the classifier could not compute gradients.
     with torch.inference_mode(False):
         return linear_probe(_copied(trained.of(both)), _copied(tested.of(both)))
 
 
 def split_samples(pool: Pool, images: int) -> tuple[Samples, Samples]:
-    """Samples to train and to test on; no image is in both, of whatever class."""
+    """Samples to train and to test on; no image is in both, even for different classes."""
     listed: dict[ClassId, Sequence[ImageKey]] = {c: pool.source.images(c, pool.split) for c in pool.classes}
     counts = {c: min(images, 2 * len(keys) // 3) for c, keys in listed.items()}
     train = [(key, c) for c, keys in listed.items() for key in keys[: counts[c]]]

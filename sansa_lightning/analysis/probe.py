@@ -1,4 +1,4 @@
-"""The linear probe: what a linear classifier can read from frozen features."""
+"""The linear probe: the accuracy of a linear classifier on frozen features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PURE = 0.9
 """Least share of a cell that an object fills for the cell to count as its surface."""
 
 MOST_OBJECTS = 8
-"""No image of the pattern benchmark shows more."""
+"""Most objects in an image of the pattern benchmark."""
 
 Shown = tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[ClassId, ...]]
 """An image, uint8 [H, W, 3], the numbers of its objects from 1 on, uint8 [H, W], and the class of each."""
@@ -51,13 +51,13 @@ class Cells(NamedTuple):
 
 
 class ProbeScore(NamedTuple):
-    """What a probe reads.
+    """The result of a probe.
 
     Attributes:
-        cells: share of a class's test cells that are named rightly, mean over classes, in [0, 1].
+        cells: share of a class's test cells that are classified correctly, mean over classes, in [0, 1].
         objects: the same for whole objects, by the sum of their cells' log-probabilities.
-        chance: 1 / classes, which is what a guess or any constant answer scores, however unequal the classes are.
-        counts: test cells and test objects.
+        chance: 1 / classes, the score of a guess or of any constant answer, however unequal the classes are.
+        counts: numbers of test cells and test objects.
     """
 
     cells: float
@@ -73,10 +73,10 @@ def pattern_cells(
 
     Args:
         tracker: the base, with or without a strategy.
-        source: whose images.
-        keys: which images.
+        source: of the images.
+        keys: of the images.
         stage: 0 (fine) to 3 (coarse).
-        chunk: images that go through the encoder at a time.
+        chunk: number of images that the encoder takes at a time.
     """
     objects = ((key, *source.objects(key)) for key in keys)
     shown = ((source.load(key, classes[0])[0], instances, classes) for key, instances, classes in objects)
@@ -86,14 +86,14 @@ def pattern_cells(
 def class_cells(
     tracker: Tracker, source: Source, samples: Sequence[tuple[ImageKey, ClassId]], stage: int = 2, chunk: int = 8
 ) -> Cells:
-    """The same on the masks of classes: what any source has. Each sample counts as one object.
+    """The same on the masks of classes, for any source. Each sample counts as one object.
 
     Args:
         tracker: the base, with or without a strategy.
-        source: whose images.
-        samples: images, each with the class whose mask is to be looked at.
+        source: of the images.
+        samples: images, each with the class whose mask is used.
         stage: 0 (fine) to 3 (coarse).
-        chunk: images that go through the encoder at a time.
+        chunk: number of images that the encoder takes at a time.
     """
     loaded = ((source.load(key, class_id), class_id) for key, class_id in samples)
     shown = ((image, (mask == 1).astype(np.uint8), (class_id,)) for (image, mask), class_id in loaded)
@@ -112,15 +112,15 @@ def cells_of(tracker: Tracker, shown: Iterator[Shown], stage: int, chunk: int) -
 
 
 def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
-    """Fit a linear classifier on ``train`` and score it on ``test``; draws nothing.
+    """Fit a linear classifier on ``train`` and score it on ``test``, without randomness.
 
     Args:
-        train: cells of every class that ``test`` has.
+        train: cells of every class in ``test``.
         test: cells of other images.
-        steps: most iterations of L-BFGS.
+        steps: largest number of iterations of L-BFGS.
 
     Raises:
-        ValueError: there is nothing to test, or a class that was not trained.
+        ValueError: there is nothing to test, or a test class was not trained.
     """
     names, labels = train.classes.unique(return_inverse=True)
     if not len(test.classes) or not bool(torch.isin(test.classes, names).all()):
@@ -142,7 +142,7 @@ def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
 
 
 def _cells(tracker: Tracker, shown: Sequence[Shown], stage: int, number: int) -> Cells:
-    """Of a chunk of images that begins with image ``number``."""
+    """The cells of a chunk of images that begins with image ``number``."""
     device = next(tracker.parameters()).device
     frames = torch.stack([to_frame(picture, tracker.image_size) for picture, _, _ in shown]).to(device)
     maps = tracker.stages(frames)[stage].movedim(1, -1).float().cpu()
@@ -155,10 +155,10 @@ def _cells(tracker: Tracker, shown: Sequence[Shown], stage: int, number: int) ->
 
 
 def pure_owners(instances: Tensor, grid: int) -> Tensor:
-    """The object that fills a cell, 0 for the first, or -1 where none fills ``PURE`` of it: int64 [grid, grid].
+    """The object that fills each cell, 0 for the first, or -1 if none fills ``PURE`` of it: int64 [grid, grid].
 
     Args:
-        instances: uint8 [H, W], 0 background, k + 1 the k-th object, of at most ``MOST_OBJECTS``.
+        instances: uint8 [H, W], 0 background, k + 1 the k-th object; at most ``MOST_OBJECTS`` objects.
         grid: side of the feature map.
     """
     shares = F.one_hot(instances.long(), MOST_OBJECTS + 1)[..., 1:].float().movedim(-1, 0)
@@ -183,7 +183,7 @@ def _fit(features: Tensor, labels: Tensor, classes: int, steps: int) -> Tensor:
 
 
 def _balanced(named: Tensor, truth: Tensor) -> float:
-    """Share that is named rightly, mean over the classes that there are."""
+    """Share of correct answers, mean over the classes present."""
     right = (named == truth).double()
     return float(torch.stack([right[truth == label].mean() for label in truth.unique()]).mean())
 

@@ -1,4 +1,4 @@
-"""Are there semantics in a nano? Linear probe and controls on the pattern benchmark, as one JSON object.
+"""Does a nano learn semantics? Linear probe and controls on the pattern benchmark, as one JSON object.
 
 ``python -m sansa_lightning.analysis.semantics --weights FILE [--adapter CHECKPOINT] --fold 0``
 """
@@ -30,13 +30,13 @@ CLASSES = range(len(NAMES))
 def probes(tracker: Tracker, source: Patterns, fold: int, images: int) -> dict[str, Any]:
     """Linear probes of stage 2: of all classes, and of the unseen classes of a fold.
 
-    The classifier is trained on train images and tested on val images, whose tiles are others.
+    The classifier trains on train images and is tested on val images, which have other tiles.
 
     Args:
         tracker: the base, with or without a strategy.
         source: the benchmark.
-        fold: whose classes are unseen.
-        images: images of each class to train on; half as many to test on.
+        fold: of the unseen classes.
+        images: number of images of each class to train on; half as many to test on.
     """
     train = pattern_cells(tracker, source, [key for c in CLASSES for key in source.images(c, "train")[:images]])
     test = pattern_cells(tracker, source, [key for c in CLASSES for key in source.images(c, "val")[: images // 2]])
@@ -56,8 +56,8 @@ def unseen_scores(
         tracker: the base, with or without a strategy.
         source: the benchmark.
         fold: 0 to 3.
-        episodes: how many.
-        seed: of the episodes; those of ``test`` with ``data.test_seed`` of this value.
+        episodes: number of episodes.
+        seed: of the episodes, which are those of ``test`` with this ``data.test_seed``.
     """
     (pool,) = Strict(fold).pools(source, "test")
     clips = ClipDataset(
@@ -71,13 +71,13 @@ def unseen_scores(
 
 
 def percent(scores: FewShotScores, controls: ControlScores) -> dict[str, float]:
-    """Score and controls in percent, one decimal; without those that there are not."""
+    """Score and controls in percent, one decimal; missing ones are left out."""
     shares = {"right": scores.miou, **controls._asdict()}
     return {name: round(100 * share, 1) for name, share in shares.items() if share is not None}
 
 
 def main() -> None:
-    """Print the scores of the base that the command line names."""
+    """Print the scores of the base on the command line."""
     from sansa_lightning.checkpoints.adapters import attach_from
     from sansa_lightning.trackers.zoo import Base
 

@@ -1,1 +1,1 @@
-"""References applied to pictures of one's own; imports the model, checkpoints and images."""
+"""Segmentation of one's own pictures by references; imports the model, checkpoints and images."""

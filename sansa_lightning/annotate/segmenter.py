@@ -123,7 +123,7 @@ class Segmenter(nn.Module):
         self.model = model
 
     def propagate(self, images: Tensor, prompts: Sequence[Sequence[Prompt]], propagate_targets: bool = True) -> Tensor:
-        """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` when nothing trains.
+        """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` if nothing trains.
 
         Args:
             images: uint8 [B, T, 3, H, W], RGB, or float32, ImageNet-normalised; the K references first.
@@ -153,9 +153,9 @@ class Segmenter(nn.Module):
     ) -> list[NDArray[np.bool_]]:
         """Masks of pictures, each target from the references alone, ``targets_per_step`` of them at a time.
 
-        PIL images with an EXIF orientation are turned as pictures in files are: upright, if the size of a mask prompt
-        does not say that it is drawn on the stored pixels. Prompts and results are in pixels of the turned picture.
-        Transparency is dropped, as it is of files.
+        PIL images with an EXIF orientation are turned like pictures in files: upright, unless the size of a mask prompt
+        shows that it was drawn on the stored pixels. Prompts and results are in pixels of the turned picture.
+        Transparency is dropped, as in reading files.
 
         Args:
             references: (picture, prompt) pairs, or one; the prompt is in pixels of its own picture.
@@ -195,10 +195,10 @@ class Segmenter(nn.Module):
 
 
 def check_step(targets_per_step: int) -> None:
-    """Refuse a number of targets that is none.
+    """Check a number of targets.
 
     Raises:
-        ValueError: less than 1, or no integer.
+        ValueError: it is less than 1, or not an integer.
     """
     if type(targets_per_step) is not int or targets_per_step < 1:
         msg = f"targets_per_step: expected at least 1 target, a whole number, but got {targets_per_step!r}"

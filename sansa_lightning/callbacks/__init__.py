@@ -1,1 +1,1 @@
-"""What watches, compares and writes beside training and tests; imports the module, figures and runs."""
+"""Callbacks, which watch, compare and write during training and tests; imports the module, figures and runs."""

@@ -1,4 +1,4 @@
-"""The base without its strategy, scored on the very same test clips: what adapting was worth."""
+"""The base without its strategy, scored on the same test clips, which shows the gain from adapting."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sansa_lightning.strategies.without import Without
 
 
 class FrozenComparison(Callback):
-    """Scores the frozen base beside the adapted one in ``test``, and paints six episodes with both predictions.
+    """Scores the frozen base beside the adapted one in ``test``, and draws six episodes with both predictions.
 
-    Each batch is segmented twice, so that it is loaded once. The scores are the module's under "frozen". A strategy
-    that trains tensors of the base itself costs up to a second base's memory in the test, see :class:`Without`.
+    Each batch is loaded once and segmented twice. The module keeps the scores under "frozen". With a strategy that
+    trains tensors of the base itself, the test needs up to a second base's memory, see :class:`Without`.
 
     Args:
-        picture: file of the picture, PNG; None paints nothing.
+        picture: file of the picture, PNG; None for no picture.
     """
 
     def __init__(self, picture: Path | None) -> None:
@@ -46,7 +46,7 @@ class FrozenComparison(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Segment and count what the module has just segmented."""
+        """Segment and count the batch that the module has just segmented."""
         module = _few_shot(pl_module)
         assert self.without is not None  # noqa: S101  between start and end of the test
         with self.without, trainer.precision_plugin.forward_context():
@@ -54,7 +54,7 @@ class FrozenComparison(Callback):
         self.gallery.look_at(batch, {FROZEN: frozen > module.cut, ADAPTED: outputs > module.cut})
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the scores, and let go of the second base."""
+        """Keep the scores, and drop the second base."""
         self.without = None
         controlled = trainer.datamodule.controls  # type: ignore[attr-defined]
         controls = self.metric.controls.compute() if controlled else None

@@ -1,4 +1,4 @@
-"""Numbers that are none: a run that computes NaN or infinity ends, before it puts them where good ones are."""
+"""A run that computes NaN or infinity ends before they overwrite good numbers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from sansa_lightning.strategies.base import trained_parameters
 
 
 class StopNotFinite(Callback):
-    """Ends training at the first loss that is not finite, and lets no checkpoint hold tensors that are not.
+    """Ends training at the first loss that is not finite, and keeps such tensors out of checkpoints.
 
-    On a CPU the loss is looked at before its gradients, so that the weights are still those of the step before. A GPU
-    is not waited for: there the loss is looked at in the next step, before its gradients, and before anything is
-    validated or saved. With a scaler of gradients (16-mixed) before the gradients is too early, since the scaler
-    multiplies the loss and itself leaves out steps whose gradients overflow; there it is looked at after the step.
+    On a CPU the loss is checked before its gradients are computed, so that the weights are still those of the step
+    before. On a GPU it is checked without waiting, in the next step, before its gradients and before anything is
+    validated or saved. With a gradient scaler (16-mixed), before the gradients is too early, since the scaler
+    multiplies the loss and itself skips steps whose gradients overflow; there it is checked after the step.
 
     Args:
-        at_once: whether to look at a loss in its own step; where that is free if None.
+        at_once: whether to check a loss in its own step; if None, where that costs nothing.
     """
 
     def __init__(self, at_once: bool | None = None) -> None:
@@ -31,7 +31,7 @@ class StopNotFinite(Callback):
         self._coming: _Loss | None = None
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Look at the loss.
+        """Check the loss.
 
         Raises:
             NotFiniteError: it is not finite on some process.
@@ -51,7 +51,7 @@ class StopNotFinite(Callback):
             self._follow(trainer, outputs["loss"])
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at a loss that nobody has looked at yet.
+        """Check a loss that has not been checked yet.
 
         Raises:
             NotFiniteError: likewise.
@@ -61,19 +61,19 @@ class StopNotFinite(Callback):
     on_train_end = on_validation_start
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Look at such a loss, at what trains and at what its optimisers keep; all are the same on all processes.
+        """Check such a loss, the trained tensors and the optimisers' states, which are equal on all processes.
 
-        A gradient whose square overflows leaves an infinite moment behind finite weights, and no run could go on.
+        A gradient whose square overflows leaves an infinite moment with finite weights, from which no run could resume.
 
         Raises:
-            NotFiniteError: the loss or a tensor is not finite; nothing was written then.
+            NotFiniteError: the loss or a tensor is not finite; then nothing is written.
         """
         self._look(trainer)
         _check_tensors(trainer, trained_parameters(pl_module), "trained tensors")
         _check_tensors(trainer, _kept(checkpoint.get("optimizer_states", ())), "tensors of the optimiser")
 
     def _follow(self, trainer: Trainer, loss: Tensor) -> None:
-        self._look(trainer)  # at the one before
+        self._look(trainer)  # at the previous loss
         self._coming = _Loss(loss, trainer.global_step + 1)
         if loss.device.type != "cuda" if self._at_once is None else self._at_once:
             self._look(trainer)
@@ -85,10 +85,10 @@ class StopNotFinite(Callback):
 
 
 class _Loss:
-    """A loss on its way to the CPU, together with whether it is finite on all processes.
+    """A loss on its way to the CPU, with the answer whether it is finite on all processes.
 
     Args:
-        loss: of a step; all processes bring theirs.
+        loss: of a step; every process gives its own.
         step: its number, from 1.
     """
 
@@ -97,13 +97,13 @@ class _Loss:
         value = loss.detach().sum()
         found = torch.stack([(~value.isfinite()).to(value), value])
         if distributed.is_available() and distributed.is_initialized():
-            # Not the strategy's own way, which has all processes wait at a barrier. NCCL's is only queued here.
+            # Not the strategy's own reduction, which makes all processes wait at a barrier; NCCL's is only queued here.
             distributed.all_reduce(found[:1], op=distributed.ReduceOp.MAX)
         self._found = found.to("cpu", non_blocking=True)
         self._arrival = torch.cuda.current_stream(found.device).record_event() if found.is_cuda else None
 
     def check(self, trainer: Trainer) -> None:
-        """Wait for it and look.
+        """Wait for it and check it.
 
         Raises:
             NotFiniteError: it is not finite on some process.
@@ -136,7 +136,7 @@ def _kept(states: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
 
 
 def _check_tensors(trainer: Trainer, tensors: Mapping[str, Tensor], what: str) -> None:
-    # Brought together before they are asked for, which makes a GPU wait once; steps are counted on the CPU.
+    # Stacked before they are read, so that a GPU is waited for only once; step counts are on the CPU.
     device = trainer.strategy.root_device
     whole = [value.isfinite().all().to(device) for value in tensors.values()]
     fine = torch.stack(whole).tolist() if whole else []

@@ -1,4 +1,4 @@
-"""What `predict` leaves behind: masks as PNG and as COCO RLE, and a picture of each episode."""
+"""The files of `predict`: masks as PNG and as COCO RLE, and a picture of each episode."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ ANNOTATIONS = "annotations.json"
 
 
 class PredictionWriter(BasePredictionWriter):
-    """Writes masks and pictures; for episode number i of the test list and its target t.
+    """Writes masks and pictures, for episode number i of the test list and its target t.
 
     ``masks/<i>_<t>.png`` (0 background, 255 foreground), ``overlays/<i>.png`` (references with their masks in blue,
     targets with the prediction in red and the truth outlined in green), and ``annotations.json``: a list of
     ``{"episode", "source", "image", "class_id", "references", "segmentation": {"size": [H, W], "counts"}}`` with
-    COCO's compressed RLE. With a source in COCO's format there are ``"image_id"``, ``"category_id"`` and ``"score"``
-    (always 1) too, so that pycocotools' ``COCO.loadRes`` reads it; its evaluation needs masks of original size. Masks
-    have the size of the clip, or with ``score_at: original`` that of their images, turned by EXIF as they were read
+    COCO's compressed RLE. With a source in COCO's format there are also ``"image_id"``, ``"category_id"`` and
+    ``"score"`` (always 1), so that pycocotools' ``COCO.loadRes`` reads it; its evaluation needs masks of original size.
+    Masks have the size of the clip, or with ``score_at: original`` that of their images, turned by EXIF as in reading
     (see ``orientation.Exif``).
 
     Args:
-        folder: where to; files of an earlier call are replaced.
+        folder: for the files; those of an earlier call are replaced.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,7 +54,7 @@ class PredictionWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Write what is known of a batch."""
+        """Write the files of a batch."""
         clips = batch.clips
         for number, masks in enumerate(prediction):
             if batch.scored[number]:
@@ -87,12 +87,12 @@ class PredictionWriter(BasePredictionWriter):
 
 
 def entries_of(index: int, episode: Episode, masks: Sequence[NDArray[np.bool_]]) -> list[dict[str, Any]]:
-    """One entry a target, as :class:`PredictionWriter` describes.
+    """One entry for each target, as in :class:`PredictionWriter`.
 
     Args:
         index: number of the episode.
         episode: its names.
-        masks: one [H, W] a target.
+        masks: one [H, W] for each target.
     """
     from pycocotools.mask import encode
 
@@ -113,11 +113,11 @@ def entries_of(index: int, episode: Episode, masks: Sequence[NDArray[np.bool_]])
 
 
 def with_coco_ids(entries: Sequence[dict[str, Any]], source: HasFileIds) -> list[dict[str, Any]]:
-    """Entries with what COCO's own tools want of a result: the ids of its annotation file, and a score.
+    """Entries with the additions that COCO's own tools need: the ids of the annotation file, and a score.
 
     Args:
-        entries: as :func:`entries_of` makes them, of images of ``source``.
-        source: what keys and class ids are of.
+        entries: results of :func:`entries_of` for images of ``source``.
+        source: of the keys and class ids.
     """
     ids = [source.ids_in_file(entry["image"], entry["class_id"]) for entry in entries]
     return [

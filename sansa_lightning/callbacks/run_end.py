@@ -1,4 +1,4 @@
-"""How a run ends: when it is asked to, and what it says of itself when it has come to its end."""
+"""The end of a run: on request, and its report at the regular end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sansa_lightning.runs.interrupts import check, end_further_processes, heard,
 from sansa_lightning.runs.record import RunRecord
 
 PHASES = {"fit": "test", "validate": "val", "test": "test"}
-"""The scores that a subcommand is for."""
+"""The scores that a subcommand is meant to give."""
 
 HEADINGS = {"val": "validation", "test": "test"}
 
@@ -21,16 +21,16 @@ LIMITS = {"fit": "limit_test_batches", "validate": "limit_val_batches", "test": 
 
 
 class EndWhenAsked(Callback):
-    """Lets a request to end come through at once, and asks at each batch whether one was lost.
+    """Lets a request to end take effect at once, and checks at each batch whether one was lost.
 
-    Lightning puts a handler of its own in the place of SIGTERM's. That waits for the end of a step, and then leaves
-    with exit status 0 (https://github.com/Lightning-AI/pytorch-lightning/issues/19916); between several processes it
-    can wait for ever. On a Slurm cluster whose jobs are requeued it stays in its place, and calls ours.
+    Lightning replaces SIGTERM's handler with its own, which waits for the end of a step and then exits with status 0
+    (https://github.com/Lightning-AI/pytorch-lightning/issues/19916); with several processes it can wait for ever. On a
+    Slurm cluster whose jobs are requeued, Lightning's handler stays, and calls ours.
     """
 
     def take_back(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals back, where Lightning may have put its own handlers."""
-        # No public attribute has the cluster. Lightning's own handlers ask for it in this way, see
+        """Restore our handlers of the signals that Lightning may have replaced."""
+        # No public attribute gives the cluster. Lightning's own handlers find it in this way, see
         # https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/pytorch/trainer/connectors/signal_connector.py
         environment = trainer._accelerator_connector.cluster_environment
         if not (isinstance(environment, SLURMEnvironment) and environment.auto_requeue):
@@ -39,10 +39,10 @@ class EndWhenAsked(Callback):
     on_sanity_check_start = on_train_start = on_validation_start = on_test_start = on_predict_start = take_back
 
     def ask(self, *_: Any, **_named: Any) -> None:
-        """Ask whether a request was lost.
+        """Check whether a request was lost.
 
         Raises:
-            KeyboardInterrupt: one was.
+            KeyboardInterrupt: one was lost.
         """
         check()
 
@@ -55,7 +55,7 @@ class EndWhenAsked(Callback):
 
 
 def not_done(trainer: Trainer, module: LightningModule, subcommand: str) -> list[str]:
-    """What a run that came to its end did not do, for want of steps or batches: lines to print."""
+    """Lines about things that a run did not do because there were no steps or batches."""
     lines = []
     if subcommand == "fit" and not trainer.global_step:
         zero = [key for key in ("max_epochs", "max_steps", "limit_train_batches") if getattr(trainer, key) == 0]
@@ -70,7 +70,7 @@ def not_done(trainer: Trainer, module: LightningModule, subcommand: str) -> list
 
 
 def conclude(trainer: Trainer, module: LightningModule, subcommand: str, folder: str) -> None:
-    """Mark a run that came to its end as finished; print its scores, what it did not do, and where its files are.
+    """Mark a run at its end as finished; print its scores, things that it did not do, and its folder.
 
     Args:
         trainer: of the run.
@@ -93,10 +93,10 @@ def conclude(trainer: Trainer, module: LightningModule, subcommand: str, folder:
 
 
 def scores_of(module: LightningModule, subcommand: str) -> list[str]:
-    """The last scores of a run as a table, under a heading that says of which phase they are."""
+    """The last scores of a run as a table, under a heading with their phase."""
     scores, controls = getattr(module, "scores", {}), getattr(module, "controls", {})
     table = score_table(scores, controls) if subcommand in PHASES else ""
-    if "\n" not in table:  # one line, which says it
+    if "\n" not in table:  # a single line, which names the phase itself
         return [table] if table else []
     phase = list(scores)[-1]
     return [HEADINGS.get(phase, phase), table]

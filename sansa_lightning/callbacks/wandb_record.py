@@ -1,4 +1,4 @@
-"""What a W&B run shows beside Lightning's metrics: a table of the classes, and pictures of example episodes."""
+"""Additions to a W&B run: a table of the classes, and pictures of example episodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sansa_lightning.module import FewShotModule
 from sansa_lightning.runs.wandb import wandb_loggers
 
 EPISODES = 8
-"""Pictures of a test."""
+"""Number of pictures of a test."""
 
 SIDE = 256
 """Pixels of a frame's longer side in a picture; larger clips are made smaller."""
@@ -29,8 +29,8 @@ class WandbRecord(Callback):
 
     ``val/classes``, ``test/classes`` and, where the frozen base is compared, ``frozen/classes`` have a row for each
     class. ``test/episodes`` are ``EPISODES`` pictures: references with their masks in blue, the target with the
-    prediction in red and the truth outlined in green. With several processes they are the first of the first one's
-    share. Where no W&B logger is, nothing is done.
+    prediction in red and the truth outlined in green. With several processes they are the first ones of the first
+    process. Without a W&B logger it does nothing.
     """
 
     def __init__(self) -> None:
@@ -62,8 +62,8 @@ class WandbRecord(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the tables of the classes and the pictures."""
-        for stage in sorted(set(getattr(pl_module, "scores", {})) - {"val"}):
-            log_classes(trainer, pl_module, stage)
+        for phase in sorted(set(getattr(pl_module, "scores", {})) - {"val"}):
+            log_classes(trainer, pl_module, phase)
         if self._pictures:
             captions, pictures = list(self._pictures), list(self._pictures.values())
             for logger in wandb_loggers(trainer):
@@ -71,13 +71,13 @@ class WandbRecord(Callback):
             self._pictures = {}
 
 
-def log_classes(trainer: Trainer, module: LightningModule, stage: str) -> None:
-    """Log a module's last scores as the table ``<stage>/classes``, a :class:`ClassScore` in each row."""
-    scores = getattr(module, "scores", {}).get(stage)
+def log_classes(trainer: Trainer, module: LightningModule, phase: str) -> None:
+    """Log a module's last scores as the table ``<phase>/classes``, a :class:`ClassScore` in each row."""
+    scores = getattr(module, "scores", {}).get(phase)
     if trainer.is_global_zero and isinstance(scores, FewShotScores):
         rows = [list(score) for score in scores.classes]
         for logger in wandb_loggers(trainer):
-            logger.log_table(f"{stage}/classes", list(ClassScore._fields), rows, step=trainer.global_step)
+            logger.log_table(f"{phase}/classes", list(ClassScore._fields), rows, step=trainer.global_step)
 
 
 def picture_of(batch: ClipBatch, number: int, masks: Tensor, name: str) -> Image.Image:

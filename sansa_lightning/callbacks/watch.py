@@ -1,4 +1,4 @@
-"""Watching a run for the two ways in which training fails: collapse, and starvation of memory attention."""
+"""Watching a run for the two typical failures of training: collapse, and starvation of memory attention."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from torch.utils.hooks import RemovableHandle
 from sansa_lightning.trackers.base import Place, Tracker
 
 MATCHING = ("cross_attn_image.q_proj", "cross_attn_image.k_proj")
-"""Projections of memory attention by which a target finds its places in the memories."""
+"""Projections of memory attention that match a target with the memories."""
 
 
 class CollapsedError(ValueError):
-    """The decoder says the same everywhere: further training will not help."""
+    """The decoder's features are the same everywhere: further training will not help."""
 
 
 class Watch:
-    """Reads a base's vital signs while it trains, and says when it has collapsed.
+    """Measures a base's vital signs while it trains, and ends a collapsed run.
 
     Args:
         every: steps between checks.
         least_spread: smallest ``decoder_spread`` of a healthy run.
-        patience: checks in a row below it that end the run.
+        patience: number of checks in a row below it that ends the run.
 
     Attributes:
-        low: how many checks in a row were below it.
+        low: number of checks in a row that were below it.
     """
 
     def __init__(self, every: int = 20, least_spread: float = 0.05, patience: int = 3) -> None:
@@ -59,18 +59,18 @@ class Watch:
         self._handles.clear()
 
     def forget(self) -> None:
-        """Drop what was measured; called before each step, since a phase may not run all parts."""
+        """Drop the measurements; called before each step, since a step may not run all parts."""
         self._signs.clear()
 
     def check(self, tracker: Tracker, step: int) -> dict[str, Tensor]:
         """The vital signs of a step after its backward pass; empty between checks.
 
         Returns:
-            ``decoder_spread``, the standard deviation over places of the features that the decoder's transformer
-            gives (they are layer-normalised: about 0.5 in nano's health, 0 after a collapse); ``trunk_norm`` and
-            ``neck_norm``, the mean length of a place's features in stage 2 and after the neck; where memory attention
-            trains, ``memory_gradient``, the norm of its gradient, and ``matching_gradient``, that of the projections
-            which match target and memories: near 0 if they are starved. Those of parts that did not run are left out.
+            ``decoder_spread``, the standard deviation over places of the decoder transformer's features (they are
+            layer-normalised: about 0.5 in a healthy nano, 0 after a collapse); ``trunk_norm`` and ``neck_norm``, the
+            mean length of a place's features in stage 2 and after the neck; if memory attention trains,
+            ``memory_gradient``, the norm of its gradient, and ``matching_gradient``, that of the projections that match
+            target and memories: near 0 if they are starved. Signs of parts that did not run are left out.
 
         Raises:
             CollapsedError: the spread was too small ``patience`` times in a row.
@@ -89,7 +89,7 @@ class Watch:
         return signs
 
     def _judge(self, spread: float, step: int) -> None:
-        self.low = 0 if spread >= self.least_spread else self.low + 1  # NaN is no health either
+        self.low = 0 if spread >= self.least_spread else self.low + 1  # NaN is not healthy either
         if self.low >= self.patience:
             msg = (
                 f"training collapsed by step {step}: the decoder's features are the same everywhere (spread "
@@ -107,13 +107,13 @@ class Watch:
 class WatchTraining(Callback):
     """Logs the vital signs of few-shot training as ``watch/...``, and ends a run that has collapsed.
 
-    A base that was trained before is healthy at first: what counts as collapsed is a share of the spread at the first
-    check, since the gain of the decoder's last normalisation differs between bases.
+    A trained base is healthy at first. The limit for a collapse is a share of the spread at the first check, since the
+    gain of the decoder's last normalisation differs between bases.
 
     Args:
         every: steps between checks.
-        least_share: of the first spread, below which a check is bad.
-        patience: bad checks in a row that end the run.
+        least_share: of the first spread; a check below it is bad.
+        patience: number of bad checks in a row that ends the run.
     """
 
     def __init__(self, every: int = 20, least_share: float = 0.1, patience: int = 3) -> None:
@@ -121,7 +121,7 @@ class WatchTraining(Callback):
         self.least_share = least_share
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start to listen."""
+        """Start to measure."""
         self.watch.listen(_tracker(pl_module))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -150,11 +150,11 @@ class WatchTraining(Callback):
         self.watch.release()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on needs."""
+        """The state for a resumed run."""
         return {"low": self.watch.low, "least_spread": self.watch.least_spread}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on watching."""
+        """Restore the state."""
         self.watch.low, self.watch.least_spread = state_dict["low"], state_dict["least_spread"]
 
 

@@ -1,1 +1,1 @@
-"""What a checkpoint or adapter file holds, and the model that it makes; imports the model and below."""
+"""The content of checkpoint and adapter files, and models made from it; imports the model and below."""

@@ -1,4 +1,4 @@
-"""What a file was trained with, checked against a tracker, and the model that it makes of it."""
+"""The strategy and method in a file, checked against a tracker, and the model made from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from sansa_lightning.checkpoints.header import FIRST_METHOD, HEADER, check_header, own_parts
 from sansa_lightning.checkpoints.published import published
 from sansa_lightning.checkpoints.trained import check_fit, load_trained
-from sansa_lightning.files.messages import plain
+from sansa_lightning.files.messages import counted, plain
 from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.sansa import Sansa
@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 
 BASE = "base."
 UNFIT = (AttributeError, KeyError, TypeError, OverflowError, RuntimeError)
-"""What a constructor or an attachment raises where a file's settings are of another kind."""
+"""Errors of constructors and attachments for a file's wrong settings."""
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What a file was trained with, and what came of it; checked against a tracker.
+    """The strategy, method and trained tensors in a file, checked against a tracker.
 
     Attributes:
-        where: which file it is, for messages.
+        where: the file, for messages.
         strategy: not attached to anything yet.
-        method: as the header has it, ``class`` and ``settings``; None of a published file.
+        method: from the header, ``class`` and ``settings``; None for a published file.
         state: trained tensors by their names in the model.
     """
 
@@ -53,7 +53,7 @@ class Adapter:
         return {name.removeprefix(BASE): value for name, value in self.state.items() if name.startswith(BASE)}
 
     def build_method(self) -> Method:
-        """The method that the file was trained with."""
+        """The file's own method."""
         if self.method is None or self.method["class"] == FIRST_METHOD:
             return Sansa.from_settings({} if self.method is None else self.method["settings"])
         import sansa_lightning.methods.all  # noqa: F401  makes the project's own ones known
@@ -63,7 +63,7 @@ class Adapter:
 
 
 def read_adapter(path: Path, tracker: Tracker) -> Adapter:
-    """Read a file that was trained on a tracker, and see that it fits; the tracker is left alone.
+    """Read a file that was trained on a tracker, and check that it fits; the tracker is not changed.
 
     Args:
         path: a checkpoint of this project, or a published SANSA adapter.
@@ -89,14 +89,15 @@ def read_adapter(path: Path, tracker: Tracker) -> Adapter:
 
 
 def attach_from(path: Path, tracker: Tracker) -> Strategy:
-    """Attach the strategy that a file was trained with, and load its tensors; see :func:`read_adapter`.
+    """Attach a file's strategy, and load its tensors; see :func:`read_adapter`.
 
     Raises:
-        ValueError: also where a method was trained beside the strategy; :func:`model_from` loads both.
+        ValueError: also if a method was trained beside the strategy; :func:`model_from` loads both.
     """
     adapter = read_adapter(path, tracker)
     if rest := adapter.state.keys() - {BASE + name for name in adapter.of_base()}:
-        msg = f"{adapter.where}: it holds {len(rest)} tensors of its method, too; expected the whole model to load them"
+        many = counted(len(rest), "tensor")
+        msg = f"{adapter.where}: it also holds {many} of its method; expected the whole model to load them"
         raise ValueError(msg)
     adapter.strategy.attach(tracker, adapter.build_method().unused)
     load_trained(tracker, adapter.of_base(), adapter.where)
@@ -104,12 +105,12 @@ def attach_from(path: Path, tracker: Tracker) -> Strategy:
 
 
 def model_from(adapter: Adapter, tracker: Tracker, method: Method, base_name: str = "") -> FewShotModel:
-    """The model that a file holds.
+    """The model in a file.
 
     Args:
         adapter: see :func:`read_adapter`.
         tracker: the same one, without a strategy.
-        method: how clips become masks; the file's own is ``adapter.build_method()``.
+        method: to use; the file's own is ``adapter.build_method()``.
         base_name: of the tracker.
 
     Raises:
@@ -121,15 +122,15 @@ def model_from(adapter: Adapter, tracker: Tracker, method: Method, base_name: st
 
 
 def scored_as_trained(path: Path, parts: ModelParts, tracker: Tracker) -> FewShotModel:
-    """The model of a published file in the place of the configured one; says where their strategies differ.
+    """The model of a published file instead of the configured one; logs where their strategies differ.
 
     Args:
         path: of the file.
-        parts: as configured.
+        parts: the configured ones.
         tracker: built from ``parts.base``, without a strategy.
 
     Raises:
-        ValueError: the configured strategy is no AdaptFormer, or the file does not fit the base.
+        ValueError: the configured strategy is not AdaptFormer, or the file does not fit the base.
     """
     if not isinstance(parts.strategy, AdaptFormer):
         msg = (
@@ -142,12 +143,12 @@ def scored_as_trained(path: Path, parts: ModelParts, tracker: Tracker) -> FewSho
     different = [name for name in ("placement", "scale", "layer_norm", "insertion") if said[name] != brought[name]]
     if different:
         pairs = ", ".join(f"{name} {brought[name]} (model.strategy says {said[name]})" for name in different)
-        log.warning("adapter %s is scored as it was trained: %s", path, pairs)
+        log.warning("adapter %s is scored with its own settings: %s", path, pairs)
     return model_from(adapter, tracker, parts.method, parts.base.name)
 
 
 def _checked(adapter: Adapter, twin: Strategy, tracker: Tracker) -> Adapter:
-    """The adapter, after its tensors were compared with what its strategy, here a twin of it, would train."""
+    """The adapter, after comparing its tensors with those that ``twin``, a copy of its strategy, would train."""
     try:
         expected = would_train(twin, tracker, adapter.build_method().unused)
     except ValueError as error:
@@ -161,7 +162,7 @@ def _checked(adapter: Adapter, twin: Strategy, tracker: Tracker) -> Adapter:
 
 
 def _known(root: type, name: str, what: str, where: str) -> Any:
-    """A class by its name, out of those that were imported: a file cannot make us import anything."""
+    """An imported class by its name: a file cannot make us import anything."""
     found = known_classes(root)
     if name not in found:
         msg = f"{where}: {what} {name!r} is not known; import its module first; known: {sorted(found)}"

@@ -1,4 +1,4 @@
-"""The header of a checkpoint, which says what its tensors mean, and whether the file is what it says."""
+"""The header of a checkpoint, which gives its tensors their meaning, and checks of it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from sansa_lightning.files.messages import brief, plain
 from sansa_lightning.files.tensors import is_dense, kind
 
 HEADER = "sansa_lightning"
-"""Key of a checkpoint under which it says what its tensors mean; a file without it may be a published adapter."""
+"""Key of a checkpoint's header; a file without it may be a published adapter."""
 
 PARTS = ("base.", "method.")
-"""How the names of a model's trained tensors begin, in a checkpoint as in the model."""
+"""Beginnings of the names of a model's trained tensors, in the checkpoint and in the model."""
 
 HEADER_KEYS: dict[str, dict[str, type]] = {
     "strategy": {"class": str, "settings": Mapping},
     "method": {"class": str, "settings": Mapping},
     "base": {"name": str, "fingerprint": str},
 }
-"""What a header says at least, and the kinds of it."""
+"""Required entries of a header, and their types."""
 
 FIRST_METHOD = "Sansa"
-"""The method of checkpoints from before the header named it."""
+"""The method of checkpoints from before headers named it."""
 
 MOST_VALUES = 10_000
-"""That a header may have; one that contains itself has no end."""
+"""Levels of nesting that a header may have; one that contains itself never ends."""
 
 
 def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
@@ -35,10 +35,10 @@ def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any]
 
     Args:
         content: of the file.
-        where: which file it is, for the message.
+        where: the file, for the message.
 
     Raises:
-        ValueError: a part is missing, is of another kind, or holds more than plain values.
+        ValueError: an entry is missing, has another type, or holds more than plain values.
     """
     found = dict(plain_header(content, where))
     found.setdefault("method", {"class": FIRST_METHOD, "settings": {}})
@@ -48,7 +48,8 @@ def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any]
     state = tensors_by_name(content, where)
     if wrong := [name for name in state if not name.startswith(PARTS)]:
         msg = (
-            f"{where} does not fit what trains here: unexpected {len(wrong)} names, first {brief(wrong[0], 120)}; "
+            f"{where} does not fit what trains here: unexpected {counted(len(wrong), 'name')}, "
+            f"first {brief(wrong[0], 120)}; "
             f"expected {' or '.join(f'{part}<...>' for part in PARTS)}"
         )
         raise ValueError(msg)
@@ -56,44 +57,45 @@ def own_parts(content: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any]
 
 
 def plain_header(content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """The header of a checkpoint, whatever it says, as values that can be compared and shown.
+    """The header of any checkpoint, as values that can be compared and shown.
 
     Args:
         content: of the file.
-        where: which file it is, for the message.
+        where: the file, for the message.
 
     Raises:
         ValueError: there is none, or it holds more than plain values.
     """
     found: Mapping[str, Any] = _part(content, HEADER, Mapping, where)
     if (odd := not_plain(found)) is not None:
-        msg = f"{where} is not a whole checkpoint of this project: its {HEADER!r} holds a {odd}, no plain value"
+        msg = f"{where} is not a whole checkpoint of this project: its {HEADER!r} holds a {odd}, not a plain value"
         raise ValueError(msg)
     return found
 
 
 def tensors_by_name(content: Mapping[str, Any], where: str) -> Mapping[str, Tensor]:
-    """The tensors of a checkpoint, whatever it is of; their names are as in the file.
+    """The tensors of any checkpoint, by their names in the file.
 
     Args:
         content: of the file.
-        where: which file it is, for the message.
+        where: the file, for the message.
 
     Raises:
-        ValueError: there are none, or something is no tensor with a name; says how many there are.
+        ValueError: there are none, or an entry is not a named tensor; says how many there are.
     """
     _part(content, HEADER, Mapping, where)
     state = _part(content, "state_dict", Mapping, where)
     if unnamed := [name for name in state if not isinstance(name, str)]:
         msg = (
-            f"{where} is not a whole checkpoint of this project: its 'state_dict' has {len(unnamed)} keys that are no "
-            f"names, first {brief(unnamed[0])}"
+            f"{where} is not a whole checkpoint of this project: its 'state_dict' has "
+            f"{counted(len(unnamed), 'key')} other than names, first {brief(unnamed[0])}"
         )
         raise ValueError(msg)
     if odd := [name for name, value in state.items() if not is_dense(value)]:
         msg = (
-            f"{where} is not a whole checkpoint of this project: its 'state_dict' has {len(odd)} entries that are no "
-            f"dense tensors, first {brief(odd[0], 120)}: {kind(state[odd[0]])}"
+            f"{where} is not a whole checkpoint of this project: its 'state_dict' has "
+            f"{counted(len(odd), 'entry', 'entries')} other than dense tensors, first {brief(odd[0], 120)}: "
+            f"{kind(state[odd[0]])}"
         )
         raise ValueError(msg)
     return dict(state)
@@ -108,7 +110,7 @@ def _part(content: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
 
 
 def not_plain(value: Any) -> str | None:
-    """The type of the first value in nested containers that is no plain one; None if there is none."""
+    """The type of the first value in nested containers that is not plain; None if all are."""
     waiting, seen = [value], 0
     while waiting:
         each, seen = waiting.pop(), seen + 1
@@ -128,11 +130,11 @@ def check_header(found: Mapping[str, Any], expected: Mapping[str, Any], where: s
 
     Args:
         found: the header of the file.
-        expected: parts of a header, of which each value has to be there.
-        where: which file it is, for the message.
+        expected: entries of a header, all of whose values the file must have.
+        where: the file, for the message.
 
     Raises:
-        ValueError: names what differs.
+        ValueError: names the difference.
     """
     for part, values in expected.items():
         for key, value in values.items():

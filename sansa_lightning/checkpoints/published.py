@@ -25,19 +25,19 @@ ADAPTER_KEY = re.compile(
 )
 TENSORS_PER_BLOCK = 6
 PREFIX = "base."
-"""Of a tracker's parameters in the model."""
+"""Prefix of a tracker's parameters in the model."""
 
 
 def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
-    """The file if it is a published adapter, to be read by :func:`scored_as_trained`; None if it may be something else.
+    """The path if the file is a published adapter, for :func:`scored_as_trained`; None if it may be something else.
 
     Args:
         content: of the file.
         path: of the file.
-        subcommand: that it was given to.
+        subcommand: to which it was given.
 
     Raises:
-        ValueError: it is one, and the subcommand is fit.
+        ValueError: it is a published adapter, and the subcommand is fit.
     """
     state = content.get("model", content)
     named = isinstance(state, Mapping) and any(ADAPTER_KEY.fullmatch(_bare(str(key))) for key in state)
@@ -45,7 +45,7 @@ def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -
         return None
     if subcommand == "fit":
         msg = (
-            f"ckpt_path: {path} is a published adapter, which holds no state of a run to go on with; validate, test, "
+            f"ckpt_path: {path} is a published adapter, which holds no state of a run to resume; validate, test, "
             f"predict and sansa_lightning.load(..., adapter=PATH) take it"
         )
         raise ValueError(msg)
@@ -55,15 +55,15 @@ def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -
 def published(
     path: Path, content: Mapping[str, Any], tracker: Tracker
 ) -> tuple[Callable[[], Strategy], dict[str, Tensor]]:
-    """What builds the strategy of a published file, and its tensors by their names in the model.
+    """A builder of a published file's strategy, and the file's tensors by their names in the model.
 
     Args:
         path: of the file.
         content: of the file.
-        tracker: the base that it is to fit.
+        tracker: the base that it must fit.
 
     Raises:
-        ValueError: it is no published adapter, or of another size.
+        ValueError: it is not a published adapter, or of another size.
     """
     state = published_state(published_layout(content, path), path)
     hidden, blocks = {}, tracker.blocks()
@@ -96,10 +96,10 @@ def _bare(key: str) -> str:
 
 
 def published_state(model: Mapping[str, Any], path: Path) -> dict[tuple[int, str], Tensor]:
-    """Adapter tensors of a published file by (block, part), prefixes ``module.`` and ``sam.`` taken off.
+    """Adapter tensors of a published file by (block, name in the adapter), without prefixes ``module.`` and ``sam.``.
 
     Raises:
-        ValueError: a key that is no adapter's, or no adapter at all.
+        ValueError: a key is not an adapter's, or there is no adapter at all.
     """
     state = {}
     for key, value in model.items():
@@ -108,7 +108,7 @@ def published_state(model: Mapping[str, Any], path: Path) -> dict[tuple[int, str
             continue
         match = ADAPTER_KEY.fullmatch(name)
         if match is not None and (int(match[1]), match[2]) in state:
-            msg = f"adapter {path}: {name} is there twice, with different prefixes; expected it once"
+            msg = f"adapter {path}: {name} occurs twice, with different prefixes; expected it once"
             raise ValueError(msg)
         if match is None or not isinstance(value, Tensor):
             msg = (

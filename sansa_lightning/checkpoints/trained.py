@@ -1,4 +1,4 @@
-"""Only what was trained: what a checkpoint holds, and loading it into a model."""
+"""The trained tensors of a model, which are all that a checkpoint holds, and loading them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sansa_lightning.strategies.base import trained_parameters
 
 
 def trained_state(module: nn.Module) -> dict[str, Tensor]:
-    """Everything that trains in a model or on a tracker, by its name there."""
+    """The trained tensors of a model or a tracker, by their names there."""
     return {name: parameter.detach() for name, parameter in trained_parameters(module).items()}
 
 
@@ -22,8 +22,8 @@ def load_trained(module: nn.Module, state: Mapping[str, Any], where: str) -> Non
     """Copy trained tensors into a model, or into a tracker with its strategy attached, strictly.
 
     Raises:
-        ValueError: a tensor is missing, has another shape or number format, holds NaN or infinity, or has no home;
-            nothing was copied then.
+        ValueError: a tensor is missing or unexpected, has another shape or number format, or holds NaN or infinity;
+            then nothing is copied.
     """
     own = trained_parameters(module)
     check_fit(state, own, where)
@@ -32,7 +32,7 @@ def load_trained(module: nn.Module, state: Mapping[str, Any], where: str) -> Non
 
 
 def check_fit(state: Mapping[str, Any], own: Mapping[str, Tensor], where: str) -> None:
-    """Refuse tensors that cannot be copied into what trains.
+    """Refuse tensors that cannot be copied into the trained ones.
 
     Raises:
         ValueError: as for :func:`load_trained`.
@@ -46,10 +46,10 @@ def check_fit(state: Mapping[str, Any], own: Mapping[str, Tensor], where: str) -
 
 
 def load_checkpoint(model: FewShotModel, content: Mapping[str, Any], where: str) -> None:
-    """Load the trained tensors of a run's checkpoint into the model that it was trained as.
+    """Load the trained tensors of a run's checkpoint into a model of the same base, strategy and method.
 
     Raises:
-        ValueError: it is of another base, strategy or method, or its tensors do not fit.
+        ValueError: it belongs to another base, strategy or method, or its tensors do not fit.
     """
     found, state = own_parts(content, where)
     own = model.header()

@@ -1,4 +1,4 @@
-"""The command line and everything only it needs; imports any room but those of commands, which it finds by their names.
+"""The command line and everything that only it needs; imports any room but those of commands, which it finds by name.
 
 Those rooms (ablate, describe, prepare) may import from here. What a light command needs imports no torch. Thirteen
 files, since reading strictly takes six: yaml_files, config_files, class_paths, grammar, short_error, resolve.

@@ -1,4 +1,4 @@
-"""Classes that a configuration names: looked for before they are imported, and nothing but classes is built."""
+"""Classes named in a configuration: looked up before they are imported; nothing but classes is built."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from sansa_lightning.files.messages import plain
 log = logging.getLogger(__name__)
 
 KNOWN = ("sansa_lightning", "torch", "lightning", "torchmetrics")
-"""Packages that a run imports anyway."""
+"""Packages that every run imports anyway."""
 
 DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 MADE_ELSEWHERE = re.compile(r"import\s*\(?\s*\*|__getattr__|globals\(|setattr\(|exec\(")
-"""In the source of a module: names may come to it from elsewhere."""
+"""Code in a module that may give it names from elsewhere."""
 
 BASE_NAME = "model.base.name"
 """Key of which a text with a module in it is the import path of a tracker, though the parser takes it for any text."""
 
 DENIED = re.compile(r"(?:Parser key \"(?P<key>[\w.]+)\")?.*Importing '(?P<path>[\w.]+)' is not allowed", re.DOTALL)
-"""What jsonargparse says of paths that it does not import; it goes on with advice to allow them."""
+"""Jsonargparse's refusal of a path; advice to allow it follows."""
 
 
 def only_safe_imports() -> None:
-    """Have jsonargparse enforce its list of what no configuration needs, and build nothing where no class is wanted."""
+    """Make jsonargparse refuse its list of modules that no configuration needs, and build only wanted classes."""
     set_parsing_settings(import_path_denylist=[], instantiate_subclass_spec_in_any=False)
 
 
@@ -46,11 +46,11 @@ def only_safe_imports() -> None:
 
 @dataclass(frozen=True)
 class Named:
-    """A class path with a module, as a configuration has it.
+    """A class path with a module, from a configuration.
 
     Attributes:
         place: the option or file.
-        key: under which it stands; ends in ``class_path`` where the value is spelt out.
+        key: of the class path; ends in ``class_path`` if the value is written out.
         path: of the class.
     """
 
@@ -60,11 +60,11 @@ class Named:
 
 
 def named_classes(found: Iterable[Document], parsers: Sequence[ArgumentParser]) -> list[Named]:
-    """The class paths in what a command line says and in its files.
+    """The class paths in the options of a command line and in its files.
 
     Args:
         found: see :func:`~sansa_lightning.cli.config_files.documents`.
-        parsers: those that know which keys want classes.
+        parsers: know which keys take classes.
     """
     return [
         Named(each.place, at, path)
@@ -74,10 +74,10 @@ def named_classes(found: Iterable[Document], parsers: Sequence[ArgumentParser]) 
 
 
 def check_before_import(named: Iterable[Named]) -> None:
-    """Refuse class paths that lead nowhere before any module of theirs is imported, and say whose code will be run.
+    """Refuse class paths that lead nowhere, before any of their modules is imported, and log whose code will be run.
 
     Raises:
-        ValueError: there is no such module, or nothing of that name in it.
+        ValueError: there is no such module, or no such name in it.
     """
     for each in named:
         fault, foreign = _looked_for(each.path)
@@ -89,10 +89,10 @@ def check_before_import(named: Iterable[Named]) -> None:
 
 
 def check_kinds(named: Iterable[Named], parsers: Sequence[ArgumentParser]) -> None:
-    """Refuse what is imported already and not of the kind that its key wants.
+    """Refuse classes, as far as they are imported already, that their keys do not take.
 
     Raises:
-        ValueError: names the key, what it has and what it wants.
+        ValueError: names the key, the class and the expected class.
     """
     for each in named:
         kinds, found = wanted(each.key.removesuffix(".class_path"), parsers), _object(each.path)
@@ -101,7 +101,7 @@ def check_kinds(named: Iterable[Named], parsers: Sequence[ArgumentParser]) -> No
 
 
 def check_imported(named: Iterable[Named]) -> None:
-    """Say which module a parser could not import, and why, where that is what made it refuse a configuration.
+    """Report a module that cannot be imported, if that made a parser refuse a configuration.
 
     Raises:
         ValueError: names the class path, the module and the line in it.
@@ -119,7 +119,7 @@ def check_imported(named: Iterable[Named]) -> None:
 
 
 def _line_of(error: Exception) -> str:
-    """The file and line in which an import failed, without those of the import machinery and of this file."""
+    """The file and line where an import failed, outside the import machinery and this file."""
     own = ("<frozen importlib", __file__)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(own)]
     frames = [frame for frame in frames if Path(frame.filename).parent.name != "importlib"]
@@ -127,7 +127,7 @@ def _line_of(error: Exception) -> str:
 
 
 def without_advice(message: str) -> str:
-    """A parser's message; one of a denied path is said in our words."""
+    """A parser's message; one about a denied path is in our words."""
     if not (found := DENIED.match(message)):
         return message
     return f"{found['key'] or 'configuration'}: {found['path']!r} may not be named in a configuration"
@@ -143,7 +143,7 @@ def wanted(key: str, parsers: Iterable[ArgumentParser]) -> set[type]:
 
 
 def _paths(content: Any, key: str, wants_class: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """Keys and class paths with a module in nested values; what an alias repeats is looked at once."""
+    """Keys and class paths with a module in nested values; a value repeated by aliases is searched once."""
     waiting, seen = [(key, content)], set()
     while waiting:
         at, value = waiting.pop()
@@ -159,10 +159,10 @@ def _paths(content: Any, key: str, wants_class: Callable[[str], bool]) -> Iterat
 
 @cache
 def _looked_for(path: str) -> tuple[str, str]:
-    """What is wrong with a class path, and the file of its module if that is neither known nor imported yet."""
+    """The fault of a class path, and the file of its module if that is neither known nor imported yet."""
     parts = path.split(".")
     if parts[0] in sys.stdlib_module_names:
-        return f"{path!r} is of Python's own library, which has no class that a configuration may name", ""
+        return f"{path!r} is in Python's own library, which has no class that a configuration may name", ""
     depth, origin = _deepest_module(parts)
     if depth == 0:
         return f"there is no module {parts[0]!r} (class path {path!r})", ""
@@ -178,7 +178,7 @@ def _looked_for(path: str) -> tuple[str, str]:
 
 
 def _deepest_module(parts: Sequence[str]) -> tuple[int, str]:
-    """How many parts of a path name a module, and its file; parents are not imported to find their children."""
+    """The number of words of a path that name a module, and its file; parents are not imported to find children."""
     depth, origin, folders = 0, "", None
     for number in range(1, len(parts)):
         name = ".".join(parts[:number])
@@ -199,13 +199,13 @@ def _deepest_module(parts: Sequence[str]) -> tuple[int, str]:
 
 
 def check_built(config: Namespace, parsers: Sequence[ArgumentParser]) -> None:
-    """Refuse what a parsed configuration would call although it is no class.
+    """Refuse anything that a parsed configuration would call although it is not a class.
 
-    jsonargparse sees to it that classes are of the kind that is wanted, but takes functions too: those that say they
-    return that kind, and for optimisers any at all.
+    jsonargparse makes sure that classes are of the wanted kind, but also takes functions: those annotated to return
+    that kind, and for optimisers any function.
 
     Raises:
-        ValueError: names the key, what it has and what it wants.
+        ValueError: names the key, the object and the expected class.
     """
     waiting: list[tuple[str, Any]] = [(str(key), value) for key, value in vars(config).items()]
     while waiting:
@@ -232,7 +232,7 @@ def _refuse(key: str, path: str, kinds: Iterable[type]) -> None:
 
 
 def _object(path: str) -> Any:
-    """What a path names, whose modules have been imported by now; None if there is nothing."""
+    """The object at a path whose modules are imported by now; None if there is none."""
     parts = path.split(".")
     depth = max((number for number in range(1, len(parts)) if ".".join(parts[:number]) in sys.modules), default=0)
     found: Any = sys.modules.get(".".join(parts[:depth]))

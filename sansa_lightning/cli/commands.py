@@ -1,4 +1,4 @@
-"""The commands: what each is for, and where it is. Imports none of them, so that one does not pay for the others."""
+"""The commands with their purposes and places. Imports none of them, so that one does not load the others."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Command:
     """A command.
 
     Attributes:
-        says: what it is for, in a sentence.
-        place: ``module:function`` of its :data:`Main`; empty for those that run a recipe.
+        says: its purpose, in a sentence.
+        place: ``module:function`` of its :data:`Main`; empty for commands that run a recipe.
     """
 
     says: str
@@ -26,17 +26,17 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
-    "fit": Command("Train, and score what was trained on the test episodes."),
+    "fit": Command("Train, and score the trained model on the test episodes."),
     "validate": Command("Score a checkpoint, or the base alone, on the validation episodes."),
     "test": Command("Score a checkpoint, or the base alone, on the test episodes."),
     "predict": Command("Write the predicted masks of the test episodes, with overlays."),
     "ablate": Command(
-        "Carry out those runs of tables that are missing, and print the tables.",
+        "Execute the missing runs of tables, and print the tables.",
         "sansa_lightning.ablate.options:ablate",
     ),
-    "params": Command("Count what each row of a table trains.", "sansa_lightning.ablate.options:params"),
+    "params": Command("Count the trained parameters of each row of a table.", "sansa_lightning.ablate.options:params"),
     "data describe": Command(
-        "Show what a configuration trains and tests on, and draw some of its episodes.",
+        "Describe the data that a configuration trains and tests on, and draw some episodes.",
         "sansa_lightning.describe.options:main",
     ),
     "data prepare": Command(
@@ -46,17 +46,17 @@ COMMANDS: dict[str, Command] = {
         "List what is missing or broken in the data of a benchmark.", "sansa_lightning.prepare.command:verify"
     ),
 }
-"""By name, which is of two words for those of a group."""
+"""By name; commands of a group have two words."""
 
 GROUPS = tuple(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS if " " in name))
-"""First words of those of two."""
+"""First words of two-word names."""
 
 RUNS = tuple(name for name, command in COMMANDS.items() if not command.place)
-"""Those that run a recipe."""
+"""Commands that run a recipe."""
 
 
 def named(args: Sequence[str]) -> tuple[str, list[str]]:
-    """The command that a command line asks for, and what follows its name.
+    """The command on a command line, and the arguments after its name.
 
     Args:
         args: as after ``python -m sansa_lightning``.
@@ -98,13 +98,13 @@ def overview(group: str = "") -> str:
             "commands:",
             *(f"  {name:<{width}}{command.says}" for name, command in shown.items()),
             "",
-            "Each has --help. By themselves: --version, and --print_completion for a script that completes in bash.",
+            "Each has --help. Without a command: --version, and --print_completion for a bash completion script.",
         ]
     )
 
 
 def call(name: str, args: Sequence[str]) -> int:
-    """Run a command that runs no recipe.
+    """Run a command without a recipe.
 
     Returns:
         Its exit status.

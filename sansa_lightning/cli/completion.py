@@ -1,4 +1,4 @@
-"""Completion of the console script in bash: each command's options, as its help has them."""
+"""Completion of the console script in bash, with the options in each command's help."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _sansa_lightning() {
         " ") words="$commands" ;;
 $cases
     esac
-    # What is no command and no option is a file: bash's own completion, by -o default.
+    # Anything but commands and options is a file: bash's own completion, by -o default.
     [[ $$word == -* || $$words != -* ]] && COMPREPLY=($$(compgen -W "$$words" -- "$$word"))
 }
 complete -o default -F _sansa_lightning sansa-lightning
@@ -36,7 +36,7 @@ def script() -> str:
 
 
 def _options(name: str) -> list[str]:
-    """The options that a command's help names, in its order; they begin with ``--``."""
+    """The options in a command's help, in its order; they begin with ``--``."""
     if name in RUNS:
         text = Grammar(RECIPES[FEW_SHOT], [name]).of(name).format_help()
     else:

@@ -1,4 +1,4 @@
-"""The YAML that a command line leads to, looked through before a parser would take in silence what is wrong in it."""
+"""The YAML to which a command line leads, checked for faults that a parser would silently accept."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ CONFIG = ("config", "c")
 """Options that name a configuration file."""
 
 SECTIONS = ("model", "data", "trainer", "model.base")
-"""Keys that hold options. The parser takes something else there for another base, or for nothing said."""
+"""Keys that hold options. For the parser, any other value there means another base, or nothing."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """Something in YAML that a command line leads to.
+    """A piece of YAML to which a command line leads.
 
     Attributes:
         place: the option or file, for messages.
-        key: under which the content stands in the configuration; empty for a whole configuration.
+        key: of the content in the configuration; empty for a whole configuration.
         content: mappings, lists and plain values.
     """
 
@@ -33,11 +33,11 @@ class Document:
 
 
 def documents(pairs: Iterable[tuple[str, str]], takes_file: Callable[[str], bool]) -> list[Document]:
-    """What a command line says, and all files that it leads to, each read strictly.
+    """The options of a command line, and all files to which they lead, read strictly.
 
     Args:
         pairs: options with their values; see :func:`~sansa_lightning.cli.recipes.options`.
-        takes_file: whether a key's value may be the name of a file that holds it.
+        takes_file: whether a key's value may be the name of a file with the value.
 
     Raises:
         ValueError: see :func:`read_yaml`; or a section is empty or a list.
@@ -64,19 +64,19 @@ def documents(pairs: Iterable[tuple[str, str]], takes_file: Callable[[str], bool
 
 
 def is_file(name: str | Path) -> bool:
-    """Whether there is a file of a name, which may be no name at all."""
+    """Whether a text is the name of an existing file."""
     try:
         return Path(name).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte
+    except (OSError, ValueError):  # too long for a name, or with a null byte
         return False
 
 
 def check_given(config: Any, parsers: Iterable[Any]) -> None:
-    """Refuse options that were given nothing although they need something: the parser lets some pass.
+    """Refuse options without a value that need one: the parser lets some pass.
 
     Args:
         config: a parsed configuration.
-        parsers: those that know the keys.
+        parsers: know the keys.
 
     Raises:
         ValueError: names the keys.
@@ -84,7 +84,7 @@ def check_given(config: Any, parsers: Iterable[Any]) -> None:
     hints = {action.dest: getattr(action, "_typehint", None) for each in parsers for action in each._actions}
     lacking = [key for key, hint in hints.items() if hint and config.get(key, 0) is None and not _takes_nothing(hint)]
     if lacking:
-        msg = f"{', '.join(lacking)}: expected something, but got nothing; leave it out to keep what is set"
+        msg = f"{', '.join(lacking)}: expected a value, but got nothing; leave it out to keep the present value"
         raise ValueError(msg)
 
 
@@ -93,17 +93,17 @@ def _takes_nothing(hint: Any) -> bool:
 
 
 def _value(option: str, value: str) -> Any:
-    """The value of an option, as text unless it is more in YAML."""
+    """The value of an option: text, unless its YAML is a mapping or list."""
     if option not in (*CONFIG, *SECTIONS) and not any(mark in value for mark in "[{&"):
         return value
     try:
         return parsed(value, f"--{option}")
-    except NotYamlError:  # a name with brackets in it; the parser knows whether it may be that
+    except NotYamlError:  # a name with brackets in it; the parser decides whether it is valid
         return value
 
 
 def _texts(document: Document) -> Iterator[tuple[str, str]]:
-    """Keys of the configuration, down to the second level, whose value is text and so perhaps a file's name."""
+    """Keys of the configuration, down to the second level, whose value is text and may be a file's name."""
     levels = [(document.key, document.content)]
     for _ in range(3):
         yield from ((key, value) for key, value in levels if isinstance(value, str))
@@ -114,7 +114,7 @@ def _texts(document: Document) -> Iterator[tuple[str, str]]:
 
 
 def _check_sections(document: Document) -> None:
-    """See that sections are mappings, and that nothing is said twice, as ``model.base`` and below ``model``."""
+    """Check that sections are mappings, and that nothing is set twice, as by ``model.base`` and below ``model``."""
     content = document.content
     if document.key in SECTIONS:
         _check_section(document.place, document.key, content)
@@ -123,7 +123,7 @@ def _check_sections(document: Document) -> None:
     for key in map(str, content):
         parts = key.split(".")
         if above := [head for number in range(1, len(parts)) if (head := ".".join(parts[:number])) in content]:
-            msg = f"{document.place}: {key} stands beside {above[0]}; expected it below {above[0]}, once"
+            msg = f"{document.place}: {key} stands beside {above[0]}; expected it once, below {above[0]}"
             raise ValueError(msg)
     for section in SECTIONS:
         found = content.get(section, content)
@@ -136,7 +136,7 @@ def _check_sections(document: Document) -> None:
 def _check_section(where: str, section: str, value: Any) -> None:
     if not isinstance(value, dict | str) or not value:  # text is the name of a file with the section
         got = "nothing" if value in (None, "", {}) else brief(value)
-        msg = f"{where}: {section}: expected options below it, but got {got}; leave {section} out to keep what is set"
+        msg = f"{where}: {section}: expected options below it, but got {got}; leave it out to keep the present values"
         raise ValueError(msg)
 
 

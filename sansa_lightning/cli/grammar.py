@@ -37,7 +37,7 @@ from sansa_lightning.runs.failures import DEBUG_VARIABLE
 from sansa_lightning.strategies import all as strategy_classes
 
 CHOICES = (analysis_classes, data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
-"""Importing these is what lets a configuration name their classes without the package."""
+"""Modules whose import lets configurations name their classes without the package."""
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_epochs": 5,
@@ -48,17 +48,17 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 
 SUBCOMMAND_DEFAULTS: dict[str, dict[str, Any]] = {
     "fit": {},
-    "validate": {"verbose": False},  # Lightning's table has less than ours
+    "validate": {"verbose": False},  # Lightning's table has fewer scores than ours
     "test": {"verbose": False},
-    "predict": {"return_predictions": False},  # they are on disk; all of them in memory would be too many
+    "predict": {"return_predictions": False},  # they are written to disk, and too many to keep in memory
 }
 
 
 class Grammar(LightningCLI):
-    """Makes the parsers for a recipe, one for each subcommand, and stops there; :meth:`read` reads with them.
+    """Makes the parsers for a recipe, one for each subcommand, and runs nothing; :meth:`read` uses them.
 
     Args:
-        recipe: whose module and datamodule give the keys.
+        recipe: its module and datamodule give the keys.
         needed: the subcommands to make parsers for.
         more: as for LightningCLI.
     """
@@ -77,7 +77,7 @@ class Grammar(LightningCLI):
             parser_kwargs={
                 "prog": "sansa_lightning",
                 "exit_on_error": False,
-                "allow_abbrev": False,  # half a key would be taken for the whole one, but only on the command line
+                "allow_abbrev": False,  # abbreviated keys would work, but only on the command line
                 **{name: {"description": COMMANDS[name].says} for name in needed},
             },
             auto_configure_optimizers=False,
@@ -86,7 +86,7 @@ class Grammar(LightningCLI):
         )
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # there it is static, but always asked of self
-        """Those that are needed, with the arguments of the trainer's methods that are not options."""
+        """The needed subcommands, with the arguments of the trainer's methods that are not options."""
         return {name: skipped for name, skipped in super().subcommands().items() if name in self.needed}
 
     def of(self, subcommand: str) -> LightningArgumentParser:
@@ -94,7 +94,7 @@ class Grammar(LightningCLI):
         return self.subparsers[list(self.subcommands()).index(subcommand)]
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Options of our own, and defaults with all their parts."""
+        """Add our own options, and defaults with all their arguments."""
         self.subparsers.append(parser)
         parser.set_defaults(dict(self.recipe.defaults))
         parser.add_argument(
@@ -108,11 +108,11 @@ class Grammar(LightningCLI):
         )
         self.recipe.add_arguments(parser)
         parser.add_argument(
-            "--checkpoint_every", type=int, default=100, help="Training steps between checkpoints, beside each epoch's."
+            "--checkpoint_every", type=int, default=100, help="Training steps between checkpoints within an epoch."
         )
 
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
-        """Parsers as Lightning makes them, with our own defaults for what its methods print and return."""
+        """Lightning's parsers, with our own defaults for the output of its methods."""
         super().setup_parser(*args, **kwargs)
         for subcommand, parser in zip(self.subcommands(), self.subparsers, strict=True):
             parser.set_defaults({**SUBCOMMAND_DEFAULTS[subcommand], **self.recipe.subcommand_defaults(subcommand)})
@@ -122,19 +122,19 @@ class Grammar(LightningCLI):
         self.config = Namespace(subcommand=None, seed_everything=False)  # type: ignore[no-untyped-call]
 
     def instantiate_classes(self) -> None:
-        """Build what a subcommand needs."""
+        """Build the objects of a subcommand."""
         if self.subcommand is not None:
             super().instantiate_classes()
 
     def read(self, args: Sequence[str]) -> Namespace:
-        """The configuration of a command line; nothing is imported in vain, and it would build nothing but classes.
+        """The configuration of a command line; class paths are checked before import, and only classes can be built.
 
         Args:
             args: as after ``python -m sansa_lightning``.
 
         Raises:
-            ValueError: a key, class or value is wrong: one line that says which, where, and the nearest right one.
-            SystemExit: what was asked for, such as help, has been printed.
+            ValueError: a key, class or value is wrong; one line that names it, its place, and the nearest right one.
+            SystemExit: help or the like was asked for and has been printed.
         """
         found_in = documents(options(args), lambda key: key in SECTIONS or bool(wanted(key, self.subparsers)))
         named = named_classes(found_in, self.subparsers)
@@ -145,7 +145,7 @@ class Grammar(LightningCLI):
         except ArgumentError as error:
             raise self._explained(error, named) from error
         except Exception:
-            check_imported(named)  # the parser lets through what is no ImportError, such as a SyntaxError
+            check_imported(named)  # the parser lets errors other than ImportError pass, such as a SyntaxError
             raise
         for config in (found, found.get(found.get("subcommand") or "")):
             if isinstance(config, Namespace):
@@ -154,7 +154,7 @@ class Grammar(LightningCLI):
         return found
 
     def _explained(self, error: ArgumentError, named: Sequence[Named]) -> Exception:
-        """What the parser refused, as a line that a person can use; with ``SANSA_DEBUG`` its own first error."""
+        """The parser's refusal as one clear line; with ``SANSA_DEBUG`` its own first error."""
         if DEBUG_VARIABLE in os.environ:
             cause: BaseException = error
             while isinstance(cause, ArgumentError) and cause.__cause__ is not None:
@@ -163,5 +163,5 @@ class Grammar(LightningCLI):
         message = str(error)
         if not DENIED.match(message):
             check_imported(named)
-        check_kinds(named, self.subparsers)  # some may have been imported since
+        check_kinds(named, self.subparsers)  # some may have been imported meanwhile
         return ValueError(short_error(without_advice(message), self.subparsers, CHOICES))

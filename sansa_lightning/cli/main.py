@@ -1,4 +1,4 @@
-"""Where every command line begins: what is light is answered at once, the rest imports torch and Lightning first."""
+"""The beginning of every command line: light commands are answered at once, others import torch and Lightning first."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def _interrupted(signal: str) -> str:
 
 @interruptible(_interrupted, release_folder)
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line; see :func:`~sansa_lightning.runs.failures.one_line_errors` for how it ends after an error.
+    """Run the command line; see :func:`~sansa_lightning.runs.failures.one_line_errors` for its end after an error.
 
-    A request to end, by Ctrl-C or SIGTERM, is one line and exit status 130 or 143.
+    After Ctrl-C or SIGTERM it ends with one line and exit status 130 or 143.
 
     Args:
         args: as after ``python -m sansa_lightning``; those of the process if None.
@@ -49,20 +49,20 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _answer(given: Sequence[str]) -> str:
-    """What is printed for a command line that asks for no command; nothing if it asks for one."""
+    """The text printed for a command line without a command; empty if there is one."""
     if given and given[-1] in HELP and given[:-1] in ([], *([group] for group in GROUPS)):
         return overview(*given[:-1])
     if list(given) == ["--version"]:
         return f"sansa_lightning {version('sansa_lightning')}"
     if list(given) == ["--print_completion"]:
-        from sansa_lightning.cli.completion import script  # imports Lightning, which knows options of its own
+        from sansa_lightning.cli.completion import script  # imports Lightning, which has its own options
 
         return script()
     return ""
 
 
 def _announce(name: str, recipe: Recipe, args: Sequence[str]) -> None:
-    """Say what is going to run, since the import of torch and Lightning takes seconds; on stderr, once for a run."""
+    """Announce the run on stderr, once, since the import of torch and Lightning takes seconds."""
     asks = any(arg in HELP or arg.endswith(".help") or arg.startswith("--print_config") for arg in args)
     if first_process() and not asks:
         files = ", ".join(config_files(options(args))) or "its defaults"

@@ -1,4 +1,4 @@
-"""What libraries print that does not concern a run here: exactly these lines, each with its reason; or nothing."""
+"""Output of libraries that does not concern our runs: exactly these lines are hidden, each for a stated reason."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 WARNINGS = (
-    # Lightning's copy of a torch function meets a newer torch:
+    # Lightning's copy of a torch function, with a newer torch:
     # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
-    # What is frozen is in eval on purpose, see Strategy.train.
+    # Frozen modules are in eval mode on purpose, see Strategy.train.
     r"Found \d+ module\(s\) in eval mode at the start of training",
-    # A control that the data cannot have is not counted, on purpose: "n/a".
+    # A control that the data do not allow is not counted, on purpose: "n/a".
     r"The ``compute`` method of metric \w+ was called before the ``update`` method",
-    # PredictionWriter asks the datamodule, which knows the places also of several processes.
+    # PredictionWriter asks the datamodule, which knows the indices even with several processes.
     r"Couldn't infer the batch indices fetched from your dataloader",
 )
 """Beginnings of warnings, as regular expressions."""
@@ -23,13 +23,13 @@ WARNINGS = (
 HINTS = (
     # Advertisements of services.
     "💡 Tip: For seamless cloud",
-    # The command line says it in a line of its own.
+    # The command line prints its own line.
     "\nDetected KeyboardInterrupt",
 )
 """Beginnings of log lines."""
 
 TALKER = "lightning.pytorch.utilities.rank_zero"
-"""The logger that writes them."""
+"""The logger of these lines."""
 
 
 def _worth_reading(record: logging.LogRecord) -> bool:
@@ -38,7 +38,7 @@ def _worth_reading(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def without_noise() -> Iterator[None]:
-    """Leave out ``WARNINGS`` and ``HINTS`` while the block runs, and nothing else."""
+    """Hide ``WARNINGS`` and ``HINTS`` while the block runs, and nothing else."""
     log = logging.getLogger(TALKER)
     with warnings.catch_warnings():
         for beginning in WARNINGS:
@@ -52,7 +52,7 @@ def without_noise() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No log lines and no warnings while the block runs: classes left out, placements, random weights."""
+    """Hide all log lines and warnings while the block runs: classes left out, placements, random weights."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""What the command line can run, and which of it is asked for; imports neither torch nor Lightning by itself."""
+"""The recipes that the command line can run, and the choice among them; imports neither torch nor Lightning itself."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Recipe(Protocol):
-    """A pair of module and datamodule, with the options, defaults and callbacks that they bring to a run.
+    """A pair of module and datamodule, with their options, defaults and callbacks.
 
     Attributes:
-        name: as ``--recipe`` has it.
-        defaults: what runs if nothing else is said; for arguments that may be None what None means, spelt out, so that
-            a configuration shows it and an option can change a part of it.
+        name: the value of ``--recipe``.
+        defaults: the configuration without options; for arguments that may be None, the meaning of None is written out,
+            so that a configuration shows it and an option can change one value in it.
     """
 
     name: ClassVar[str]
@@ -33,23 +33,23 @@ class Recipe(Protocol):
     @property
     @abstractmethod
     def module(self) -> type[LightningModule]:
-        """Gives the keys under ``model``."""
+        """The module, which gives the keys under ``model``."""
 
     @property
     @abstractmethod
     def data(self) -> type[LightningDataModule]:
-        """Gives the keys under ``data``."""
+        """The datamodule, which gives the keys under ``data``."""
 
     def add_arguments(self, parser: LightningArgumentParser) -> None:
-        """Add options beside those of module, data and trainer; there are none."""
+        """Add options beside those of module, data and trainer; none by default."""
         return
 
     def subcommand_defaults(self, subcommand: str) -> dict[str, Any]:
-        """Defaults of one subcommand alone; there are none."""
+        """Defaults of a single subcommand; none by default."""
         return {}
 
     def published_adapter(self, content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
-        """The file, if it is a published adapter, which the module imports; None if it is to be a checkpoint of a run.
+        """The path if the file is a published adapter, which the module imports; None for a checkpoint of a run.
 
         Args:
             content: of the file.
@@ -59,7 +59,7 @@ class Recipe(Protocol):
         return None
 
     def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
-        """The callbacks of each run beside those of its configuration; there are none.
+        """The callbacks of each run beside those of its configuration; none by default.
 
         Args:
             subcommand: fit, validate, test or predict.
@@ -72,8 +72,8 @@ class FewShot(Recipe):
     """Few-shot segmentation: a strategy on a base, episodes, and controls."""
 
     name = "few_shot"
-    # The embedded miniature, and what an adapter on a small base needs to learn in minutes: 200 steps. The paper's
-    # values, which are those of the classes themselves, stand in the experiments.
+    # The embedded miniature, and settings with which an adapter on a small base learns in minutes: 200 steps. The
+    # paper's values, which are the defaults of the classes themselves, are in the experiments.
     defaults: ClassVar[Mapping[str, Any]] = {
         "model.strategy": {"class_path": "AdaptFormer", "init_args": {"placement": [2, 3], "scale": 0.3}},
         "model.optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.006, "weight_decay": 0.01}},
@@ -101,16 +101,16 @@ class FewShot(Recipe):
         return EpisodeDataModule
 
     def add_arguments(self, parser: LightningArgumentParser) -> None:
-        """Add whether the base is compared."""
+        """Add the option to compare the base."""
         parser.add_argument(
             "--compare_frozen",
             type=bool,
             default=False,
-            help="In fit and test, score the base without its strategy on the same episodes, too; on in fit.",
+            help="In fit and test, also score the base without its strategy on the same episodes; on in fit.",
         )
 
     def subcommand_defaults(self, subcommand: str) -> dict[str, Any]:
-        """A fit compares what it trained with the base."""
+        """A fit compares its model with the base."""
         return {"compare_frozen": True} if subcommand == "fit" else {}
 
     def published_adapter(self, content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
@@ -120,7 +120,7 @@ class FewShot(Recipe):
         return published_adapter(content, path, subcommand)
 
     def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
-        """The watch over training, and the comparison with the base where it is asked for."""
+        """The watch over training, and the comparison with the base if it is asked for."""
         from sansa_lightning.callbacks.comparison import FrozenComparison
         from sansa_lightning.callbacks.watch import WatchTraining
 
@@ -133,7 +133,7 @@ class FewShot(Recipe):
 
 
 class Tracker(Recipe):
-    """Pretraining of a base on moving patterns; it watches by itself."""
+    """Pretraining of a base on moving patterns; its module has its own watch."""
 
     name = "tracker"
 
@@ -157,19 +157,19 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (FewShot(), Trac
 
 
 def chosen_recipe(args: Sequence[str]) -> Recipe:
-    """The recipe that a command line names: the last of its ``--recipe`` and its configuration files' ``recipe:``.
+    """The recipe of a command line: the last one of its ``--recipe`` options and its files' ``recipe:`` keys.
 
     Args:
         args: as after ``python -m sansa_lightning``.
 
     Raises:
-        ValueError: there is no such recipe, or a file is no YAML.
+        ValueError: there is no such recipe, or a file is not YAML.
     """
     name, origin = FEW_SHOT, "default"
     for option, value in options(args):
         if option == "--recipe":
             name, origin = value, "--recipe"
-        elif option.lstrip("-") in CONFIG and is_file(value):  # else it is the parser's to refuse
+        elif option.lstrip("-") in CONFIG and is_file(value):  # otherwise the parser refuses it
             found = read_yaml(Path(value)).get("recipe")
             name, origin = (name, origin) if found is None else (str(found), value)
     if name not in RECIPES:

@@ -1,4 +1,4 @@
-"""Configurations as the command line would resolve them, without running anything."""
+"""Resolving configurations like the command line, without running anything."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def grammar() -> Grammar:
 
 
 def resolve(files: Sequence[Path], settings: Mapping[str, Any]) -> Namespace:
-    """What ``fit --config FILE ... --key value ...`` would run.
+    """The configuration of ``fit --config FILE ... --key value ...``.
 
     Args:
         files: configuration files, later ones win.
         settings: dotted keys and their values, on top of the files.
 
     Raises:
-        ValueError: a key or class that does not exist, or a value that does not fit: the command line's own line.
+        ValueError: a key or class does not exist, or a value does not fit; the message is the command line's.
     """
     args = [part for file in files for part in ("--config", str(file))]
     for key, value in settings.items():
@@ -44,7 +44,7 @@ def resolve(files: Sequence[Path], settings: Mapping[str, Any]) -> Namespace:
 
 
 def as_yaml(config: Namespace) -> str:
-    """The whole of a resolved configuration, as a file that ``fit`` and ``test`` take."""
+    """A whole resolved configuration, as a file for ``fit`` and ``test``."""
     return grammar().of("fit").dump(config, skip_unset=False)
 
 
@@ -55,11 +55,11 @@ def as_plain(config: Namespace) -> dict[str, Any]:
 
 
 def build(config: Namespace) -> tuple[FewShotModule, EpisodeDataModule]:
-    """Module and datamodule of a resolved configuration; neither weights nor data have been read yet.
+    """Module and datamodule of a resolved configuration; neither weights nor data are read yet.
 
     Raises:
         ValueError: an argument is out of its range.
-        OSError: the source looks for its files at once, and they are not there.
+        OSError: files that the source reads at once are missing.
     """
     built = grammar().of("fit").instantiate(config.clone())
     return built.model, built.data

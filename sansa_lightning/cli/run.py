@@ -1,4 +1,4 @@
-"""A run: the configuration is read, its folder taken, everything built, and ``fit`` goes on to the test."""
+"""A run: read the configuration, lock the folder, build everything, run; ``fit`` continues with the test."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ def run(recipe: Recipe, args: Sequence[str]) -> None:
         args: as after ``python -m sansa_lightning``, beginning with one of the four.
 
     Raises:
-        ValueError: something is wrong in the configuration, the data or the checkpoint.
-        OSError: a file is not there.
+        ValueError: the configuration, the data or the checkpoint has a fault.
+        OSError: a file is missing.
     """
     with without_noise():
         ProjectCLI(recipe, args[:1], save_config_callback=RunRecord, args=list(args))
 
 
 class ProjectCLI(Grammar):
-    """A command line that runs when it is made, as LightningCLI does; arguments are those of :class:`Grammar`."""
+    """A command line that runs in its constructor, like LightningCLI; arguments are those of :class:`Grammar`."""
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Read the configuration, take the run folder and find the checkpoint, before anything is built.
+        """Read the configuration, lock the run folder and find the checkpoint, before anything is built.
 
         Raises:
-            ValueError: an option is wrong, the folder is taken or cannot be written to, or the checkpoint is not one.
-            FileNotFoundError: there is nothing to go on with.
+            ValueError: an option is wrong, the folder is in use or cannot be written to, or the checkpoint is not one.
+            FileNotFoundError: there is no checkpoint to resume from.
         """
         self.config = self.read(args)
         subcommand = self.config["subcommand"]
@@ -77,8 +77,8 @@ class ProjectCLI(Grammar):
         self.adapter: Path | None = None
         if config.ckpt_path is not None:
             self._check_checkpoint(Path(config.ckpt_path), subcommand)
-        # Lightning takes a checkpoint's own settings into the configuration, which must not happen: until everything
-        # is parsed it knows of none.
+        # Lightning would merge a checkpoint's own settings into the configuration, so it is not told of any checkpoint
+        # until everything is parsed.
         self.checkpoint, config.ckpt_path = config.ckpt_path, None
         os.environ[RUN_VARIABLE] = str(folder)
         config.run_dir = config.trainer.default_root_dir = str(folder)
@@ -90,20 +90,20 @@ class ProjectCLI(Grammar):
             check_checkpoint(content, path, goes_on=subcommand == "fit")
 
     def before_instantiate_classes(self) -> None:
-        """Name the checkpoint again: everything is parsed."""
+        """Set the checkpoint again: everything is parsed."""
         if self.subcommand is not None:
             self.config[self.subcommand].ckpt_path = self.checkpoint
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """The trainer with what every run has: whole checkpoint files, a metrics file, masks when predicting.
+        """The trainer with the additions of every run: whole checkpoint files, a metrics file, masks in predict.
 
         Raises:
             ValueError: its options do not fit this machine.
         """
         config = self.config_init[self.subcommand]
-        if self.adapter is not None:  # for the module to import: it is no checkpoint of Lightning's
+        if self.adapter is not None:  # imported by the module: it is not a Lightning checkpoint
             self.model.adapter, config.ckpt_path = self.adapter, None
-        if config.ckpt_path is not None:  # a file, also one called "best" or "hpc", which Lightning would look for
+        if config.ckpt_path is not None:  # a file, even one called "best" or "hpc", for which Lightning would search
             config.ckpt_path = str(Path(config.ckpt_path).absolute())
         goes_on = self.subcommand == "fit" and config.ckpt_path is not None
         said = self.config[self.subcommand].trainer.logger
@@ -129,7 +129,7 @@ class ProjectCLI(Grammar):
         return plugins
 
     def _callbacks(self, config: Namespace, chosen: Sequence[Any], goes_on: bool) -> list[Callback]:
-        """What every run has beside the callbacks of its configuration."""
+        """The callbacks of every run beside those of its configuration."""
         folder, writes = Path(config.run_dir), not config.trainer.fast_dev_run
         own: list[Callback] = [WandbRecord()] if any(isinstance(each, WandbLogger) for each in chosen) else []
         own.append(EndWhenAsked())
@@ -151,7 +151,7 @@ class ProjectCLI(Grammar):
         return own
 
     def before_fit(self) -> None:
-        """Check the test episodes too, which would else be looked at after hours of training."""
+        """Check the test episodes too, instead of after hours of training."""
         self.datamodule.setup("test")
 
     def after_fit(self) -> None:
@@ -160,15 +160,15 @@ class ProjectCLI(Grammar):
         self._conclude()
 
     def after_validate(self) -> None:
-        """Say where the result is."""
+        """Conclude the run."""
         self._conclude()
 
     def after_test(self) -> None:
-        """Say where the result is."""
+        """Conclude the run."""
         self._conclude()
 
     def after_predict(self) -> None:
-        """Say where the masks are."""
+        """Conclude the run."""
         self._conclude()
 
     def _conclude(self) -> None:

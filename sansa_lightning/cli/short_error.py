@@ -1,4 +1,4 @@
-"""Turns a parser's errors into one line: what is wrong, where, and the nearest thing that is right."""
+"""Turn a parser's errors into one line: the fault, its place, and the nearest right value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = re.compile(r'Parser key "(?P<key>[\w.]+)":')
 WITHIN = re.compile(
     r"\n(?P<indent> +)(?:- )?Problem with given class_path '[\w.]+':\n(?P<inner>(?:(?P=indent) +.*(?:\n|$))+)"
 )
-"""A class is right, and one of its arguments is not; what is said of that is indented further."""
+"""A class is right, but one of its arguments is not; the message about that is indented further."""
 
 UNION = re.compile(
     r"Does not validate against any of the Union .*? Errors: (?P<errors>.*) Given value type: .*? value: "
@@ -47,16 +47,16 @@ WORDING = (
     (re.compile(r"Expected an? (.+?)\. Got value: "), r"expected \1, but got "),
     (re.compile(r"\bNoneType\b"), "null"),
 )
-"""jsonargparse's words, and what to say instead."""
+"""Jsonargparse's words, and ours."""
 
 
 def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterable[ModuleType]) -> str:
     """One line: a parser's message, and for a misspelt key or class the nearest ones.
 
     Args:
-        message: the parser's own, of many lines perhaps.
-        parsers: those that know the keys.
-        modules: those whose classes a configuration can name without a package.
+        message: the parser's own, perhaps of many lines.
+        parsers: know the keys.
+        modules: whose classes a configuration can name without a package.
     """
     line = _reworded(" ".join(_innermost(message).split()))
     classes = _classes(modules)
@@ -67,7 +67,7 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
             f"it is {known.__module__}.{known.__name__}" if known else nearest(found["name"], _fitting(classes, kinds))
         )
         wanted = " or ".join(dict.fromkeys(kind.__name__ for kind in kinds if kind not in (bool, type(None))))
-        return f"{found['key']}: expected a {wanted or 'class'}, but {found['name']!r} is none; {hint}"
+        return f"{found['key']}: expected a {wanted or 'class'}, but {found['name']!r} is not one; {hint}"
     if found := UNKNOWN_KEY.search(line):
         keys = {key for parser in parsers for key in parser.get_defaults().keys(branches=True)}
         if line.startswith("Option"):  # of a class: the name alone, without the place
@@ -77,7 +77,7 @@ def short_error(message: str, parsers: Iterable[ArgumentParser], modules: Iterab
 
 
 def _innermost(message: str) -> str:
-    """What is said of the argument that is wrong, without what is said of the classes around it."""
+    """The message about the wrong argument, without those about the classes around it."""
     while (outer := KEY.match(message)) and (found := WITHIN.search(message)):
         inner = dedent(found["inner"])
         if not (argument := KEY.match(inner)) and not inner.startswith("Option "):
@@ -99,16 +99,16 @@ def _reworded(line: str) -> str:
 
 
 def _trouble(errors: str, value: str) -> str:
-    """What is wrong with a value that could have been of several types, from an error for each of them."""
+    """The fault of a value that may have several types, from an error for each of them."""
     each = [error.strip() for error in UNION_ERROR.split(errors) if error.strip()]
     kinds = [kind[1] for error in each if (kind := re.fullmatch(r"Expected an? (.+)", error))]
     values = [kind for kind in kinds if "dot import path" not in kind]
     if found := NO_SUBCLASS.search(errors):
-        return f"expected a {found['kind']}, but {found['name']} is none"
+        return f"expected a {found['kind']}, but {found['name']} is not one"
     if other := [error for error in each if not error.startswith("Expected a")]:
         return NO_SPEC.sub(lambda found: f"{found['what']}. Got value: {value} Subclass types expect one of:", other[0])
     number = any(kind in ("<class 'float'>", "<class 'int'>") for kind in values)
-    # A misspelt class is looked up by its name, see short_error; where a number may stand, a word is no class.
+    # A misspelt class is looked up by its name, see short_error; if numbers are allowed, a word is not a class.
     return f"expected {' or '.join(values)}, but got {value}" if number or len(values) == len(kinds) else ""
 
 
@@ -123,7 +123,7 @@ def _classes(modules: Iterable[ModuleType]) -> dict[str, type]:
 
 
 def kinds_of(key: str, parsers: Iterable[ArgumentParser]) -> tuple[type, ...]:
-    """The classes of which the value of a key may be; none where no parser has it, as deep in another value."""
+    """The classes that a key takes; none if no parser has the key, as deep inside another value."""
     hints = [
         getattr(action, "_typehint", None) for parser in parsers for action in parser._actions if action.dest == key
     ]
@@ -131,13 +131,13 @@ def kinds_of(key: str, parsers: Iterable[ArgumentParser]) -> tuple[type, ...]:
 
 
 def _within(hint: Any) -> list[type]:
-    """The classes that a type is made of: Strategy of ``Strategy | None``, Optimizer of what returns one."""
+    """The classes in a type: Strategy in ``Strategy | None``, Optimizer in a callable that returns one."""
     parts = get_args(hint)
     return [kind for part in parts for kind in _within(part)] if parts else [hint] * inspect.isclass(hint)
 
 
 def _fitting(classes: Mapping[str, type], kinds: tuple[type, ...]) -> list[str]:
-    """Names of those that are of one of the kinds, of all if there is none, and can be built."""
+    """Names of the classes of one of the kinds (of any, without kinds) that can be built."""
     return [
         name
         for name, each in classes.items()
@@ -146,7 +146,7 @@ def _fitting(classes: Mapping[str, type], kinds: tuple[type, ...]) -> list[str]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The question whether the nearest of the known words was meant; capitals don't matter."""
+    """A hint at the nearest known word, ignoring case."""
     words = {each.lower(): each for each in sorted(set(known) - {word})}
     close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
     return f"did you mean {words[close[0]]}?" if close else "see --help"

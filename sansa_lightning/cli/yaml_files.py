@@ -1,4 +1,4 @@
-"""YAML files, read strictly: what would be taken in silence, or could not be survived, is refused."""
+"""YAML files, read strictly: faults that would pass silently, and structures that would exhaust memory, are refused."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ DEEPEST = 50
 """Levels of nesting; configurations of this project have about ten."""
 
 MOST_ENTRIES = 10_000
-"""Keys, values and list items, what aliases repeat counted each time; a complete configuration has some hundred."""
+"""Keys, values and list items, counted again for each alias; a complete configuration has some hundred."""
 
 LARGEST = 4 << 20
 """Bytes of a file."""
 
 
 class NotYamlError(ValueError):
-    """Text that is no YAML."""
+    """Text that is not YAML."""
 
 
 def read_yaml(path: Path, kind: str = "config") -> dict[str, Any]:
@@ -34,8 +34,8 @@ def read_yaml(path: Path, kind: str = "config") -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no mapping in YAML, a key is there twice, or it is nested too deeply or too large; names the file
-            and where it can the line.
+        ValueError: it is not a mapping in YAML, a key occurs twice, or it is nested too deeply or too large; names the
+            file and, if possible, the line.
     """
     where = f"{kind} {path}"
     if path.stat().st_size > LARGEST:
@@ -53,11 +53,11 @@ def read_yaml(path: Path, kind: str = "config") -> dict[str, Any]:
 
 
 def parsed(text: str, where: str) -> Any:
-    """What a text holds, after a look at its structure, which building it could not survive.
+    """The content of a text, after a check of its structure, which may be too large to build.
 
     Args:
         text: YAML.
-        where: it stands, for the error.
+        where: its place, for the error.
 
     Raises:
         ValueError: see :func:`read_yaml`.
@@ -75,18 +75,18 @@ def parsed(text: str, where: str) -> Any:
 
 
 def write_enumerations() -> None:
-    """Have YAML write a value of an enumeration as the value alone: Lightning's Timer has one where it wants text."""
+    """Make YAML write enumeration members as plain values: Lightning's Timer has one as a default for text."""
     yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
 
 
 @dataclass
 class _Node:
-    """A mapping or list that is being read.
+    """A mapping or list being read.
 
     Attributes:
-        keys: of a mapping, those so far; None for a list.
-        anchor: name by which aliases repeat it, if any.
-        entries: in it, aliases included.
+        keys: of a mapping so far; None for a list.
+        anchor: name for aliases, if any.
+        entries: number so far, aliases included.
         at_key: whether a mapping's next entry is a key.
     """
 
@@ -98,17 +98,17 @@ class _Node:
 
 @dataclass
 class _Walk:
-    """Looks at a document event by event, so that nothing is built of one that is too deep or too large."""
+    """Checks a document event by event, so that nothing is built from one that is too deep or too large."""
 
     where: str
     open: list[_Node] = field(default_factory=lambda: [_Node()])
     anchors: dict[str, int] = field(default_factory=dict)
 
     def take(self, event: yaml.Event) -> None:
-        """Go one event on.
+        """Take one event.
 
         Raises:
-            ValueError: a key is there twice, or a limit is passed.
+            ValueError: a key occurs twice, or a limit is exceeded.
         """
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self.open.append(_Node(set() if isinstance(event, yaml.MappingStartEvent) else None, event.anchor))
@@ -119,11 +119,11 @@ class _Walk:
             self._add(event, closed.entries, closed.anchor)
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in {node.anchor for node in self.open}:
-                raise self._error(event, f"*{event.anchor} is within what it repeats")
+                raise self._error(event, f"*{event.anchor} is inside the value that it repeats")
             self._add(event, self.anchors.get(str(event.anchor), 1), None)
         elif isinstance(event, yaml.ScalarEvent):
             if "\0" in event.value:
-                raise self._error(event, f"{brief(event.value)} has a zero byte; expected text without")
+                raise self._error(event, f"{brief(event.value)} has a null byte; expected text without one")
             self._check_key(event)
             self._add(event, 1, event.anchor)
 
@@ -140,7 +140,7 @@ class _Walk:
         node = self.open[-1]
         if node.keys is not None and node.at_key:
             if event.value in node.keys:
-                raise self._error(event, f"the key {brief(event.value)} is there twice; expected each once")
+                raise self._error(event, f"the key {brief(event.value)} occurs twice; expected each once")
             node.keys.add(event.value)
 
     def _error(self, event: yaml.Event, trouble: str) -> ValueError:

@@ -1,1 +1,1 @@
-"""What travels through the framework: episodes, prompts, clips and batches of them; imports images."""
+"""The data that travel through the framework: episodes, prompts, clips and batches; imports images."""

@@ -18,14 +18,14 @@ from sansa_lightning.clips.prompt import Prompt
 
 @dataclass(frozen=True, slots=True)
 class ClipBatch(Movable):
-    """Clips of equal T, K, H and W: what a method needs to segment them, and the truth, but nothing for a test alone.
+    """Clips of equal T, K, H and W: all that a method needs to segment them, and the truth, but nothing else.
 
-    A subclass adds what clips of a subclass of :class:`Clip` have more, in fields of the same names.
+    A subclass has the further fields of a subclass of :class:`Clip`, under the same names.
 
     Attributes:
         episodes: B episodes.
-        images: uint8 [B, T, 3, H, W], RGB; a base normalises them. Where it encodes, it takes float32 as well, of
-            images that are normalised already.
+        images: uint8 [B, T, 3, H, W], RGB; the tracker normalises them. It also encodes float32 images, which it takes
+            as normalised already.
         masks: uint8 [B, T, H, W] in {0, 1, 255}.
         prompts: B tuples of K prompts.
     """
@@ -61,11 +61,11 @@ class ClipBatch(Movable):
 
 
 _OF_CLIP = {"episodes": "episode"}
-"""Fields of a batch that a clip has by another name."""
+"""Fields of a batch that have another name in a clip."""
 
 
 def _together(parts: list[Any]) -> Any:
-    # In a loading process tensors are stacked into memory that is shared, which saves a copy.
+    # In a loading process tensors are stacked into shared memory, which saves a copy.
     return default_collate(parts) if isinstance(parts[0], Tensor) else tuple(parts)
 
 

@@ -25,7 +25,7 @@ class Clip:
         episode: what it shows.
         images: uint8 [T, 3, H, W], RGB, references first.
         masks: uint8 [T, H, W] in {0, 1, 255 = ignore}.
-        prompts: K prompts, one a reference.
+        prompts: K prompts, one for each reference.
     """
 
     episode: Episode
@@ -34,7 +34,7 @@ class Clip:
     prompts: tuple[Prompt, ...]
 
     def after(self, other: Clip) -> Self:
-        """These targets after the K references of another clip; the class is still the one of these targets."""
+        """These targets after the K references of another clip; the class stays that of the targets."""
         shots = len(self.prompts)
         return replace(
             self,

@@ -26,13 +26,13 @@ class Episode:
     targets: tuple[ImageKey, ...]
 
     def __post_init__(self) -> None:
-        """Check that there is something to segment and something to segment it by."""
+        """Check that there is at least one reference and one target."""
         if not self.references or not self.targets:
             msg = f"Episode of class {self.class_id}: expected at least one reference and one target, but got {self}"
             raise ValueError(msg)
 
     def to_json(self) -> str:
-        """One line of JSON with sorted keys, so that equal episodes are equal text."""
+        """One line of JSON with sorted keys, so that equal episodes give equal text."""
         fields = {
             "class_id": self.class_id,
             "references": list(self.references),

@@ -1,6 +1,6 @@
-"""What an evaluation brings beside its clips: whether and at what size they are scored, and what the controls need.
+"""The additions of an evaluation to its clips: which are scored, at what size, and the data of the controls.
 
-A method never sees any of it.
+A method sees none of them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from sansa_lightning.clips.moving import Movable
 from sansa_lightning.clips.objects import Objects
 
 Stack = Callable[[Sequence[Any]], ClipBatch]
-"""Clips to a batch of them: :meth:`ClipBatch.collate` of the class that fits."""
+"""Makes a batch of clips: :meth:`ClipBatch.collate` of the class that fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What the controls of a test need of one clip.
+    """The data of a test's controls for one clip.
 
     Attributes:
-        objects: what each of the N targets shows, at the size of its score; None where the source does not know.
-        wrong: the same targets after references of another class; None where there is none.
+        objects: the objects of each of the N targets, at the size of its score; None where the source does not know.
+        wrong: the same targets after references of another class; None if there are none.
     """
 
     objects: tuple[Objects | None, ...]
@@ -40,10 +40,10 @@ class EvaluationClip:
 
     Attributes:
         clip: what a method segments.
-        originals: uint8 masks of the N targets at the size of their own images, for scoring there; empty when scores
-            are taken at clip size.
+        originals: uint8 masks of the N targets at the size of their own images, for scoring there; empty when scoring
+            is at clip size.
         scored: False for a clip that only fills up a rank's share and must not be counted.
-        controls: None where nobody asked for any.
+        controls: None if none were asked for.
     """
 
     clip: Clip
@@ -54,12 +54,12 @@ class EvaluationClip:
 
 @dataclass(frozen=True, slots=True)
 class ControlBatch:
-    """What the controls of a test need of a batch.
+    """The data of a test's controls for a batch.
 
     Attributes:
         objects: B tuples, as in :class:`Controls`.
-        paired: bool [B]; which of the clips there are after wrong references, too.
-        wrong: these, in their order, without controls; None if there are none.
+        paired: bool [B]; which clips also have a version with wrong references.
+        wrong: these versions, in order, without controls; None if there are none.
     """
 
     objects: tuple[tuple[Objects | None, ...], ...]
@@ -75,7 +75,7 @@ class EvaluationBatch(Movable):
         clips: what a method segments.
         originals: B tuples, as in :class:`EvaluationClip`.
         scored: bool [B].
-        controls: None where nobody asked for any.
+        controls: None if none were asked for.
     """
 
     clips: ClipBatch
@@ -85,14 +85,14 @@ class EvaluationBatch(Movable):
 
     @classmethod
     def collate(cls, clips: Sequence[EvaluationClip], stack: Stack = ClipBatch.collate) -> EvaluationBatch:
-        """Stack clips, which bring controls all or none.
+        """Stack clips; either all of them or none have controls.
 
         Args:
-            clips: of equal frames, size and number of references.
-            stack: makes a batch of what the methods see.
+            clips: with equal numbers of frames and references, and of equal size.
+            stack: makes the batch that the methods see.
 
         Raises:
-            ValueError: they are not equal in these.
+            ValueError: the clips differ in one of these.
         """
         return cls(
             clips=stack([one.clip for one in clips]),

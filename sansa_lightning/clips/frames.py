@@ -1,4 +1,4 @@
-"""Frames travel as the bytes of a picture, a quarter of what floats take, and are normalised where they are encoded."""
+"""Frames travel as uint8, a quarter of the bytes of floats, and are normalised where they are encoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def normalise(frames: Tensor) -> Tensor:
-    """ImageNet-normalised frames, on the device that they are on; floats are taken for normalised already.
+    """ImageNet-normalised frames, on their own device; floats are taken as normalised already.
 
     Args:
         frames: uint8 [..., 3, H, W], or float32 of that shape.
@@ -20,8 +20,8 @@ def normalise(frames: Tensor) -> Tensor:
     """
     if frames.dtype != torch.uint8:
         return frames
-    # Divisors that are tensors of the device: for a plain number a GPU multiplies by the reciprocal, which rounds
-    # otherwise, and the same clips would give other logits there than on a CPU.
+    # The divisors are tensors on the device: a GPU divides by a plain number by multiplying with its reciprocal, which
+    # rounds differently, and the same clips would give other logits than on a CPU.
     white, mean, std = (_planes(values, frames.device) for values in ((255.0,), IMAGENET_MEAN, IMAGENET_STD))
     return frames.float().div_(white).sub_(mean).div_(std)
 

@@ -1,4 +1,4 @@
-"""Things that hold tensors move as a whole: to a device, or into memory that a device can fetch from by itself."""
+"""Dataclasses of tensors that move as a whole: to a device, or into pinned memory."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from torch import Tensor
 
 
 class Movable:
-    """A dataclass whose tensors move together, however deep in tuples and other dataclasses they are."""
+    """A dataclass whose tensors move together, also those nested in tuples and dataclasses."""
 
     __slots__ = ()
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
-        """The same with its tensors on ``device``.
+        """A copy with its tensors on ``device``.
 
         Args:
-            device: where to.
+            device: the destination.
             non_blocking: do not wait for the copies; safe on the way from pinned memory to a GPU.
         """
         moved: Self = each_tensor(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
         return moved
 
     def pin_memory(self) -> Self:
-        """The same with its tensors in page-locked memory; what DataLoader calls."""
+        """A copy with its tensors in page-locked memory; DataLoader calls it."""
         pinned: Self = each_tensor(self, Tensor.pin_memory)
         return pinned
 
 
 def each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """A value with each of its tensors changed: itself, or those in tuples and dataclasses; anything else is kept."""
+    """Apply ``change`` to a tensor, or to each tensor in tuples and dataclasses; anything else is kept."""
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, tuple):

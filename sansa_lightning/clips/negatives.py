@@ -1,6 +1,6 @@
-"""What a target is not: references of other classes, for methods that compare.
+"""Negative references, which show other classes, for methods that compare.
 
-They belong to the clips themselves and are no extra of a test: such a method cannot segment without them.
+They belong to the clips and are no extra of a test: such a method cannot segment without them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sansa_lightning.clips.prompt import Prompt
 
 @dataclass(frozen=True, slots=True)
 class Negative:
-    """An annotated image of a class that is not to be segmented.
+    """An annotated image of a class other than the one to segment.
 
     Attributes:
-        episode: its class, its one reference, and the targets that it comes with.
+        episode: its class, its one reference, and the targets of the clip.
         image: uint8 [3, H, W], RGB, of the clip's size.
         prompt: annotates the object of the other class, in pixels of the clip.
     """
@@ -33,7 +33,7 @@ class Negative:
 
 @dataclass(frozen=True, slots=True)
 class ClipWithNegatives(Clip):
-    """A clip with negative references; wherever a :class:`Clip` does, this does too.
+    """A clip with negative references, usable wherever a :class:`Clip` is.
 
     Attributes:
         negatives: references of other classes; there may be none.
@@ -42,14 +42,14 @@ class ClipWithNegatives(Clip):
     negatives: tuple[Negative, ...] = field(kw_only=True)
 
     def after(self, other: Clip) -> Self:
-        """See :meth:`Clip.after`; without negatives that say not to segment what the references show."""
+        """See :meth:`Clip.after`; negatives of the new references' own class are left out."""
         kept = tuple(one for one in self.negatives if one.episode.class_id != other.episode.class_id)
         return replace(Clip.after(self, other), negatives=kept)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchWithNegatives(ClipBatch):
-    """Clips with negative references, stacked; wherever a :class:`ClipBatch` does, this does too.
+    """Clips with negative references, stacked; usable wherever a :class:`ClipBatch` is.
 
     Attributes:
         negatives: B tuples, as in :class:`ClipWithNegatives`; their lengths may differ.

@@ -1,4 +1,4 @@
-"""What annotates a reference: a mask, clicks, a box, or a box and clicks."""
+"""Prompts, which annotate references: a mask, clicks, a box, or a box and clicks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POINT_LABELS = {-1: "padding", 0: "background", 1: "foreground", 2: "box corner 
 
 @dataclass(frozen=True, slots=True)
 class Prompt(Movable):
-    """What annotates one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
+    """The annotation of one reference. Build it with :meth:`mask`, :meth:`points` or :meth:`box`.
 
     Coordinates are (x, y) in pixels of the clip's own size, measured from the top left corner.
 
@@ -75,7 +75,7 @@ class Prompt(Movable):
 
         Args:
             xyxy: (x0, y0, x1, y1), x1 and y1 exclusive, pixels of the clip; four numbers or [2, 2].
-            points: clicks as for :meth:`points`, which go behind the corners as in SAM 2; none if None.
+            points: clicks as for :meth:`points`, which follow the corners as in SAM 2; none if None.
             labels: of the clicks.
 
         Raises:
@@ -100,7 +100,7 @@ class Prompt(Movable):
 
     @property
     def group(self) -> tuple[str, int]:
-        """What must agree for prompts to share one decoder call: dense or sparse, and the number of points.
+        """Prompts of one group can share a decoder call: dense or sparse, and the number of points.
 
         Padding tokens would take part in the decoder's attention, so unequal counts are never padded.
         """
@@ -161,7 +161,7 @@ def _clicks(xy: Any, labels: Any, where: str) -> tuple[Tensor, Tensor]:
     if kinds.ndim == 0:
         kinds = kinds[None]
     if kinds.shape != coords.shape[:1]:
-        msg = f"{where}: expected {len(coords)} labels, one for each point, but got shape {list(kinds.shape)}"
+        msg = f"{where}: expected {counted(len(coords), 'label')}, one per point, but got shape {list(kinds.shape)}"
         raise ValueError(msg)
     odd = (kinds != 0) & (kinds != 1)
     if bool(odd.any()):

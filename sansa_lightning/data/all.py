@@ -1,4 +1,4 @@
-"""Every source, protocol, order of episodes and prompt of the project, so that a configuration can name it."""
+"""Imports every source, protocol, episode order and prompt of the project, so that configurations can name them."""
 
 from sansa_lightning.data.episodes.every_image import EveryImageEpisodes
 from sansa_lightning.data.episodes.negative_choices import OtherClasses, ShownClasses

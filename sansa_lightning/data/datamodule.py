@@ -1,4 +1,4 @@
-"""The datamodule: a source and a protocol in, batches of clips out, the same ones for each method and machine."""
+"""The datamodule: a source and a protocol in, batches of clips out, equal for all methods and machines."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from sansa_lightning.data.formats.notes import Note, as_counts
 from sansa_lightning.data.loading.datamodule_base import LoadingDataModule, at_least
 from sansa_lightning.data.loading.loader import ClipLoader
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
-from sansa_lightning.data.protocols.base import Pool, Protocol, Stage, Strict
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol, Strict
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.files.messages import counted
 from sansa_lightning.images.pictures import height_width
 
-Part = Literal["train", "val", "test"]
-_PARTS: dict[str, tuple[Part, ...]] = {
+Phase = Literal["train", "val", "test"]
+_PHASES: dict[str, tuple[Phase, ...]] = {
     "fit": ("train", "val"),
     "validate": ("val",),
     "test": ("test",),
@@ -57,19 +58,19 @@ class EpisodeDataModule(LoadingDataModule):
         train_length: training episodes of an epoch, over all processes.
         val_episodes: validation clips.
         test_episodes: test and prediction clips, if there is no ``manifest``.
-        batch_size: training clips a step in each process.
-        eval_batch_size: clips a step in each process, in validation, test and prediction.
+        batch_size: training clips per step in each process.
+        eval_batch_size: clips per step in each process, in validation, test and prediction.
         num_workers: loading processes for each loader; 0 loads in the main process.
         seed: of the training episodes.
-        test_seed: of the validation and test episodes, apart from ``seed`` so that runs with several seeds are
-            scored on the same list.
+        test_seed: of the validation and test episodes; separate, so that runs with different seeds are scored on the
+            same list.
         test_order: how a class is chosen in validation and test: ``RandomEpisodes`` or ``RoundRobinEpisodes``.
         manifest: file with the test episodes, see :meth:`write_manifest`; None draws them.
-        prompt: how references are annotated; None is the mask itself.
-        train_prompt: the same for training clips; None is as ``prompt``. A model that is trained with all kinds of
-            prompt can so be scored by each of them (Figure 6).
-        negatives: which negative references validation and test clips bring, for methods that compare; None is none.
-        memorise: train on the test episodes themselves, over and over: shows whether the pipeline can learn at all;
+        prompt: how references are annotated; None for masks.
+        train_prompt: the same for training clips; None for the value of ``prompt``. So a model trained with all kinds
+            of prompt can be scored with each of them (Figure 6).
+        negatives: the negative references of validation and test clips, for methods that compare; None for none.
+        memorise: train on the test episodes themselves, over and over, to see whether the pipeline can learn at all;
             such a score is no result.
         score_at: "clip" scores at clip size as the published numbers do (docs/sansa.md 4), "original" at that of each
             image.
@@ -117,7 +118,7 @@ class EpisodeDataModule(LoadingDataModule):
         self.shots = shots
         self.train_shots = train_shots
         self.train_targets = train_targets
-        self.lengths: dict[Part, int] = {"train": train_length, "val": val_episodes, "test": test_episodes}
+        self.lengths: dict[Phase, int] = {"train": train_length, "val": val_episodes, "test": test_episodes}
         self.seed = seed
         self.test_seed = test_seed
         self.test_order = test_order
@@ -128,33 +129,33 @@ class EpisodeDataModule(LoadingDataModule):
         self.score_at = score_at
         self.memorise = memorise
         self.controls = controls
-        self._pools: dict[Stage, tuple[Pool, ...]] = {}
+        self._pools: dict[PoolPhase, tuple[Pool, ...]] = {}
         self._told: set[tuple[str, Note]] = set()
-        self._clips: dict[Part, ClipDataset] = {}
+        self._clips: dict[Phase, ClipDataset] = {}
         self._identity: str | None = None
 
     def setup(self, stage: str) -> None:
-        """Read annotations, deal out classes, check files and manifest, and fix the lists of episodes.
+        """Read annotations, assign classes, check files and manifest, and fix the lists of episodes.
 
         Raises:
             ValueError: data or manifest do not fit; names the file and the entry.
-            FileNotFoundError: data or manifest are not there.
+            FileNotFoundError: data or manifest do not exist.
         """
-        for part in _PARTS[stage]:
-            if part not in self._clips:
-                self._clips[part] = self._build(part)
+        for phase in _PHASES[stage]:
+            if phase not in self._clips:
+                self._clips[phase] = self._build(phase)
 
-    def pools(self, stage: Stage) -> tuple[Pool, ...]:
-        """The protocol's pools, checked; prints which classes were left out for want of images.
+    def pools(self, phase: PoolPhase) -> tuple[Pool, ...]:
+        """The protocol's pools, checked; prints the classes that have too few images and were left out.
 
         Raises:
-            ValueError: two sources of one name, or more than one pool to test.
+            ValueError: two sources have the same name, or there is more than one pool to test.
         """
-        if stage not in self._pools:
-            pools = self.protocol.pools(self.source, stage)
+        if phase not in self._pools:
+            pools = self.protocol.pools(self.source, phase)
             sources = {id(pool.source): pool.source for pool in pools}
             names = [source.name for source in sources.values()]
-            if len(set(names)) < len(names) or (stage == "test" and len(pools) != 1):
+            if len(set(names)) < len(names) or (phase == "test" and len(pools) != 1):
                 msg = (
                     f"{type(self.protocol).__name__}: expected sources of different names, and one pool to test, "
                     f"but got {len(pools)} pools of {names}"
@@ -162,23 +163,23 @@ class EpisodeDataModule(LoadingDataModule):
                 raise ValueError(msg)
             for pool in pools:
                 pool.source.verify(pool.split)
-                rank_zero_info(_describe(pool, stage))
+                rank_zero_info(_describe(pool, phase))
                 for note in pool.notes:
-                    if (pool.source.name, note) not in self._told:  # both splits may be of one file
-                        rank_zero_info(f"{stage}: {pool.source}, {pool.split} split: {note}")
+                    if (pool.source.name, note) not in self._told:  # both splits may come from one file
+                        rank_zero_info(f"{phase}: {pool.source}, {pool.split} split: {note}")
                     self._told.add((pool.source.name, note))
-            self._pools[stage] = pools
-        return self._pools[stage]
+            self._pools[phase] = pools
+        return self._pools[phase]
 
     @property
     def notes(self) -> dict[str, dict[str, int]]:
-        """What the sources of the pools so far turned, left out or merged: ``<source>/<split>`` -> kind -> number."""
+        """Counts of what the sources turned, left out or merged so far: ``<source>/<split>`` -> kind -> number."""
         alike: dict[str, list[Pool]] = defaultdict(list)
         for pool in (pool for pools in self._pools.values() for pool in pools):
             alike[f"{pool.source.name}/{pool.split}"].append(pool)
         found: dict[str, dict[str, int]] = {}
         for key, pools in alike.items():
-            pool = Pool.joined(pools)  # what training and test pools have in common counts once
+            pool = Pool.joined(pools)  # cases in both training and test pools count once
             few = [Note("classes left out, with too few images", len(pool.dropped), "")] if pool.dropped else []
             counts = as_counts([*pool.notes, *few])
             if counts:
@@ -187,39 +188,39 @@ class EpisodeDataModule(LoadingDataModule):
 
     @property
     def test_classes(self) -> tuple[ClassId, ...]:
-        """The classes that are tested; the mean IoU is over these."""
+        """The test classes, over which the mean IoU is taken."""
         return self.pools("test")[0].classes
 
     @property
     def class_names(self) -> dict[ClassId, str]:
-        """A person's word for each test class."""
+        """The name of each test class."""
         pool = self.pools("test")[0]
         return {class_id: pool.source.class_name(class_id) for class_id in pool.classes}
 
-    def clips(self, part: Part) -> ClipDataset:
+    def clips(self, phase: Phase) -> ClipDataset:
         """The clips of the "train", "val" or "test" episodes; after :meth:`setup`."""
-        if part not in self._clips:
-            stage = next(stage for stage, parts in _PARTS.items() if part in parts)
-            msg = f"the {part} episodes are not there yet: call setup({stage!r}) first"
+        if phase not in self._clips:
+            stage = next(stage for stage, phases in _PHASES.items() if phase in phases)
+            msg = f"the {phase} episodes are not there yet: call setup({stage!r}) first"
             raise ValueError(msg)
-        return self._clips[part]
+        return self._clips[phase]
 
-    def episodes(self, part: Part) -> Episodes:
+    def episodes(self, phase: Phase) -> Episodes:
         """The list of "train", "val" or "test" episodes; after :meth:`setup`."""
-        return self.clips(part).episodes
+        return self.clips(phase).episodes
 
-    def manifest_hash(self, part: Part) -> str:
-        """SHA-256 of a part's episodes, of "train" the first thousand: an epoch of some takes a minute to draw."""
-        episodes = self.episodes(part)
-        return manifest_hash(islice(episodes, HASHED_IN_TRAINING) if part == "train" else episodes)
+    def manifest_hash(self, phase: Phase) -> str:
+        """SHA-256 of a phase's episodes; of "train" the first thousand, since a long epoch takes a minute to draw."""
+        episodes = self.episodes(phase)
+        return manifest_hash(islice(episodes, HASHED_IN_TRAINING) if phase == "train" else episodes)
 
     @property
-    def manifest_hashes(self) -> dict[Part, str]:
-        """:meth:`manifest_hash` of every list that is there."""
-        return {part: self.manifest_hash(part) for part in self._clips}
+    def manifest_hashes(self) -> dict[Phase, str]:
+        """:meth:`manifest_hash` of every list that is set up."""
+        return {phase: self.manifest_hash(phase) for phase in self._clips}
 
     def record(self) -> dict[str, Any]:
-        """For the result of the run: which episodes it had."""
+        """The episodes and notes of the data, for the run's result."""
         return {"seed": self.seed, "episodes": self.manifest_hashes, "notes": self.notes}
 
     def write_manifest(self, path: Path) -> None:
@@ -239,7 +240,7 @@ class EpisodeDataModule(LoadingDataModule):
         return self._scored("val")
 
     def test_dataloader(self) -> ClipLoader:
-        """Batches of test clips for this process, with what the controls need."""
+        """Batches of test clips for this process, with the data of the controls."""
         if not self.controls:
             return self._scored("test")
         pool = self.pools("test")[0]
@@ -249,8 +250,8 @@ class EpisodeDataModule(LoadingDataModule):
         """The test clips."""
         return self._scored("test")
 
-    def _scored(self, part: Part) -> ClipLoader:
-        return self._evaluation(EvaluationClips(self.clips(part), self.score_at))
+    def _scored(self, phase: Phase) -> ClipLoader:
+        return self._evaluation(EvaluationClips(self.clips(phase), self.score_at))
 
     def _evaluation(self, clips: EvaluationClips) -> ClipLoader:
         return self.evaluation(clips, (ClipBatch if self.negatives is None else BatchWithNegatives).collate)
@@ -258,26 +259,26 @@ class EpisodeDataModule(LoadingDataModule):
     def _train_list(self) -> tuple[int, str]:
         episodes = self.episodes("train")
         if self._identity is None:
-            # A few episodes tell lists apart: they change with seed, classes, images and their numbers.
+            # A few episodes suffice to tell lists apart: they change with seed, classes, images and their numbers.
             self._identity = manifest_hash(episodes[index] for index in range(16))
         return len(episodes), self._identity
 
-    def _build(self, part: Part) -> ClipDataset:
-        pools = self.pools("train" if part == "train" else "test")
+    def _build(self, phase: Phase) -> ClipDataset:
+        pools = self.pools("train" if phase == "train" else "test")
         sources = {pool.source.name: pool.source for pool in pools}
-        episodes = self._draw(part, pools)
-        prompter = self.train_prompt if part == "train" else self.prompt
-        if part == "train" or self.negatives is None:
+        episodes = self._draw(phase, pools)
+        prompter = self.train_prompt if phase == "train" else self.prompt
+        if phase == "train" or self.negatives is None:
             return ClipDataset(episodes, sources, self.size, prompter)
         return ClipsWithNegatives(episodes, sources, self.size, prompter, pools[0], self.negatives)
 
-    def _draw(self, part: Part, pools: tuple[Pool, ...]) -> Episodes:
-        length = self.lengths[part]
-        if part == "train" and self.memorise:
+    def _draw(self, phase: Phase, pools: tuple[Pool, ...]) -> Episodes:
+        length = self.lengths[phase]
+        if phase == "train" and self.memorise:
             return Repeated(self._draw("test", self.pools("test")))
-        if part == "train":
+        if phase == "train":
             return RandomEpisodes(pools, self.train_shots, self.train_targets, self.seed, length)
-        if part == "val" or self.manifest is None:
+        if phase == "val" or self.manifest is None:
             return self.test_order(pools, self.shots, 1, self.test_seed, length)
         listed = ManifestEpisodes(self.manifest)
         listed.check(pools)
@@ -287,8 +288,9 @@ class EpisodeDataModule(LoadingDataModule):
         return listed
 
 
-def _describe(pool: Pool, stage: Stage) -> str:
-    text = f"{stage}: {len(pool.classes)} classes in the {pool.split} split of {pool.source}"
+def _describe(pool: Pool, phase: PoolPhase) -> str:
+    many = counted(len(pool.classes), "class", "classes")
+    text = f"{phase}: {many} in the {pool.split} split of {pool.source}"
     if pool.dropped:
         names = ", ".join(pool.source.class_name(class_id) for class_id in pool.dropped)
         text += f"; {len(pool.dropped)} left out, with too few images: {names}"

@@ -1,1 +1,1 @@
-"""What a configuration trains and tests on, in words and pictures; imports cli and figures."""
+"""Description of a configuration's data, in words and pictures; imports cli and figures."""

@@ -1,4 +1,4 @@
-"""``python -m sansa_lightning data describe``: what a configuration trains on and tests on, before anything runs."""
+"""``python -m sansa_lightning data describe``: the data of a configuration, before anything runs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sansa_lightning.files.whole import replacing
 def describe(asked: Options) -> int:
     """Print the classes, images, objects, episodes and overlaps of a configuration, and draw a sheet of episodes.
 
-    With ``--manifest FILE`` the test episodes are written to a file as well, to be scored by others.
+    With ``--manifest FILE`` the test episodes are also written to a file, for others to score.
 
     Returns:
-        0; whether training and test overlap is for the reader to judge.
+        0, even if training and test overlap; the reader judges that.
 
     Raises:
         ValueError: the configuration or the data are wrong; says where.
-        FileNotFoundError: something is not there.
+        FileNotFoundError: a file is missing.
     """
     experiment = read_experiment(asked)
     summary = summarise(experiment.data)
     print(as_text(summary, experiment))
-    sheet = contact_sheet(experiment.data, summary.parts, asked.episodes)
+    sheet = contact_sheet(experiment.data, summary.phases, asked.episodes)
     with replacing(asked.out) as partial:
         sheet.save(partial, format="PNG")
     print(f"episodes drawn in {asked.out}")

@@ -1,4 +1,4 @@
-"""What ``data describe`` describes: an experiment's configuration, of which only the data are used."""
+"""The experiment for ``data describe``: its configuration, of which only the data are used."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sansa_lightning.describe.options import Options
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is to be described.
+    """The experiment to describe.
 
     Attributes:
         data: the datamodule, not set up.
         protocol: the configured protocol in a line.
-        prompt: the configured prompt in a line, of test clips.
+        prompt: the configured prompt of test clips, in a line.
         train_prompt: the same of training clips.
     """
 
@@ -29,11 +29,11 @@ class Experiment:
 
 
 def read_experiment(asked: Options) -> Experiment:
-    """The experiment that a command line asks for.
+    """The experiment of a command line.
 
     Raises:
         ValueError: the configuration is wrong.
-        OSError: the source looks for its files at once, and they are not there.
+        OSError: files that the source reads at once are missing.
     """
     config = resolve(asked.config, asked.settings)
     settings = as_plain(config)["data"]
@@ -55,7 +55,7 @@ def in_a_line(spec: Any) -> str:
 
 
 def _simple(arguments: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Without mappings, such as sources, which are described at length."""
+    """The simple arguments; mappings, such as sources, are left out, since they are described at length."""
     for name, value in arguments.items():
         if value is not None and not isinstance(value, dict):
             yield name, in_a_line(value)

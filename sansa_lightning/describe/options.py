@@ -1,4 +1,4 @@
-"""The command ``data describe``, as far as it needs no torch: its options and its help."""
+"""Options and help of the command ``data describe``, without torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sansa_lightning.cli.recipes import FEW_SHOT, chosen_recipe, options
 
 @dataclass(frozen=True)
 class Options:
-    """What a command line asks for.
+    """The options of a command line.
 
     Attributes:
         config: experiment and ablation files, in this order.
         settings: dotted keys of the configuration and their values, on top of the files.
         out: file of the contact sheet.
-        episodes: how many of training and of test it shows.
+        episodes: number of training and of test episodes that it shows.
         manifest: file to write the test episodes to, if any.
     """
 
@@ -44,8 +44,8 @@ def read_options(args: Sequence[str]) -> Options:
         args: as after ``data describe``.
 
     Raises:
-        ValueError: an option is wrong, or the configuration is of another kind.
-        SystemExit: help was asked for and has been printed.
+        ValueError: an option is wrong, or the configuration belongs to another recipe.
+        SystemExit: the requested help has been printed.
     """
     try:
         own, rest = _parser().parse_known_args(args)
@@ -61,10 +61,10 @@ def read_options(args: Sequence[str]) -> Options:
 
 
 def _settings(rest: Sequence[str]) -> dict[str, str]:
-    """Keys of the configuration with their values."""
+    """Keys of the configuration and their values."""
     found = options(rest)
-    taken = [part for arg in rest for part in (arg.split("=", 1) if arg.startswith("--") else [arg])]
-    if taken != [part for pair in found for part in pair]:
+    taken = [word for arg in rest for word in (arg.split("=", 1) if arg.startswith("--") else [arg])]
+    if taken != [word for pair in found for word in pair]:
         msg = f"expected options as --data.key value, and files after --config, but got {' '.join(rest)!r}"
         raise ValueError(msg)
     return {key.removeprefix("--"): value for key, value in found}
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sansa_lightning data describe",
         description="Classes, images, objects, episodes and overlaps of a configuration, and a sheet of its episodes.",
-        epilog="Any key of the configuration can follow, as --data.protocol.init_args.fold 1.",
+        epilog="Any key of the configuration can follow, such as --data.protocol.init_args.fold 1.",
         allow_abbrev=False,
         exit_on_error=False,
     )
@@ -82,6 +82,6 @@ def _parser() -> argparse.ArgumentParser:
         "--config", "-c", action="append", type=Path, default=[], help="experiment and ablation files, in this order"
     )
     parser.add_argument("--out", type=Path, default=Path("episodes.png"), help="file of the contact sheet")
-    parser.add_argument("--episodes", type=int, default=4, help="episodes of training and of test that it shows")
+    parser.add_argument("--episodes", type=int, default=4, help="number of training and of test episodes that it shows")
     parser.add_argument("--manifest", type=Path, help="write the test episodes to this file, which data.manifest takes")
     return parser

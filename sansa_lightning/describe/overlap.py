@@ -1,4 +1,4 @@
-"""What training and test have in common: classes, by number or by name, and pictures."""
+"""The overlap of training and test: common classes, by number or name, and common pictures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sansa_lightning.data.protocols.regrouped import AS_IN_COCO
 from sansa_lightning.data.sources.abilities import picture_of
 
 _COCO_PHOTOGRAPH = re.compile(r"(?:COCO_\w+_)?(\d{12})\.jpg")
-"""COCO's photographs are named by their number, which LVIS, PACO and all editions of COCO share."""
+"""COCO's photographs are named by numbers, the same ones in LVIS, PACO and all editions of COCO."""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """What training and test have in common.
+    """The overlap of training and test.
 
     Attributes:
-        classes: names of the test classes that are trained on: of the same source and number, or of the same name.
+        classes: names of the test classes that are trained on, with the same source and number, or the same name.
         tested: number of test classes.
-        pictures: number of the test pictures that are among the training pictures.
+        pictures: number of test pictures that are also training pictures.
         tested_pictures: number of test pictures.
     """
 
@@ -33,11 +33,11 @@ class Overlap:
 
 
 def overlap(train: Sequence[Pool], test: Pool) -> Overlap:
-    """What the pools have in common.
+    """The overlap of pools.
 
-    Names are compared in lower case, with blanks for underscores, and PASCAL's by what COCO calls the same. Classes
-    that mean the same under other names are not found. Pictures are compared by the path of their file, and
-    photographs of COCO that two sources use by their number.
+    Names are compared in lower case, with blanks for underscores; PASCAL's are replaced by COCO's. Classes with the
+    same meaning but different names are not found. Pictures are compared by the paths of their files, photographs of
+    COCO in two sources by their numbers.
     """
     numbers = {(pool.source.name, class_id) for pool in train for class_id in pool.classes}
     names = {_plain(pool.source.class_name(class_id)) for pool in train for class_id in pool.classes}

@@ -22,7 +22,7 @@ _GAP = 6
 
 
 def swatch(source: Patterns, class_id: int) -> Bytes:
-    """A class's pattern alone, at the scale it has in images: uint8 [size, size, 3], grey."""
+    """A class's pattern alone, at its scale in images: uint8 [size, size, 3], grey."""
     size = source.size
     middle = Body(size / 2, size / 2, size / 2, np.ones(DIRECTIONS), 0.0)
     surface = Surface(class_tile(source.seed, class_id, 0), sum(PERIOD) / 2 * size, 0.0, (0.0, 0.0))
@@ -61,7 +61,7 @@ def write(path: Path, source: Patterns) -> None:
 
 
 def main() -> None:
-    """Write the file that the command line names."""
+    """Write the file on the command line."""
     parser = argparse.ArgumentParser(description="Write a picture of all classes of the pattern benchmark.")
     parser.add_argument("path", type=Path, help="PNG file to write")
     write(parser.parse_args().path, Patterns())

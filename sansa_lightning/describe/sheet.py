@@ -1,4 +1,4 @@
-"""A picture of episodes as the model gets them: references with their prompts, targets with the truth."""
+"""A picture of episodes as the model sees them: references with their prompts, targets with the truth."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ CELL = 224
 
 IGNORE_COLOUR = (128, 128, 128)
 CLICK_COLOURS = {0: (255, 60, 60), 1: (255, 230, 0)}
-"""Of background and foreground clicks."""
+"""Colours of background and foreground clicks."""
 
 _MANY_CLICKS = 30
-"""From this number on they are a scribble, drawn as the clip's pixels that they are."""
+"""From this number on, clicks are a scribble and drawn as single pixels of the clip."""
 
 _RADIUS = 3
 
 
-def contact_sheet(data: EpisodeDataModule, parts: Sequence[Part], episodes: int) -> Image.Image:
-    """The first episodes of each part, a row each: references, then targets.
+def contact_sheet(data: EpisodeDataModule, phases: Sequence[Phase], episodes: int) -> Image.Image:
+    """The first episodes of each phase, one per row: references, then targets.
 
-    References have their prompt in blue (mask, box) or yellow (clicks, a scribble's too), and the outline of their
-    mask in green where the prompt is not the mask itself. Targets have their mask in green, what is ignored in grey.
+    References have their prompt in blue (mask, box) or yellow (clicks, also of a scribble), and the outline of their
+    mask in green unless the prompt is the mask itself. Targets have their mask in green and ignored pixels in grey.
 
     Args:
         data: set up.
-        parts: which lists of episodes.
-        episodes: how many of each; fewer if a list is shorter.
+        phases: the lists of episodes.
+        episodes: number of episodes of each; fewer if a list is shorter.
     """
     rows = []
-    for part in parts:
-        clips = data.clips(part)
+    for phase in phases:
+        clips = data.clips(phase)
         for index in range(min(episodes, len(clips))):
             clip = clips[index]
             source = clips.sources[clip.episode.source]
-            rows.append(_row(clip, f"{part} {index}", source.class_name(clip.episode.class_id)))
+            rows.append(_row(clip, f"{phase} {index}", source.class_name(clip.episode.class_id)))
     sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height + GAP for row in rows) - GAP), "white")
     top = 0
     for row in rows:
@@ -100,7 +100,7 @@ def _reference(image: Tensor, mask: Tensor, prompt: Prompt, size: Sequence[int])
     picture = Image.fromarray(frame.numpy())
     draw = ImageDraw.Draw(picture)
     coords, labels = prompt.coords, prompt.labels
-    assert coords is not None and labels is not None  # noqa: S101, PT018 - of every prompt that is no mask
+    assert coords is not None and labels is not None  # noqa: S101, PT018 - every prompt except masks has both
     across, down = CELL / size[1], CELL / size[0]
     places = (coords * torch.tensor([across, down])).tolist()
     if prompt.kind == "box":
@@ -117,4 +117,4 @@ def _reference(image: Tensor, mask: Tensor, prompt: Prompt, size: Sequence[int])
 
 
 def _kind(prompt: Prompt) -> str:
-    return prompt.kind if prompt.coords is None or prompt.kind == "box" else f"{len(prompt.coords)} points"
+    return prompt.kind if prompt.coords is None or prompt.kind == "box" else counted(len(prompt.coords), "point")

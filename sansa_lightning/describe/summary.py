@@ -1,4 +1,4 @@
-"""What a configuration trains on and tests on, in numbers."""
+"""The data of a configuration in numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sansa_lightning.clips.episode import ClassId, Episode
-from sansa_lightning.data.datamodule import EpisodeDataModule, Part
+from sansa_lightning.data.datamodule import EpisodeDataModule, Phase
 from sansa_lightning.data.formats.notes import Note
 from sansa_lightning.data.protocols.base import Pool
 from sansa_lightning.data.sources.abilities import image_count, object_count
@@ -15,7 +15,7 @@ from sansa_lightning.data.sources.base import Source
 from sansa_lightning.describe.overlap import Overlap, overlap
 
 COUNTED = 1000
-"""Training episodes that are drawn to count them by source and class; there are as many as one likes."""
+"""Number of training episodes that are drawn to count them by source and class."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class ClassRow:
 
     Attributes:
         class_id: its number.
-        name: a person's word for it.
-        images: pictures that show it.
-        objects: annotated objects of it in them; None if the source does not tell them apart.
-        episodes: of the counted ones.
+        name: its name.
+        images: number of pictures that show it.
+        objects: number of its annotated objects in them; None if the source does not tell them apart.
+        episodes: number of its episodes among the counted ones.
     """
 
     class_id: ClassId
@@ -42,13 +42,13 @@ class PoolSummary:
     """One pool.
 
     Attributes:
-        source: what it is called, and where its data are.
-        split: which of its images.
+        source: its name, and the place of its data.
+        split: of the source.
         rows: its classes, ascending.
-        dropped: names of the classes that have too few images.
+        dropped: names of the classes with too few images.
         share: of the episodes, by weight.
         drawn: share of the counted episodes.
-        notes: what the source turned, left out or merged.
+        notes: counts of things that the source turned, left out or merged.
     """
 
     source: str
@@ -66,9 +66,9 @@ class Summary:
 
     Attributes:
         train: its training pools; none if it can only be tested.
-        untrained: why, then.
+        untrained: the reason in that case.
         test: its test pool.
-        counted: number of training and of test episodes that were counted.
+        counted: numbers of counted training and test episodes.
         overlap: of training and test; None without training.
     """
 
@@ -79,8 +79,8 @@ class Summary:
     overlap: Overlap | None
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """Which lists of episodes there are to be looked at."""
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases that have episodes to show."""
         return ("train", "test") if self.train else ("test",)
 
 
@@ -89,7 +89,7 @@ def summarise(data: EpisodeDataModule) -> Summary:
 
     Raises:
         ValueError: data or manifest do not fit; names the file and the entry.
-        FileNotFoundError: data or manifest are not there.
+        FileNotFoundError: data or manifest do not exist.
     """
     data.setup("test")
     test = data.pools("test")[0]
@@ -112,7 +112,7 @@ def _train_pools(data: EpisodeDataModule) -> tuple[tuple[Pool, ...], str]:
     """The pools to train on, or none and the reason: some datasets have no train split.
 
     Raises:
-        ValueError: there is something to train on, and something is wrong with it.
+        ValueError: there are training data, but something is wrong with them.
     """
     try:
         return data.pools("train"), ""
@@ -123,7 +123,7 @@ def _train_pools(data: EpisodeDataModule) -> tuple[tuple[Pool, ...], str]:
 
 
 def _train_sources(data: EpisodeDataModule) -> list[Source]:
-    """Those that the protocol brings along, as ``CrossDataset`` and ``Generalist`` do, else the datamodule's."""
+    """The protocol's own sources, such as those of ``CrossDataset`` and ``Generalist``, else the datamodule's."""
     values = vars(data.protocol).values()
     each = [one for value in values for one in (value.values() if isinstance(value, Mapping) else (value,))]
     return [one for one in each if isinstance(one, Source)] or [data.source]

@@ -1,4 +1,4 @@
-"""A summary as plain text: a table for each pool, then what matters most, at the end where it is seen."""
+"""A summary as plain text: a table for each pool, then the most important facts, at the end where they are seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.describe.experiment import Experiment
 from sansa_lightning.describe.overlap import Overlap
 from sansa_lightning.describe.summary import PoolSummary, Summary
+from sansa_lightning.files.messages import counted
 
 
 def as_text(summary: Summary, experiment: Experiment) -> str:
@@ -20,7 +21,7 @@ def as_text(summary: Summary, experiment: Experiment) -> str:
 
 
 def _lines(summary: Summary, experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """Label and text."""
+    """The lines, as label and text."""
     data = experiment.data
     yield "protocol", experiment.protocol
     yield "clips", f"{data.size} x {data.size} px"
@@ -28,9 +29,9 @@ def _lines(summary: Summary, experiment: Experiment) -> Iterator[tuple[str, str]
         yield "train prompt", experiment.train_prompt
     yield "test prompt", experiment.prompt
     if summary.train:
-        counts = f"of {data.train_shots} reference(s) and {data.train_targets} target(s)"
-        yield "train episodes", f"{data.lengths['train']} an epoch, {counts}"
-    yield "test episodes", f"{summary.counted[1]}, of {data.shots} reference(s) and 1 target, {_origin(data)}"
+        counts = f"of {counted(data.train_shots, 'reference')} and {counted(data.train_targets, 'target')}"
+        yield "train episodes", f"{data.lengths['train']} per epoch, {counts}"
+    yield "test episodes", f"{summary.counted[1]}, of {counted(data.shots, 'reference')} and 1 target, {_origin(data)}"
     for pool in summary.train:
         yield "train pool", _pool(pool, shares=len(summary.train) > 1)
     if not summary.train:
@@ -51,29 +52,29 @@ def _origin(data: EpisodeDataModule) -> str:
 
 
 def _pool(pool: PoolSummary, *, shares: bool) -> str:
-    text = f"{len(pool.rows)} classes, {pool.split} split of {pool.source}"
+    text = f"{counted(len(pool.rows), 'class', 'classes')}, {pool.split} split of {pool.source}"
     return f"{text}; weight {100 * pool.share:.1f} %, drawn {100 * pool.drawn:.1f} %" if shares else text
 
 
 def _overlap(found: Overlap) -> tuple[str, str]:
     names = f": {', '.join(found.classes)}" if found.classes else ""
     return (
-        f"{len(found.classes)} shared classes, of {found.tested} tested{names}",
-        f"{found.pictures} shared pictures, of {found.tested_pictures} tested",
+        f"{counted(len(found.classes), 'shared class', 'shared classes')}, of {found.tested} tested{names}",
+        f"{counted(found.pictures, 'shared picture')}, of {found.tested_pictures} tested",
     )
 
 
-def _table(stage: str, pool: PoolSummary, episodes: str) -> str:
+def _table(phase: str, pool: PoolSummary, episodes: str) -> str:
     rows = [(str(row.class_id), row.name, row.images, row.objects, row.episodes) for row in pool.rows]
     known = [row.objects for row in pool.rows if row.objects is not None]
     sums = (sum(row.images for row in pool.rows), sum(known) if known else None, sum(row.episodes for row in pool.rows))
-    title = f"{stage}: {pool.split} split of {pool.source} (episodes: {episodes})"
+    title = f"{phase}: {pool.split} split of {pool.source} (episodes: {episodes})"
     head = ("class", "", "images", "objects", "episodes")
     return "\n".join([title, *_aligned([head, *rows, ("", "sum", *sums)])])
 
 
 def _aligned(rows: Sequence[Sequence[str | int | None]]) -> list[str]:
-    """Rows as lines, the second column flush left and all others flush right; a dash for what is not known."""
+    """Rows as lines, the second column flush left and all others flush right; a dash for an unknown value."""
     cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [

@@ -1,1 +1,1 @@
-"""Every picture that the project draws of episodes; imports metrics and clips."""
+"""Figures: the pictures that the project draws of episodes; imports metrics and clips."""

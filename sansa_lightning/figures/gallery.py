@@ -1,4 +1,4 @@
-"""A picture of some test episodes for people: what one model made of each, what another did, and the truth."""
+"""A picture of some test episodes for people: the predictions of one or two models, and the truth."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PANEL = 192
 """Side of a frame in pixels, whatever the size of the clip."""
 
 GAP, MARGIN, HEAD, FONT = 4, 20, 26, 18
-"""Pixels between the frames of an episode, around episodes, for captions; and the size of their letters."""
+"""Pixels between the frames of an episode, around episodes, and for captions; and the size of the captions' letters."""
 
 DARK, FADED = 0.6, 0.6
-"""Brightness of what is not in a mask, and how much of its colour is gone."""
+"""Brightness of pixels outside a mask, and the share of their colour that is removed."""
 
 COLUMNS = 2
-"""Episodes beside each other."""
+"""Number of episodes side by side."""
 
 
 class Example(NamedTuple):
     """One episode, by its first reference and its first target.
 
     Attributes:
-        class_id: what it shows.
+        class_id: its class.
         images: uint8 [2, 3, H, W], RGB, reference and target.
         masks: uint8 [2, H, W] in {0, 1, 255}, of both.
         predictions: bool [H, W] of the target, by the heading of its panel.
@@ -53,10 +53,10 @@ class Example(NamedTuple):
 
 
 class Gallery:
-    """Chooses episodes in their order: the first one of each class, then the first ones that are left.
+    """Chooses episodes in their order: the first one of each class, then the first of the others.
 
     Args:
-        size: how many, at least one.
+        size: number of episodes, at least one.
     """
 
     def __init__(self, size: int = 6) -> None:
@@ -65,7 +65,7 @@ class Gallery:
         self._more: list[Example] = []
 
     def look_at(self, batch: EvaluationBatch, predictions: dict[str, Tensor]) -> None:
-        """Keep what may be needed of a batch.
+        """Keep the episodes of a batch that may be chosen.
 
         Args:
             batch: B clips.
@@ -99,7 +99,7 @@ class Gallery:
 def gallery_picture(examples: Sequence[Example], names: dict[ClassId, str]) -> Image.Image:
     """Episodes on white, each a row of frames: reference (blue), predictions (red) with their IoUs, truth (green).
 
-    What a mask leaves out is pale and dark: a tint would be lost on saturated objects.
+    Pixels outside a mask are pale and dark: a tint would be lost on saturated objects.
 
     Args:
         examples: at least one, with equal headings.
@@ -147,7 +147,7 @@ def spotlit(picture: Tensor, mask: Tensor, colour: tuple[int, int, int]) -> Tens
 
     Args:
         picture: uint8 [H, W, 3].
-        mask: bool, of any size; its pixels are shown as they are.
+        mask: bool, of any size; its own pixels are shown, without smoothing.
         colour: RGB.
     """
     lit = F.interpolate(mask[None, None].float(), picture.shape[:2], mode="nearest")[0, 0] > 0
@@ -158,7 +158,7 @@ def spotlit(picture: Tensor, mask: Tensor, colour: tuple[int, int, int]) -> Tens
 
 
 def _cut(caption: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
-    """As much of a caption as a panel has room for."""
+    """The part of a caption for which a panel has room."""
     while font.getlength(caption) > PANEL and len(caption) > 1:
         caption = caption[:-2] + "…"
     return caption

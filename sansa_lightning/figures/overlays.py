@@ -47,7 +47,7 @@ def side_by_side(frames: Sequence[Tensor], captions: Sequence[str]) -> Image.Ima
     for place, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
         left = place * (width + GAP)
         draw.text((left + 2, 1), caption, fill="black")
-        # Whatever of the caption is wider than its frame.
+        # The part of the caption beyond its frame.
         draw.rectangle((left + width, 0, left + width + GAP + width, HEAD - 1), fill="white")
         picture.paste(Image.fromarray(frame.numpy()), (left, HEAD))
     return picture
@@ -61,7 +61,7 @@ def pixels(image: Tensor) -> Tensor:
 def outlined(picture: Tensor, mask: Tensor, colour: tuple[int, int, int]) -> Tensor:
     """uint8 [H, W, 3] with ``colour`` mixed in where the bool mask [H, W] is set, and in full around it.
 
-    The outline lies outside, so that an object of a few pixels can be seen too.
+    The outline lies outside, so that an object of a few pixels stays visible.
     """
     mixed = picture.float() * (1 - OPACITY) + torch.tensor(colour) * OPACITY
     tinted = torch.where(mask.cpu()[..., None], mixed.byte(), picture)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, tensors read as data, and the one line that refuses a file.
+"""Files that are written whole or not at all, tensors read as plain data, and one-line messages.
 
 Imports nothing of the project.
 """

@@ -1,4 +1,4 @@
-"""What an error says, as the one line that a person needs."""
+"""Messages for people: errors on one line, values cut short, counts with their nouns."""
 
 from __future__ import annotations
 
@@ -15,29 +15,34 @@ IN_WORKER = re.compile(r"Caught \w+ in DataLoader worker process .*\n(?:[\w.]*\.
 
 
 def brief(value: Any, length: int = 60) -> str:
-    """A value as a message can show it: on one line, and not too long."""
+    """A value for a message: on one line, and not too long."""
     try:
         text = str(value) if isinstance(value, int | float | np.ndarray) else repr(value)
-    except (RecursionError, ValueError):  # nested too deeply, or a number of more digits than Python writes
+    except (RecursionError, ValueError):  # nested too deeply, or a number with more digits than Python writes
         text = f"a {type(value).__name__}"
     return plain(text, length)
 
 
 def plain(text: str, length: int = 200) -> str:
-    """The beginning of a text on one line, without what cannot be printed."""
+    """The beginning of a text, on one line, with unprintable characters replaced by question marks."""
     return "".join(each if each.isprintable() else "?" for each in " ".join(text[: 4 * length].split()))[:length]
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: ``1 picture``, ``2 pictures``; ``plural`` where an s does not make it."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
 def one_line(error: BaseException) -> str:
-    """What an error says, without what a loading process or a parser that builds objects has put around it."""
+    """The message of an error, without the text that a loading process or the parser has put around it."""
     found = IN_WORKER.match(str(error))
     return " ".join(_of_constructor(found["message"] if found else str(error)).split())
 
 
 def _of_constructor(text: str) -> str:
-    """What a class said of its arguments, where jsonargparse tells what else the value could have been: null, mostly.
+    """The complaint of a class about its arguments, out of jsonargparse's list of the types that the value did not fit.
 
-    Such errors come one a line, those of a type within a type deeper.
+    The list has one error a line; errors of nested types are indented.
     """
     if not (found := BUILDING.search(text)):
         return text

@@ -1,4 +1,4 @@
-"""Files of tensors, read as data: no code of theirs is run, and what is refused is said in our words."""
+"""Files of tensors, read as plain data: none of their code is run, and refusals are in our words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from sansa_lightning.files.messages import plain
 
 READ = "tensors, containers, plain values and settings (argparse.Namespace)"
-"""What a file may hold."""
+"""The permitted content of a file."""
 
 # Published adapter files carry their training settings as a Namespace (docs/sansa.md 2.2), whose folders may be paths.
 # Paths are read as pure ones, which touch no disk and exist for each system on every system.
@@ -28,10 +28,10 @@ SETTINGS: list[Any] = [
         for name in (kind.__name__, kind.__name__.removeprefix("Pure"))
     ],
 ]
-"""The types that are read beyond torch's own choice, and under which names files speak of them."""
+"""The types that are read beyond those that torch allows, with the names that files have for them."""
 
 EXPANSION = 20
-"""How much larger than the file its parts may be; torch does not compress them, another packer may have."""
+"""How many times the file's size its unpacked content may have; torch does not compress, other tools may."""
 
 REFUSALS = (
     (re.compile(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)"), "it asks for {}"),
@@ -39,7 +39,7 @@ REFUSALS = (
     (re.compile(r"(?:create new object|build Tensor).* but got (.+)", re.DOTALL), "it builds a {}"),
     (re.compile(r"(``torch\.\S+``).* must be imported to load"), "it asks for tensors of {}"),
 )
-"""Torch's words for what it does not run, and ours; behind its own words stands advice to run it all the same."""
+"""Torch's refusals, and ours: torch adds the advice to run the code all the same."""
 
 ADVICE = re.compile(r"weights_only|safe_globals|torch\.load|trust", re.IGNORECASE)
 _REASON = "WeightsUnpickler error: "
@@ -50,7 +50,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not such a file, truncated, or it holds more than tensors, containers and settings.
+        ValueError: another kind of file, a truncated one, or one that holds more than tensors, containers and settings.
     """
     if not path.is_file():
         msg = f"{path} is not a file"
@@ -74,7 +74,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_pickled_tensors(path: Path) -> Any:
-    # Torch's warnings are of old formats and sparse tensors: advice for the one who wrote the file.
+    # Torch warns of old formats and sparse tensors, which only the writer of the file could change.
     with torch.serialization.safe_globals(SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
@@ -86,10 +86,10 @@ def _read_pickled_tensors(path: Path) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse programs and bombs, and compare the checksums, which torch writes but does not read."""
+    """Refuse programs and zip bombs, and compare the checksums, which torch writes but does not check."""
     if not zipfile.is_zipfile(path):
         if tarfile.is_tarfile(path):
-            msg = "it is in torch's old tar format, which cannot be read as data; save it anew with a current torch"
+            msg = "it is in torch's old tar format, which cannot be read as data; save it again with a current torch"
             raise ValueError(msg)
         return
     with zipfile.ZipFile(path) as archive:
@@ -98,22 +98,22 @@ def _check_archive(path: Path) -> None:
             raise ValueError(msg)
         size = sum(part.file_size for part in archive.infolist())
         if size > EXPANSION * path.stat().st_size:
-            msg = f"its parts would unpack to {size} bytes, over {EXPANSION} times its own size"
+            msg = f"it would unpack to {size} bytes, over {EXPANSION} times its own size"
             raise ValueError(msg)
         damaged = archive.testzip()
     if damaged is not None:
-        msg = f"its part {plain(damaged)} is damaged (checksum)"
+        msg = f"its member {plain(damaged)} is damaged (checksum)"
         raise ValueError(msg)
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a file, on one line and without torch's advice to run its code."""
+    """The fault of a file, on one line and without torch's advice to run its code."""
     text = str(error)
     for pattern, words in REFUSALS:
         if found := pattern.search(text):
             what = plain(found[1].partition("\n")[0], 80).rstrip(".")
             return f"{words.format(what)}, but only {READ} are read"
-    # The unpickler's own line stands behind the advice, in a paragraph of its own or right behind its name.
+    # The unpickler's own line follows the advice, in its own paragraph or right after the unpickler's name.
     paragraphs = text.rpartition(_REASON)[2].split("\n\n")
     lines = [plain(line) for each in paragraphs for line in each.splitlines() if line.strip()]
     honest = [line for line in lines if not ADVICE.search(line)]

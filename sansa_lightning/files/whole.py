@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from os import getpid
 from pathlib import Path
 
 PARTIAL = ".partial"
-"""Ending of a file that is being written; one that is left over belongs to a run that was killed."""
+"""Ending of a file that is being written; a killed run leaves it behind."""
 
 _OWNED = re.compile(rf"\.(?P<name>.+)\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)
-"""Name of a file that :func:`replacing` is writing: whose place it takes, which process writes it, and how often."""
+"""Temporary name in :func:`replacing`: the name of the file to replace, the writing process, and a random number."""
 
 _LONGEST = 200
-"""Bytes of a name that are repeated in the temporary one; file systems allow 255 in all."""
+"""Bytes of a name that the temporary name repeats; file systems allow 255 in all."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name in the same folder that becomes ``path`` when the block ends well, and vanishes when not.
+    """A temporary file in the same folder, which becomes ``path`` when the block succeeds and is deleted when it fails.
 
-    It is another one each time, so that nobody takes away or goes on with what somebody else is writing.
+    Its name is different each time, so that two processes never write to, or delete, the same file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     start = path.name.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
@@ -40,11 +40,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def left_over(folder: Path, name: str | None = None) -> list[Path]:
-    """What processes that were killed in :func:`replacing` have left in a folder, or others are writing at this moment.
+    """The temporary files of :func:`replacing` in a folder: left by killed processes, or being written now.
 
     Args:
-        folder: not those within it.
-        name: of the file that was to be replaced; None for any.
+        folder: where to look; subfolders are not searched.
+        name: the file that was to be replaced; None for any.
     """
     found = [(_OWNED.fullmatch(path.name), path) for path in sorted(folder.glob(f".*{PARTIAL}"))]
     return [path for match, path in found if match and name in (None, match["name"])]

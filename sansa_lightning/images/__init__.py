@@ -1,1 +1,1 @@
-"""Pictures and masks on their way in: reading, orientation, sizes, what mask values mean; imports files."""
+"""Reading pictures and masks: orientation, sizes, the meaning of mask values; imports files."""

@@ -1,11 +1,11 @@
-"""What the values of a mask of one class mean: object, background, or to be ignored. One rule for all such masks.
+"""The meaning of the values in a mask of one class: object, background or ignored. One rule for all such masks.
 
 - 0 and 1: 1 is the object. 0, 1 and 255: 1 is the object, 255 is ignored, as in PASCAL VOC.
-- 0 and a value from 128 on: that is the object. Values in between are cut at 128 where they are those of soft edges or
-  of a lossy format; a map of more values than that is refused, as is one whose highest value is from 2 to 127.
-- Of a palette the indices are the values, if they are 0, 1 and 255; a palette of black and white is black and white.
-- Where transparency varies and all that can be seen has one colour, transparency is the mask. Where it does not vary,
-  the colours are; of a black picture with things of one hue these are the object.
+- 0 and a value of 128 or more: the latter is the object. Values in between, from soft edges or a lossy format, are cut
+  at 128. A map of several values is refused, as is a mask whose highest value is from 2 to 127.
+- A palette picture: its indices are the values if they are 0, 1 and 255; otherwise its colours are.
+- If transparency varies and all visible pixels have one colour, transparency is the mask. If it does not vary, the
+  colours are the mask; in a black picture with shapes of one hue, the shapes are the object.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ FOREGROUND = 128
 """Value from which on a pixel of a grey mask is foreground (docs/sansa.md 4.3, 4.7 to 4.9)."""
 
 Kind = Literal["empty", "0 and 1", "0, 1 and 255", "0 and 255"]
-"""Which values a mask has; soft edges count as 0 and 255."""
+"""The values of a mask; soft edges count as 0 and 255."""
 
 _WITH_ALPHA = ("LA", "PA", "RGBA")
 STEPS = {"L;2": 85, "L;4": 17}
-"""What Pillow makes of 1 in grey of 2 or 4 bits."""
+"""The value that Pillow gives a 1 in grey of 2 or 4 bits."""
 _COLOURED, _SAME = 32, 16
-"""Difference of channels from which on a pixel has a hue, and up to which colours are one."""
+"""Difference of channels: a pixel at or above it has a hue, colours within it count as equal."""
 _SAME_HUE = 0.8
-"""Cosine of the angle between two hues that are one."""
+"""Cosine of the largest angle between two hues that count as equal."""
 _SOFT = 0.25
-"""Share of smooth grey from which on a mask is a map of many values."""
+"""Share of smooth grey at which a mask counts as a map of many values."""
 
 Values = NDArray[np.uint8]
 
@@ -47,8 +47,8 @@ class ObjectMask:
 
     Attributes:
         mask: uint8 [H, W] in {0, 1, 255 = ignore}.
-        kind: which values it had.
-        transparency: whether it was the transparency of its picture.
+        kind: the values that it had.
+        transparency: whether it was its picture's transparency.
     """
 
     mask: Values
@@ -60,11 +60,11 @@ def object_mask(picture: Image.Image, stored: str) -> ObjectMask:
     """The mask that a picture shows.
 
     Args:
-        picture: of 8 bits a channel, decoded.
-        stored: mode that its values are stored in, with the bits of grey: "L;2".
+        picture: decoded, with 8 bits a channel.
+        stored: the mode in which the file stores its values, with the bits of grey: "L;2".
 
     Raises:
-        ValueError: it is no mask of one class; says what it has, and names no file.
+        ValueError: it is not a mask of one class; the message says what it holds, but names no file.
     """
     values, transparency = _values(picture, stored)
     mask, kind = _classified(values)
@@ -72,12 +72,12 @@ def object_mask(picture: Image.Image, stored: str) -> ObjectMask:
 
 
 def cut(picture: Image.Image) -> Values:
-    """Any picture as a mask: its grey, cut at ``FOREGROUND``; uint8 [H, W] in {0, 1}."""
+    """Any picture as a mask: its grey values, cut at ``FOREGROUND``; uint8 [H, W] in {0, 1}."""
     return (np.array(picture.convert("L")) >= FOREGROUND).astype(np.uint8)
 
 
 def _values(picture: Image.Image, stored: str) -> tuple[Values, bool]:
-    """uint8 [H, W], and whether they are the transparency."""
+    """The values, uint8 [H, W], and whether they are the transparency."""
     if picture.mode == "P" and (found := _indices(picture)) is not None:
         return found, False
     if picture.mode in ("1", "L"):
@@ -95,11 +95,11 @@ def _values(picture: Image.Image, stored: str) -> tuple[Values, bool]:
         return _of_colours(picture.convert("RGB")), False
     if constant:
         return alpha, True
-    raise _refused("its colours and its transparency (alpha) both vary, so that either could be the mask")
+    raise _refused("its colours and its transparency (alpha) both vary, so either could be the mask")
 
 
 def _indices(picture: Image.Image) -> Values | None:
-    """The indices of a palette picture where they are the values; None where its colours are."""
+    """The indices of a palette picture if they are its values; None if its colours are."""
     indices = np.array(picture)
     used = _found(picture)
     swatches = picture.resize((len(used), 1))  # a pixel for each index in use
@@ -116,10 +116,10 @@ def _indices(picture: Image.Image) -> Values | None:
 
 
 def _of_colours(picture: Image.Image) -> Values:
-    """The grey of a picture, or how bright it is where all of its colours have one hue.
+    """The grey values of a picture, or its brightness if all of its colours have one hue.
 
     Raises:
-        ValueError: there are several hues, or one beside white.
+        ValueError: it has several hues, or one hue and white.
     """
     red, green, blue = picture.split()
     if red == green == blue:
@@ -130,7 +130,7 @@ def _of_colours(picture: Image.Image) -> Values:
     if not coloured.any():
         return np.array(picture.convert("L"))
     r, g, b = rgb[coloured].astype(np.float64).T
-    hues = np.stack([r - (g + b) / 2, (g - b) * np.sqrt(0.75)], axis=1)  # as places on a plane, grey in its middle
+    hues = np.stack([r - (g + b) / 2, (g - b) * np.sqrt(0.75)], axis=1)  # points on a plane, grey at the origin
     hues /= np.linalg.norm(hues, axis=1, keepdims=True)
     if (hues @ hues[0] < _SAME_HUE).any() or (brightness[~coloured] >= FOREGROUND).any():
         found = np.unique(rgb.reshape(-1, 3), axis=0)
@@ -154,15 +154,15 @@ def _classified(values: Values) -> tuple[Values, Kind]:
 
 
 def _found(picture: Image.Image) -> list[int]:
-    """The values that a picture of one channel has, ascending."""
+    """The values of a picture of one channel, ascending."""
     return [value for value, count in enumerate(picture.histogram()) if count]
 
 
 def _is_map(values: Values) -> bool:
-    """Whether there are areas of more than one value below ``FOREGROUND`` or above, or smooth ones of grey.
+    """Whether a mask has areas of several values on one side of ``FOREGROUND``, or smooth areas of grey.
 
-    Soft edges and lossy formats give other values at edges alone: no 3 x 3 pixels of one such value were found in JPEG
-    files of any quality.
+    Soft edges and lossy formats give such values at edges alone: JPEG files of no quality had 3 x 3 pixels of one of
+    them.
     """
     if min(values.shape) < 3:
         return False
@@ -176,7 +176,7 @@ def _is_map(values: Values) -> bool:
 
 
 def _neighbours(values: Values) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """The lowest and the highest of 3 x 3 values, int16 [H - 2, W - 2]."""
+    """The lowest and the highest value of each 3 x 3 window, int16 [H - 2, W - 2]."""
     wide = values.astype(np.int16)
     rows = [wide[i : wide.shape[0] - 2 + i] for i in range(3)]
     low, high = np.minimum.reduce(rows), np.maximum.reduce(rows)

@@ -1,4 +1,4 @@
-"""Which way up a picture is: the one rule for pictures, masks and the Python interface, and what EXIF says of them."""
+"""EXIF orientation: the one rule that turns pictures, masks and the Python interface's images upright."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import IO, Literal, get_args
 from PIL import Image
 
 Exif = Literal["upright", "stored"]
-"""What to do with a picture that has an EXIF orientation where the size of its annotations does not tell.
+"""How to read a picture with an EXIF orientation, if the size of its annotations does not settle it.
 
-A camera that was held sideways stores its pixels sideways and says so by the orientation, from 2 to 8. Labelling tools
+A camera that was held sideways stores its pixels sideways and says so in the orientation, from 2 to 8. Labelling tools
 show such a picture upright, so annotations are drawn on the upright picture: "upright", the default everywhere, turns
-it. "stored" is for annotations that were drawn on the pixels as they are stored. Where the size that annotations are
-drawn for tells which of the two it is, it decides, whatever is set here: turns by 90 degrees of pictures that are not
-square, with the width and height of a JSON file or the size of a mask. Masks in files of their own are turned by their
-own orientation.
+it. "stored" is for annotations that were drawn on the pixels as stored. For turns by 90 degrees of pictures that are
+not square, the size of the annotations (width and height in a JSON file, or the size of a mask) shows which it was,
+and overrides this setting. Mask files are turned by their own orientation.
 """
 
 ORIENTATION = 0x0112
@@ -32,23 +31,23 @@ _UPRIGHT = {
     7: _TURNS.TRANSVERSE,
     8: _TURNS.ROTATE_90,
 }
-"""As ``ImageOps.exif_transpose``, which also writes the tags anew and fails where one of them is odd."""
+"""As in ``ImageOps.exif_transpose``, which also rewrites the tags and fails on an odd one."""
 _STORED = _UPRIGHT | {6: _TURNS.ROTATE_90, 8: _TURNS.ROTATE_270}
 _SWAPPED = (5, 6, 7, 8)
-"""Orientations with width and height exchanged."""
+"""Orientations that exchange width and height."""
 _WIDTH, _HEIGHT = 256, 257
 """Tags of a TIFF."""
 _REMARKS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
-"""Where Pillow has found an orientation, if anywhere."""
+"""The places where Pillow may have found an orientation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is done with a picture that has an EXIF orientation.
+    """The treatment of a picture with an EXIF orientation.
 
     Attributes:
-        upright: whether it is turned upright, or else left as stored.
-        told: whether the size of its annotations tells which.
+        upright: whether it is turned upright; otherwise it stays as stored.
+        told: whether the size of its annotations decided this.
     """
 
     upright: bool
@@ -57,11 +56,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the pixels of a file lie.
+    """Size and orientation of a file's pixels.
 
     Attributes:
         stored: (H, W) of the stored pixels.
-        orientation: 1 for upright, or 2 to 8.
+        orientation: 1 (upright) to 8.
     """
 
     stored: tuple[int, int]
@@ -69,11 +68,11 @@ class Layout:
 
     @classmethod
     def of(cls, picture: Image.Image) -> Layout:
-        """Of a picture that was opened and not decoded yet; decodes nothing."""
+        """The layout of a picture that was opened but not decoded yet; decodes nothing."""
         tags = getattr(picture, "tag_v2", None)
         if tags is None:
             return cls((picture.height, picture.width), orientation(picture))
-        # Of a TIFF Pillow gives the size that it will have when Pillow has turned it.
+        # For a TIFF, Pillow gives the size after the turn that it will make itself.
         stored = int(tags.get(_HEIGHT, picture.height)), int(tags.get(_WIDTH, picture.width))
         return cls(stored, _valid(tags.get(ORIENTATION)))
 
@@ -83,11 +82,11 @@ class Layout:
         return self.stored[::-1] if self.orientation in _SWAPPED else self.stored
 
     def turn(self, size: tuple[int, int] | None, exif: Exif) -> Turn | None:
-        """What the one rule (see ``Exif``) does with the picture; None if it has no orientation.
+        """The turn that the one rule (see ``Exif``) asks for; None if the picture has no orientation.
 
         Args:
-            size: (H, W) that its annotations are drawn for, if known.
-            exif: what to do where that does not tell.
+            size: (H, W) of the picture that was annotated, if known.
+            exif: what to do if the size does not settle it.
         """
         if self.orientation == 1:
             return None
@@ -99,11 +98,11 @@ class Layout:
         return self.upright if turn is not None and turn.upright else self.stored
 
     def shown(self, picture: Image.Image, turn: Turn | None) -> Image.Image:
-        """The picture itself after a turn; decodes it."""
+        """The picture after a turn; decodes it."""
         if turn is None:
             return picture
         _load(picture)
-        # Pillow has turned a TIFF by now, and taken its tag away.
+        # Pillow has turned a TIFF by now, and removed its tag.
         is_upright = ORIENTATION not in getattr(picture, "tag_v2", (ORIENTATION,))
         if turn.upright == is_upright:
             return picture
@@ -111,27 +110,27 @@ class Layout:
 
 
 def orientation(picture: Image.Image) -> int:
-    """The orientation of a picture, 1 to 8; 1 where there is none, or none that can be read.
+    """The orientation of a picture, 1 to 8; 1 if there is none, or it cannot be read.
 
-    Reads what Pillow has read with the header, and the chunks behind the pixels of a PNG, where some tools put it.
+    Looks at what Pillow has read with the header, and at the chunks after the pixels of a PNG, where some tools put it.
     """
     try:
         if any(name in picture.info for name in _REMARKS):
             return _valid(Image.Image.getexif(picture).get(ORIENTATION))  # a PNG's own method decodes it
         if picture.format == "PNG" and getattr(picture, "tile", None):
             return _valid(_behind(picture).get(ORIENTATION))
-    except Exception:  # a broken remark is no broken picture, and Pillow raises nearly anything
+    except Exception:  # a broken tag is no broken picture, and Pillow raises nearly anything
         return 1
     return 1
 
 
 def turned(picture: Image.Image, size: tuple[int, int] | None = None, exif: Exif = "upright") -> Image.Image:
-    """A picture in memory after the one rule, see ``Exif``.
+    """A picture in memory, turned by the one rule, see ``Exif``.
 
     Args:
         picture: as opened by Pillow, decoded or not.
-        size: (H, W) that its annotations are drawn for, if known.
-        exif: what to do where that does not tell.
+        size: (H, W) of the picture that was annotated, if known.
+        exif: what to do if the size does not settle it.
     """
     _load(picture)  # turns a TIFF, and reads to the end of a PNG
     layout = Layout((picture.height, picture.width), orientation(picture))
@@ -155,7 +154,7 @@ def check_exif(where: str, exif: str) -> Exif:
 def _load(picture: Image.Image) -> None:
     """Decode a picture."""
     if picture.format == "TIFF" and getattr(picture, "tile", None):
-        # Pillow would map the file into memory in the size that it has after the turn, which garbles it.
+        # Pillow would map the file into memory with the size after the turn, which garbles it.
         picture.filename = ""  # type: ignore[attr-defined]
     picture.load()
 
@@ -165,7 +164,7 @@ def _valid(value: object) -> int:
 
 
 def _behind(picture: Image.Image) -> Image.Exif:
-    """The EXIF of a PNG that is not decoded yet, wherever in the file it is."""
+    """The EXIF of a PNG that is not decoded yet, from anywhere in the file."""
     found, file = Image.Exif(), picture.fp  # type: ignore[attr-defined]
     place = file.tell()
     try:

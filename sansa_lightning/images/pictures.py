@@ -1,4 +1,4 @@
-"""Pictures on their way in: files to arrays, arrays to the frames and masks of a clip."""
+"""Reading pictures: from files to arrays, and from arrays to the frames and masks of a clip."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Size = int | tuple[int, int]
 """Side of a square, or (H, W), in pixels."""
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-"""What a picture file may be, by Pillow's names. Pillow knows others too, and runs other programs for some of them."""
+"""The formats of picture files, by Pillow's names. Pillow reads others too, some of them by running other programs."""
 
 LARGEST_SIDE = 65_535
-"""Pixels, as in a JPEG. pycocotools takes memory by the length of outlines: a wild coordinate would take all of it."""
+"""Pixels, as in JPEG. pycocotools needs memory for the length of an outline: a wild coordinate would take all of it."""
 
 EIGHT_BITS = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-"""Pillow's modes of pictures of at most 8 bits a channel, which is what can be read."""
+"""Pillow's modes with at most 8 bits a channel; only these are read."""
 
 _JPEG_END = b"\xff\xd9"
 
@@ -38,7 +38,7 @@ def height_width(size: Size) -> tuple[int, int]:
     """``size`` as (H, W).
 
     Raises:
-        ValueError: not one or two positive integers, or more than any picture has.
+        ValueError: not one or two positive integers up to ``LARGEST_SIDE``.
     """
     pair = (size, size) if isinstance(size, int) else tuple(size)
     if len(pair) != 2 or any(type(side) is not int or not 1 <= side <= LARGEST_SIDE for side in pair):
@@ -49,11 +49,11 @@ def height_width(size: Size) -> tuple[int, int]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """A picture file with its header read; the block should do nothing but read more of it.
+    """A picture file with its header read; any error in the block counts as damage of the file.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a picture of one of ``FORMATS``, or broken; names the file.
+        ValueError: it is broken, or not a picture in one of ``FORMATS``; names the file.
     """
     try:
         with Image.open(path, formats=FORMATS) as picture:
@@ -68,12 +68,12 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look at a picture file found.
+    """The findings of a look at a picture file.
 
     Attributes:
-        size: (H, W) as it is read.
-        turn: what is done about its EXIF orientation; None if it has none.
-        orientation: that.
+        size: (H, W) of the picture as it is read.
+        turn: the treatment of its EXIF orientation; None if it has none.
+        orientation: its EXIF orientation, 1 (upright) to 8.
     """
 
     size: tuple[int, int]
@@ -84,17 +84,17 @@ class Looked:
 def decoded(
     path: Path, size: tuple[int, int] | None = None, exif: Exif = "upright", same_size: bool = True
 ) -> tuple[Image.Image, str]:
-    """The picture in a file, turned as ``Exif`` says, and the mode that its values are stored in.
+    """The picture in a file, turned as ``Exif`` says, and the mode in which its values are stored.
 
     Args:
         path: of the file.
-        size: (H, W) that its annotations are drawn for; any if None.
-        exif: what to do about an EXIF orientation where ``size`` does not tell.
-        same_size: whether it must have that size; a picture of another one is then not decoded.
+        size: (H, W) of the picture that was annotated; any if None.
+        exif: what to do about an EXIF orientation if ``size`` does not settle it.
+        same_size: whether the picture must have that size; one of another size is then not decoded.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it cannot be decoded, is damaged, of more than 8 bits a channel, or of another size; names the file.
+        ValueError: it cannot be decoded, is damaged, has more than 8 bits a channel or another size; names the file.
     """
     with opened(path) as picture:
         layout, stored, kind = Layout.of(picture), stored_mode(picture), picture.format
@@ -118,7 +118,7 @@ def read_image(
 ) -> NDArray[np.uint8]:
     """The picture in a file: uint8 RGB [H, W, 3], see :func:`decoded`. Transparency is dropped."""
     picture, _ = decoded(path, size, exif, same_size)
-    # Pillow copies a picture that it converts to its own mode.
+    # Pillow copies even when the picture already has the mode.
     return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"), np.uint8)
 
 
@@ -147,7 +147,7 @@ def check_image(
 
 
 def layout_of(path: Path) -> Layout:
-    """How the pixels of a picture file lie, from its header.
+    """Size and orientation of the pixels in a picture file, from its header.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -158,9 +158,9 @@ def layout_of(path: Path) -> Layout:
 
 
 def stored_mode(picture: Image.Image) -> str:
-    """Pillow's mode; for grey of 2 or 4 bits, which Pillow stretches to 8, the one in the file: "L;2", "L;4".
+    """Pillow's mode; for grey of 2 or 4 bits, which Pillow stretches to 8, the file's own: "L;2", "L;4".
 
-    The latter can only be told of a picture that was opened and not decoded yet.
+    These two are known only until the picture is decoded.
     """
     tiles = getattr(picture, "tile", None)
     stored = tiles[0][3] if tiles else None
@@ -168,10 +168,10 @@ def stored_mode(picture: Image.Image) -> str:
 
 
 def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    """Check that a picture has the size (H, W) that its annotations are drawn for.
+    """Check that a picture has the size (H, W) that its annotations state.
 
     Raises:
-        ValueError: it has not.
+        ValueError: its size is another one.
     """
     if tuple(found) != tuple(expected):
         msg = (
@@ -186,8 +186,8 @@ def to_frame(image: Image.Image | NDArray[np.uint8], size: Size, out: Tensor | N
 
     Args:
         image: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
-        size: of the frame. Resized with PIL's bilinear filter, which averages when it shrinks.
-        out: where to put it, uint8 [3, H, W]; a new tensor if None.
+        size: of the frame; PIL's bilinear filter is used, which averages when it shrinks.
+        out: filled with the result, uint8 [3, H, W]; a new tensor if None.
 
     Returns:
         uint8 [3, H, W], RGB.
@@ -208,7 +208,7 @@ def resize_picture(image: Image.Image | NDArray[np.uint8], size: Size) -> Image.
 
 
 def resize_mask(mask: Any, size: Size) -> Tensor:
-    """A mask at another size, each pixel taking the value of one of the old ones.
+    """A mask at another size, by nearest neighbour.
 
     torch's "nearest" as in the released code (docs/sansa.md 4): the pixel at floor(i · old / new), half a pixel off.
 
@@ -229,19 +229,19 @@ def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def drawn_mask(picture: Image.Image) -> Any:
-    """A picture of a mask: bool [H, W] by the rule of mask files; of more than 8 bits a channel itself, upright.
+    """A picture as a mask: bool [H, W] by the rule of mask files; one of more than 8 bits a channel as it is, upright.
 
     Raises:
-        ValueError: it is of no single object; says what to pass instead.
+        ValueError: it does not show a single class; says what to pass instead.
     """
     stored = stored_mode(picture)  # before it is decoded
     picture = turned(picture)
-    if picture.mode not in EIGHT_BITS:  # the rule is of 8 bits, but numbers are numbers
+    if picture.mode not in EIGHT_BITS:  # the rule is for 8 bits; wider values are taken as numbers
         return picture
     try:
         return object_mask(picture, stored).mask == 1
     except ValueError as error:
-        msg = f"Prompt.mask: {error}; of a map of several classes pass np.array(picture) == number"
+        msg = f"Prompt.mask: {error}; for a map of several classes pass np.array(picture) == number"
         raise ValueError(msg) from error
 
 
@@ -253,7 +253,7 @@ def _too_many_bits(path: Path, mode: str) -> ValueError:
 
 
 def _check_sums(path: Path) -> None:
-    """Compare the checksums of a PNG, which Pillow does not do when it decodes one."""
+    """Compare the checksums of a PNG, which Pillow does not do when it decodes."""
     with opened(path) as picture:
         picture.verify()
 

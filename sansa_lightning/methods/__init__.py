@@ -1,1 +1,1 @@
-"""How a clip becomes masks: what is remembered and read, which mask is taken; imports strategies and trackers."""
+"""Methods, which turn clips into masks: memories written and read, masks chosen; imports strategies and trackers."""

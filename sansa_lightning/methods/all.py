@@ -1,4 +1,4 @@
-"""Every method of the project, so that a configuration can name it by its class."""
+"""Imports every method of the project, so that configurations can name them."""
 
 from sansa_lightning.methods.negative_clicks import NegativeClicks
 from sansa_lightning.methods.negative_references import NegativeReferences

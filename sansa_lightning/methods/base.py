@@ -18,14 +18,14 @@ from sansa_lightning.strategies.settings import plain_settings
 from sansa_lightning.trackers.base import Tracker
 
 ReferenceMemory = Any
-"""What a method keeps of the references of one class, to segment any number of targets with; its own business."""
+"""A method's memory of the references of one class, with which it segments any number of targets; of any type."""
 
 
 class Masks(NamedTuple):
-    """Mask logits of a batch of clips; a pixel is foreground where they are above 0.
+    """Mask logits of a batch of clips; above 0 is foreground.
 
     Attributes:
-        low: as the decoder gives them, float32 [B, T, 4h, 4w].
+        low: from the decoder, float32 [B, T, 4h, 4w].
         logits: resized to the clip's own size, float32 [B, T, H, W].
     """
 
@@ -34,12 +34,12 @@ class Masks(NamedTuple):
 
     @classmethod
     def of(cls, low: Tensor, size: tuple[int, int]) -> Masks:
-        """From what the decoder gives, for clips of a size (H, W)."""
+        """From the decoder's logits, for clips of a size (H, W)."""
         return cls(low, F.interpolate(low, size, mode="bilinear", align_corners=False))
 
 
 class Answers(NamedTuple):
-    """What a method says of G targets for each of M classes.
+    """A method's masks of G targets for each of M classes.
 
     Attributes:
         logits: at the size of the targets, float32 [M, G, H, W]; above 0 is foreground.
@@ -70,7 +70,7 @@ class KeptReferences(NamedTuple):
 
 
 class Method(nn.Module, ABC):
-    """How a clip becomes masks; a module, since a method may bring networks of its own.
+    """Turns clips into masks; a module, since a method may have its own networks.
 
     A subclass is a constructor with its settings and :meth:`forward`. What trains of it is saved, loaded and counted
     like what a strategy trains, under ``method.<name>``. What is frozen is not saved: it has to be the same whenever
@@ -78,7 +78,7 @@ class Method(nn.Module, ABC):
     """
 
     def attach(self, tracker: Tracker) -> None:
-        """Freeze everything that the method brings; a subclass then unfreezes what trains.
+        """Freeze the method's own networks; a subclass then unfreezes those that train.
 
         Args:
             tracker: the base with its strategy.
@@ -86,13 +86,13 @@ class Method(nn.Module, ABC):
         self.requires_grad_(False)
 
     def unused(self, prompts: PromptKinds | None) -> str:
-        """A pattern of the names of the tracker's parameters that training leaves without a gradient.
+        """A pattern of the names of the tracker's parameters that get no gradient in training.
 
         They stay frozen, whatever a strategy unfreezes: a parameter without a gradient would stop distributed
         training, and weight decay would shrink it.
 
         Args:
-            prompts: what annotates the references of the training clips; None where the strategy does not know.
+            prompts: of the training clips' references; None if the strategy does not know.
         """
         return NOTHING
 
@@ -109,12 +109,12 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, tracker: Tracker, batch: ClipBatch, propagate_targets: bool) -> Masks:
-        """Logits of every frame of every clip: one step a frame for the whole batch.
+        """Logits of every frame of every clip: one step per frame for the whole batch.
 
         Args:
             tracker: the base with its strategy.
             batch: B clips.
-            propagate_targets: whether the prediction of a target becomes memory for later ones.
+            propagate_targets: whether the prediction for a target becomes memory for later ones.
         """
 
     def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> ReferenceMemory:
@@ -151,11 +151,11 @@ class Method(nn.Module, ABC):
 
     @classmethod
     def trained_as(cls) -> type[Method]:
-        """The method whose checkpoints this one uses: itself, or the one that it only changes in evaluation."""
+        """The method whose checkpoints this one uses: itself, or the one from which it differs only in evaluation."""
         return cls
 
     def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, as plain values: a method keeps each under its own name."""
+        """The constructor's arguments, as plain values; a method keeps each under its own name."""
         return plain_settings(self)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Methods that do more than propagation when they segment a target, and so are for evaluation alone."""
+"""Methods for evaluation alone, which add something to propagation when they segment a target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sansa_lightning.trackers.base import Tracker
 
 
 class EvaluationMethod(Sansa):
-    """Prompt-and-propagate with something added to each target; a subclass says what.
+    """Prompt-and-propagate with a subclass's addition for each target.
 
     Arguments as for :class:`Sansa`.
     """
@@ -35,7 +35,7 @@ class EvaluationMethod(Sansa):
         """See :meth:`Method.forward`; each target is segmented from the references alone.
 
         Raises:
-            ValueError: targets are to propagate.
+            ValueError: ``propagate_targets`` is true.
         """
         if propagate_targets:
             self._refuse_training()
@@ -45,7 +45,7 @@ class EvaluationMethod(Sansa):
 
     @abstractmethod
     def _segment(self, tracker: Tracker, batch: ClipBatch, reading: Reading) -> Tensor:
-        """Logits of the targets as the decoder gives them, float32 [B, N, 4h, 4w]."""
+        """The decoder's logits of the targets, float32 [B, N, 4h, 4w]."""
 
     def _refuse_training(self) -> None:
         name = type(self).__name__

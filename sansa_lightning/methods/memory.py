@@ -1,4 +1,4 @@
-"""The memory bank of a batch of clips: what is written of a frame, and which memories a target reads."""
+"""The memory bank of a batch of clips: how frames are written, and which memories a target reads."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ claims). See docs/sansa.md 1.2, step 8."""
 
 @dataclass(frozen=True, slots=True)
 class MemoryRule:
-    """What is written into memory of a frame, and which memories a target reads.
+    """The memory written for a frame, and the memories that a target reads.
 
     Attributes:
         frames: see :data:`KShotMemory`.
         pointers: whether object pointers are read.
         temporal: whether spatial memories carry their row of the temporal embedding.
-        scale: of what is written, see :meth:`written`.
+        scale: of the written mask, see :meth:`written`.
         bias: likewise.
         sigmoid: likewise.
     """
@@ -41,14 +41,14 @@ class MemoryRule:
         """Check ``frames``.
 
         Raises:
-            ValueError: it is neither of the two.
+            ValueError: it is neither "released" nor "invariant".
         """
         if self.frames not in ("released", "invariant"):
             msg = f"kshot_memory: expected 'released' or 'invariant', but got {self.frames!r}"
             raise ValueError(msg)
 
     def written(self, logits: Tensor) -> Tensor:
-        """Mask logits as the memory encoder reads them: scale · sigmoid(x) + bias as in SAM 2, or as they are."""
+        """Input of the memory encoder from mask logits: scale · sigmoid(x) + bias as in SAM 2, or without sigmoid."""
         return logits.sigmoid() * self.scale + self.bias if self.sigmoid else logits
 
 
@@ -56,7 +56,7 @@ RELEASED = MemoryRule()
 
 
 class Seen(NamedTuple):
-    """One past frame as a target sees it.
+    """A past frame that a target reads.
 
     Attributes:
         frame: its place in the clip.
@@ -83,9 +83,9 @@ def spatial_memories(frame: int, shots: int, rows: int, mode: KShotMemory) -> li
 
 
 def pointer_memories(frame: int, shots: int, limit: int, mode: KShotMemory) -> list[Seen]:
-    """Object pointers that target ``frame`` attends to: of conditioning frames, then of up to ``limit - 1`` past ones.
+    """Object pointers read by target ``frame``: of conditioning frames, then of up to ``limit - 1`` past frames.
 
-    Distances only matter to bases that encode them (SAM 2.1); with "invariant" all references are as far as the first.
+    Distances matter only to bases that encode them (SAM 2.1); with "invariant" all references have the first one's.
 
     >>> pointer_memories(3, shots=2, limit=16, mode="released")
     [Seen(frame=0, code=3), Seen(frame=2, code=1), Seen(frame=1, code=2)]
@@ -100,9 +100,9 @@ class MemoryBank:
     """Memories of the frames so far, in clip order, references first.
 
     Attributes:
-        shots: K, how many of the frames are references.
-        rule: which of them a target reads.
-        frames: one :class:`Memory` a frame.
+        shots: K, number of references among the frames.
+        rule: decides which of them a target reads.
+        frames: one :class:`Memory` per frame.
     """
 
     shots: int
@@ -115,7 +115,7 @@ class MemoryBank:
 
     @classmethod
     def stacked(cls, banks: Sequence[MemoryBank]) -> MemoryBank:
-        """Banks of equally many frames as one, their clips one after the other."""
+        """Banks of equally many frames as one bank, their clips one after the other."""
         frames = [
             Memory(*map(torch.cat, zip(*memories, strict=True)))
             for memories in zip(*(b.frames for b in banks), strict=True)
@@ -127,7 +127,7 @@ class MemoryBank:
 
         Args:
             tracker: the base.
-            features: of that frame, as encoded.
+            features: of that frame, from the encoder.
             clip_length: T; SAM 2.1 scales the distances of pointers by it.
         """
         frame, rule = len(self.frames), self.rule

@@ -1,4 +1,4 @@
-"""Geometric negatives: clicks on what was segmented by mistake (SANSA Table 11)."""
+"""Geometric negatives: clicks on pixels segmented by mistake (SANSA Table 11)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Place = tuple[int, int]
 
 
 class NegativeClicks(EvaluationMethod):
-    """Propagation, then negative clicks on the target, one after the other, where the truth says that it went wrong.
+    """Propagation, then negative clicks on the target, one after the other, where the mask disagrees with the truth.
 
-    The paper gives no procedure. Here it is the usual simulated user, as in SAM 2's own evaluation: a click in the
-    middle of the largest false-positive region of the current mask, and the decoder's next answer from the features
-    conditioned on memory, all clicks so far and its last answer. It ends early where nothing is wrong any more.
+    The paper gives no procedure. This one is the usual simulated user, as in SAM 2's own evaluation: a click in the
+    middle of the largest false-positive region of the current mask, then the decoder's next answer from the features
+    conditioned on memory, all clicks so far and its last answer. It ends early when no mistake is left.
 
-    The clicks know the truth. Scores with them say what interaction gains, and compare with no score without them.
+    The clicks use the truth. Scores with them measure the gain of interaction; do not compare them with other scores.
 
     Args:
-        clicks: most clicks on a target, at least 1.
+        clicks: largest number of clicks on a target, at least 1.
         kshot_memory: see :class:`Sansa`.
         mask_threshold: see :class:`Sansa`.
         encode_chunk: see :class:`Sansa`.
@@ -56,8 +56,8 @@ class NegativeClicks(EvaluationMethod):
         truths = batch.masks[:, batch.shots :].flatten(0, 1).cpu().numpy()
         size = (truths.shape[1], truths.shape[2])
         places: list[list[Place]] = [[] for _ in truths]
-        # A target without a mistake keeps its answer, and gets no click in later rounds either: those that are left
-        # have equally many clicks, and share a decoder call.
+        # A target without a mistake keeps its answer and gets no click in later rounds either, so that the others have
+        # equally many clicks and share a decoder call.
         wrong = list(range(len(truths)))
         for _ in range(self.clicks):
             wrong = _click(answers, truths, places, wrong)
@@ -72,7 +72,7 @@ class NegativeClicks(EvaluationMethod):
 
 
 def _click(answers: Tensor, truths: NDArray[np.uint8], places: list[list[Place]], candidates: list[int]) -> list[int]:
-    """Add a click to each of the candidates that has a mistake, and return those."""
+    """Add a click to each candidate with a mistake, and return these candidates."""
     masks = Masks.of(answers[candidates], (truths.shape[1], truths.shape[2])).logits[:, 0] > 0
     clicked = []
     for target, mask in zip(candidates, masks.cpu().numpy(), strict=True):
@@ -86,12 +86,12 @@ def _click(answers: Tensor, truths: NDArray[np.uint8], places: list[list[Place]]
 def false_positive_centre(
     mask: NDArray[np.bool_], truth: NDArray[np.uint8], clicked: Sequence[Place] = ()
 ) -> Place | None:
-    """The false-positive pixel that is farthest from all others and from the border, not clicked yet; None if none is.
+    """The false-positive pixel, not clicked yet, farthest from other pixels and the border; None if there is none.
 
     Args:
-        mask: what was segmented, [H, W].
-        truth: [H, W] in {0, 1, 255}; what is 255 is never a mistake.
-        clicked: pixels that are out.
+        mask: the segmented pixels, [H, W].
+        truth: [H, W] in {0, 1, 255}; 255 is never a mistake.
+        clicked: pixels to leave out.
     """
     from scipy import ndimage
 

@@ -1,4 +1,4 @@
-"""Semantic negatives without training: what a reference of another class claims is taken away (SANSA Table 11)."""
+"""Semantic negatives without training: pixels claimed by references of other classes are removed (SANSA Table 11)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from sansa_lightning.trackers.base import Tracker
 
 
 class NegativeReferences(EvaluationMethod):
-    """Each target is segmented by its references, and once more by each negative reference alone.
+    """Each target is segmented from its references, and once more from each negative reference alone.
 
-    A pixel goes to the one with the highest logit, or to the background where none is above 0: as SAM 2 keeps the
-    objects of a video apart. The paper says neither how nor by which references; those are the datamodule's choice
-    (``data.negatives``). A negative of a class that the target does not show claims something all the same, because a
-    propagated mask is of what stands out, too: see what the wrong-reference control scores.
+    A pixel belongs to the one with the highest logit, or to the background if no logit is above 0; this is how SAM 2
+    separates the objects of a video. The paper states neither the rule nor the references; the datamodule chooses them
+    (``data.negatives``). A negative whose class the target does not show still claims pixels, because propagation also
+    segments salient objects; compare the score of the wrong-reference control.
 
     Arguments as for :class:`Sansa`.
     """
 
     def check(self, stage: str, data: Any) -> None:
-        """Refuse to train, and clips without negatives."""
+        """Refuse training, and clips without negatives."""
         super().check(stage, data)
         if getattr(data, "negatives", None) is None:
             msg = (
@@ -41,7 +41,7 @@ class NegativeReferences(EvaluationMethod):
         return claims - self._rivals(tracker, batch, reading, torch.zeros_like(claims))
 
     def _rivals(self, tracker: Tracker, batch: ClipBatch, reading: Reading, background: Tensor) -> Tensor:
-        """The highest logit of the background, which is 0, and of the negative references, [B, N, 4h, 4w]."""
+        """The highest logit among the background (0) and the negative references, [B, N, 4h, 4w]."""
         if not isinstance(batch, BatchWithNegatives):
             msg = f"NegativeReferences: expected clips with negatives, but got a {type(batch).__name__}"
             raise ValueError(msg)

@@ -13,22 +13,22 @@ from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.trackers.base import Decoded, DecoderPrompt, DecodeRule, Features, Tracker
 
 MASK_SCALE, MASK_BIAS = 20.0, -10.0
-"""A mask prompt as logits: 20 m - 10, as SAM 2 takes a mask for its own answer."""
+"""A mask prompt as logits: 20 m - 10, as in SAM 2."""
 
 LARGEST_LOGIT = 32.0
-"""To which SAM 2 clips an answer that it reads as a prompt."""
+"""Bound to which SAM 2 clips an answer before it reads it as a prompt."""
 
 SINGLE, BEST = DecodeRule("single"), DecodeRule("best")
 
 
 class References(NamedTuple):
-    """What is known of G references.
+    """Masks and pointers of G references.
 
     Attributes:
         masks: the decoder's own answers to the prompts, logits, float32 [G, 1, 4h, 4w].
         pointers: object pointers of these answers, [G, C].
-        remembered: mask logits that go into memory, float32 [G, 1, S, S]; for a mask prompt they come from the
-            prompt, for points and boxes from the answer.
+        remembered: mask logits for memory, float32 [G, 1, S, S]; from the prompt for masks, from the answer for points
+            and boxes.
     """
 
     masks: Tensor
@@ -39,15 +39,15 @@ class References(NamedTuple):
 def decode_corrections(
     tracker: Tracker, features: Features, coords: Tensor, labels: Tensor, previous: Tensor, size: tuple[int, int]
 ) -> Decoded:
-    """Masks of frames after clicks on them, as SAM 2 corrects a frame that it has tracked.
+    """Masks of frames after clicks on them, as SAM 2 corrects a tracked frame.
 
-    The decoder gets the features conditioned on memory, all clicks so far, and its last answer as a mask prompt. One
-    click leaves open what is meant, and the best of three masks is taken; after more of them there is one.
+    The decoder gets the features conditioned on memory, all clicks so far, and its last answer as a mask prompt. A
+    single click is ambiguous, and the best of three masks is taken; after more clicks there is one mask.
 
     Args:
         tracker: the base.
         features: of G frames, conditioned on memory.
-        coords: (x, y) of P clicks a frame, float32 [G, P, 2], in pixels of a frame of ``size``.
+        coords: (x, y) of P clicks per frame, float32 [G, P, 2], in pixels of a frame of ``size``.
         labels: int32 [G, P], 1 foreground or 0 background.
         previous: logits of the last answer, float32 [G, 1, 4h, 4w].
         size: (H, W) of the clip.
@@ -60,14 +60,14 @@ def decode_corrections(
 def decode_references(
     tracker: Tracker, features: Features, prompts: Sequence[Prompt], size: tuple[int, int], mask_threshold: float
 ) -> References:
-    """Answers to the prompts of G references; prompts of one group share one decoder call.
+    """Answers to the prompts of G references; prompts of one group share a decoder call.
 
     Args:
         tracker: the base.
         features: of the G references, not conditioned on memory.
         prompts: G prompts, in pixels of a frame of ``size``.
         size: (H, W) of the clip.
-        mask_threshold: a mask prompt, resized to the base's input, is foreground above it.
+        mask_threshold: a mask prompt, resized to the tracker's input, is foreground above it.
     """
     groups: dict[tuple[str, int], list[int]] = {}
     for frame, prompt in enumerate(prompts):
@@ -87,7 +87,7 @@ def decode_references(
 
 
 def _answer_masks(tracker: Tracker, features: Features, prompts: list[Prompt], threshold: float) -> References:
-    """Mask prompts: the decoder sees the raw features, memory sees the mask after its round trip through 4h."""
+    """Mask prompts: the decoder sees the raw features, memory sees the mask resized to 4h and back."""
     size = (tracker.image_size, tracker.image_size)
     dense = torch.stack([prompt.dense for prompt in prompts if prompt.dense is not None])[:, None]
     dense = dense.to(features.image.device)

@@ -19,11 +19,11 @@ _IMAGES = (torch.uint8, torch.float32)
 
 
 class Reading(NamedTuple):
-    """A batch of clips of which the references have been read, but no target segmented.
+    """A batch of clips with its references read, and no target segmented yet.
 
     Attributes:
         features: of all B·T frames, clip by clip.
-        targets: int64 [B, N], which of the frames are targets.
+        targets: int64 [B, N], indices of the frames that are targets.
         answers: the decoder's answers to the prompts of the references, float32 [B, K, 4h, 4w].
         bank: memories of the references.
     """
@@ -36,13 +36,13 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Propagation:
-    """How references and targets of a clip become one pseudo-video.
+    """Treats the references and targets of a clip as one pseudo-video.
 
     Attributes:
-        memory: what is written, and which memories a target reads.
+        memory: the rule for writing and reading memories.
         mask_threshold: a mask prompt, resized bilinearly, is foreground above it: 0 as released, 0.5 for tight masks.
-        encode_chunk: frames that go through the image encoder at a time; all of the batch if None.
-        decode: which of the decoder's masks a target takes.
+        encode_chunk: number of frames that the image encoder takes at a time; the whole batch if None.
+        decode: the choice among the decoder's masks of a target.
     """
 
     memory: MemoryRule = RELEASED
@@ -72,7 +72,7 @@ class Propagation:
             tracker: the base, with or without a strategy.
             images: uint8 [B, T, 3, H, W], RGB, or float32, ImageNet-normalised; K references first.
             prompts: B times K prompts, in pixels of the clip.
-            propagate_targets: True: each target's prediction becomes memory for later ones (the training objective);
+            propagate_targets: True: the prediction for a target becomes memory for later ones (the training objective);
                 False: each target is segmented from the references alone, as if it were the only one (evaluation).
 
         Raises:
@@ -104,12 +104,12 @@ class Propagation:
         prompts: Sequence[Sequence[Prompt]],
         size: tuple[int, int],
     ) -> tuple[Tensor, MemoryBank]:
-        """All references of all clips at once: none of them looks at another one.
+        """Read all references of all clips at once: none of them depends on another.
 
         Args:
             tracker: the base.
             features: of all frames.
-            grid: int64 [B, K], which of the frames are references.
+            grid: int64 [B, K], indices of the frames that are references.
             prompts: B times K prompts, in pixels of the clip.
             size: (H, W) of the clip.
 
@@ -127,12 +127,12 @@ class Propagation:
         return answers, MemoryBank(shots, self.memory, frames)
 
     def condition_targets(self, tracker: Tracker, features: Features, grid: Tensor, bank: MemoryBank) -> Features:
-        """All targets at once after memory attention, each as the frame right after the references.
+        """All targets at once after memory attention, each treated as the frame right after the references.
 
         Args:
             tracker: the base.
             features: of all frames.
-            grid: int64 [B, N], which of the frames are targets.
+            grid: int64 [B, N], indices of the frames that are targets.
             bank: memories of the references alone.
 
         Returns:
@@ -142,7 +142,7 @@ class Propagation:
         return alone.condition(tracker, features.select(grid.flatten()), bank.shots + 1)
 
     def decode_targets(self, tracker: Tracker, conditioned: Features) -> Decoded:
-        """Masks of targets from features that were conditioned on memory."""
+        """Masks of targets from features conditioned on memory."""
         return tracker.decode(conditioned, NO_PROMPT, self.decode)
 
     def segment_targets(self, tracker: Tracker, features: Features, grid: Tensor, bank: MemoryBank) -> Decoded:
@@ -150,7 +150,7 @@ class Propagation:
         return self.decode_targets(tracker, self.condition_targets(tracker, features, grid, bank))
 
     def _follow_targets(self, tracker: Tracker, reading: Reading) -> Tensor:
-        """One step a target for the whole batch; the prediction becomes memory."""
+        """One step per target for the whole batch; the prediction becomes memory."""
         features, grid, _, bank = reading
         length = bank.shots + grid.shape[1]
         masks = []
@@ -158,13 +158,13 @@ class Propagation:
             part = features.select(column)
             decoded = self.decode_targets(tracker, bank.condition(tracker, part, length))
             masks.append(decoded.mask)
-            if len(masks) < grid.shape[1]:  # nobody would read the last one
+            if len(masks) < grid.shape[1]:  # the last one would not be read
                 logits = tracker.full_resolution(decoded.mask)
                 bank.frames.append(tracker.remember(part, self.memory.written(logits), decoded.pointer))
         return torch.cat(masks, dim=1)
 
     def _judge_targets(self, tracker: Tracker, reading: Reading) -> Tensor:
-        """All targets at once, each as the frame right after the references."""
+        """All targets at once, each treated as the frame right after the references."""
         decoded = self.segment_targets(tracker, reading.features, reading.targets, reading.bank)
         return decoded.mask[:, 0].unflatten(0, reading.targets.shape)
 
@@ -173,8 +173,8 @@ def check_clips(images: Tensor, prompts: Sequence[Sequence[Prompt]]) -> int:
     """K, after checking that images and prompts fit together.
 
     Raises:
-        ValueError: images that are neither uint8 nor float32 [B, T, 3, H, W]; not B times K prompts with 1 <= K < T; a
-            mask prompt of another size.
+        ValueError: images are not uint8 or float32 [B, T, 3, H, W]; there are not B times K prompts with 1 <= K < T; or
+            a mask prompt has another size.
     """
     tensor = isinstance(images, Tensor)
     if not tensor or images.ndim != 5 or images.shape[2] != 3 or images.dtype not in _IMAGES:

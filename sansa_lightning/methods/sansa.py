@@ -1,4 +1,4 @@
-"""SANSA: plain prompt-and-propagate; what is learnt sits in the strategy (paper section 3)."""
+"""SANSA: plain prompt-and-propagate; only the strategy learns (paper section 3)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sansa_lightning.trackers.base import Tracker
 
 
 class Sansa(Method):
-    """Prompt-and-propagate without anything around it.
+    """Plain prompt-and-propagate.
 
     Args:
         kshot_memory: "released" (order of the references matters) or "invariant"; see ``memory.KShotMemory``.
         mask_threshold: a mask prompt, resized bilinearly, is foreground above it; in [0, 1).
-        encode_chunk: frames that go through the image encoder at a time; all of the batch if None.
+        encode_chunk: number of frames that the image encoder takes at a time; the whole batch if None.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Sansa(Method):
         return self.propagation.read_references(tracker, features, grid, [prompts], size)[1]
 
     def segment(self, tracker: Tracker, memories: Sequence[MemoryBank], images: Tensor) -> Answers:
-        """See :meth:`Method.segment`; classes of equally many references share the calls of memory and decoder."""
+        """See :meth:`Method.segment`; classes with equally many references share calls of memory and decoder."""
         features = tracker.encode(images, self.encode_chunk)
         size = (images.shape[-2], images.shape[-1])
         logits = torch.empty(len(memories), len(images), *size, device=images.device)

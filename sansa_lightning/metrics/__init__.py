@@ -1,1 +1,1 @@
-"""What is counted of predictions, and the scores that come of it; imports clips and images."""
+"""Metrics, which count predictions and compute scores; imports clips and images."""

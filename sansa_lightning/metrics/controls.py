@@ -1,6 +1,6 @@
-"""Is a few-shot score about the reference? Three controls, counted beside it on the same targets.
+"""Does a few-shot score depend on the reference? Three controls, counted on the same targets.
 
-A score without its margin can be salience: a model that always segments whatever stands out gets one, too.
+A score alone may come from salience: a model that always segments salient objects gets one too.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from sansa_lightning.metrics.few_shot_iou import FewShotIoU, FewShotScores
 from sansa_lightning.metrics.scoring import ScoredTargets
 
 Segment = Callable[[ClipBatch], Tensor]
-"""A model: clips to the logits of their targets, float32 [B, N, H, W]."""
+"""A model: from clips to the logits of their targets, float32 [B, N, H, W]."""
 
 _ONE = 1 << 40
-"""Shares are summed as whole numbers of this part, so that any split over processes gives the same sum."""
+"""Shares are summed as whole multiples of this fraction, so that any split over processes gives the same sum."""
 
 
 _ALIKE = 1e-10
-"""Mean probabilities that differ by less are the same but for rounding."""
+"""Mean probabilities that differ by less count as equal; the difference is rounding."""
 
 
 class ControlScores(NamedTuple):
-    """Scores on one list of targets, in [0, 1]; None where there is none, as in a pool of a single class.
+    """Scores on one list of targets, in [0, 1]; None for a score that does not exist, as in a pool of a single class.
 
     Attributes:
         wrong_miou: mIoU after references of a class that the target does not show, by the target's own class.
         margin: the semantic margin: mIoU after the right references minus ``wrong_miou``, over the same targets.
         everything_miou: mIoU of the mask of all objects.
-        choice: share of targets in which the object with the highest mean probability is of the class; ties share.
-        choice_chance: the same for a guess among the objects.
+        choice: share of targets whose object with the highest mean probability belongs to the class; ties share.
+        choice_chance: the same for a random guess among the objects.
     """
 
     wrong_miou: float | None
@@ -50,7 +50,7 @@ class ControlScores(NamedTuple):
 
 
 class ControlledIoU(nn.Module):
-    """The score of a model and, on batches that bring what they need, its controls.
+    """The score of a model and, on batches with the data for them, its controls.
 
     Args:
         classes: as for :class:`FewShotIoU`.
@@ -74,7 +74,7 @@ class ControlledIoU(nn.Module):
         self.cut = cut
 
     def update(self, segment: Segment, batch: EvaluationBatch) -> Tensor:
-        """Segment a batch, and its wrong clips if it has some, and count them; gives the logits of the right ones."""
+        """Segment and count a batch, and its wrong clips if there are any; returns the logits of the right ones."""
         logits = segment(batch.clips)
         targets = ScoredTargets.of(batch, logits)
         self.score.update(targets.masks(self.cut), targets.truths, targets.class_ids, targets.scored)
@@ -98,7 +98,7 @@ class ControlledIoU(nn.Module):
         return {name: float(metric.compute()) for name, metric in self.more.items()}
 
     def compute(self) -> tuple[FewShotScores, ControlScores]:
-        """Score and controls of everything counted since the last reset, over all processes."""
+        """Score and controls of all targets counted since the last reset, over all processes."""
         return self.score.compute(), self.controls.compute()
 
     def reset(self) -> None:
@@ -110,7 +110,7 @@ class ControlledIoU(nn.Module):
 
 
 class ControlMetrics(nn.Module):
-    """Counts the controls of a test; each part is a metric of its own, summed over processes.
+    """Counts the controls of a test; each is a metric of its own, summed over processes.
 
     Args:
         classes: as for :class:`FewShotIoU`.
@@ -128,7 +128,7 @@ class ControlMetrics(nn.Module):
         """Count targets after their right references."""
         self._count(self.right, targets, targets.scored & targets.paired)
         shown = [objects for objects in targets.objects if objects is not None]
-        if len(shown) == len(targets.objects):  # a source knows of all its images or of none
+        if len(shown) == len(targets.objects):  # a source knows the objects of all its images or of none
             everything = [objects.instances > 0 for objects in shown]
             self.everything.update(everything, targets.truths, targets.class_ids, targets.scored)
             self.choice.update(targets.logits, shown, targets.class_ids, targets.scored)
@@ -138,7 +138,7 @@ class ControlMetrics(nn.Module):
         self._count(self.wrong, targets, targets.scored)
 
     def compute(self) -> ControlScores:
-        """The scores of everything counted since the last reset, over all processes."""
+        """The scores of all targets counted since the last reset, over all processes."""
         right, wrong, everything = (_counted(metric) for metric in (self.right, self.wrong, self.everything))
         choice, chance = self.choice.compute()
         return ControlScores(
@@ -159,9 +159,9 @@ class ControlMetrics(nn.Module):
 
 
 class ChoiceAccuracy(Metric):
-    """Of the objects in a target, is the most covered one of the class? Those that are covered alike share the choice.
+    """Does the most covered object in a target belong to the class? Equally covered objects share the choice.
 
-    An object counts if it has a pixel at the size of the score, a target if an object of the class has. Every state
+    An object counts if it has a pixel at the size of the score, a target if an object of its class counts. Every state
     is a whole number, so any split over batches or processes gives the same scores.
     """
 
@@ -183,13 +183,13 @@ class ChoiceAccuracy(Metric):
 
         Args:
             logits: M of float32 [H, W].
-            objects: what each target shows, of the same size.
+            objects: of each target, at the same size.
             class_ids: int64 [M].
             scored: bool [M]; False for targets that must not be counted.
         """
         rows = zip(logits, objects, class_ids.tolist(), scored.tolist(), strict=True)
         for each, shown, class_id, wanted in rows:
-            # In double precision: logits of 20 and of 30 are both 1 in single, and the first object would be chosen.
+            # In double precision: in single, logits of 20 and 30 both become 1, and the first object would be chosen.
             covered = coverage(each.double().sigmoid(), shown) if wanted else []
             visible = [one for one, _ in covered]
             if class_id in visible:
@@ -198,7 +198,7 @@ class ChoiceAccuracy(Metric):
                 self.targets += 1
 
     def compute(self) -> tuple[float | None, float | None]:
-        """The share of targets with the right choice, and the chance that a guess is right; None without targets."""
+        """The share of targets with the right choice, and the chance of a right guess; None without targets."""
         targets = int(self.targets)
         if not targets:
             return None, None
@@ -206,9 +206,9 @@ class ChoiceAccuracy(Metric):
 
 
 def share_of_choice(covered: Sequence[tuple[ClassId, float]], class_id: ClassId) -> float:
-    """How much of the choice falls on a class: 1 or 0, or its share of the objects that are equally covered.
+    """The share of a class in the choice: 1 or 0, or its share of the equally covered objects.
 
-    A mask that covers all objects alike so gets what a guess gets; one that is not a number gets 0.
+    So a mask that covers all objects equally gets the score of a guess; one with NaN gets 0.
 
     >>> share_of_choice([(3, 0.9), (5, 0.1)], 3), share_of_choice([(3, 0.5), (5, 0.5)], 3)
     (1.0, 0.5)
@@ -221,7 +221,7 @@ def share_of_choice(covered: Sequence[tuple[ClassId, float]], class_id: ClassId)
 
 
 def coverage(probability: Tensor, objects: Objects) -> list[tuple[ClassId, float]]:
-    """Class and mean probability of each object that has a pixel, in their order.
+    """Class and mean probability of each object with a pixel, in their order.
 
     Args:
         probability: [H, W] in [0, 1].

@@ -1,7 +1,7 @@
 """Few-shot IoU: counts summed per class over a run, divided once at the end (docs/sansa.md 4.11).
 
-This is the number of the few-shot literature. The mean of per-image IoUs, which most segmentation
-libraries compute, is another one. Everything here is in [0, 1]; only tables print percent.
+This is the number of the few-shot literature. Most segmentation libraries compute another one, the mean of per-image
+IoUs. All values here are in [0, 1]; only tables print percent.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class ClassScore(NamedTuple):
 
     Attributes:
         class_id: its id.
-        name: a person's word for it; the id as text if none was given.
+        name: its name; the id as text if none was given.
         iou: foreground IoU in [0, 1]; 0 if the class was never drawn.
-        targets: how many target masks were scored.
+        targets: number of scored target masks.
     """
 
     class_id: ClassId
@@ -36,7 +36,7 @@ class ClassScore(NamedTuple):
 
 
 class FewShotScores(NamedTuple):
-    """What a :class:`FewShotIoU` computes.
+    """The result of a :class:`FewShotIoU`.
 
     Attributes:
         miou: mean foreground IoU over all classes given, in [0, 1].
@@ -49,7 +49,7 @@ class FewShotScores(NamedTuple):
     classes: tuple[ClassScore, ...]
 
     def as_plain(self) -> dict[str, Any]:
-        """As JSON writes it."""
+        """As plain values, for JSON."""
         return {**self._asdict(), "classes": [score._asdict() for score in self.classes]}
 
     @classmethod
@@ -57,7 +57,8 @@ class FewShotScores(NamedTuple):
         """The scores that gave these plain values.
 
         Raises:
-            KeyError: it is something else; or TypeError.
+            KeyError: they are something else.
+            TypeError: likewise.
         """
         return cls(plain["miou"], plain["fb_iou"], tuple(ClassScore(**score) for score in plain["classes"]))
 
@@ -78,7 +79,7 @@ def overlap_counts(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     foreground = pixels(prediction & truth)
     union = pixels((prediction & valid) | truth)
     total = pixels(valid)
-    # What is in neither is background in both; what is not foreground in both is background in one.
+    # A pixel in neither is background in both; one not in both is background in at least one.
     return torch.stack([total - union, foreground], 1), torch.stack([total - foreground, union], 1)
 
 
@@ -102,13 +103,12 @@ def few_shot_iou(intersection: Tensor, union: Tensor) -> tuple[Tensor, Tensor, T
 class FewShotIoU(Metric):
     """mIoU, FB-IoU and per-class IoU of a run.
 
-    The states are sums of whole numbers, so any split over batches or processes gives the same scores
-    exactly. ``update`` never waits for the device; that is why a mask of an unknown class is noticed by
-    ``compute``.
+    The states are sums of whole numbers, so any split over batches or processes gives exactly the same scores.
+    ``update`` never waits for the device; therefore only ``compute`` notices a mask of an unknown class.
 
     Args:
-        classes: ids of the classes of the fold, distinct, at least one. Those never drawn count 0.
-        names: a word for each class, in the same order.
+        classes: ids of the fold's classes, distinct, at least one. Classes never drawn count as 0.
+        names: of the classes, in the same order.
 
     Raises:
         ValueError: from ``update``: shapes, types or lengths do not fit; from ``compute``: a scored mask
@@ -131,7 +131,7 @@ class FewShotIoU(Metric):
             msg = f"FewShotIoU.classes: expected at least one class id, each once, but got {list(classes)}"
             raise ValueError(msg)
         if names is not None and len(names) != len(classes):
-            msg = f"FewShotIoU.names: expected {len(classes)} names, one a class, but got {len(names)}"
+            msg = f"FewShotIoU.names: expected {counted(len(classes), 'name')}, one per class, but got {len(names)}"
             raise ValueError(msg)
         self.classes = tuple(classes)
         self.names = tuple(str(class_id) for class_id in classes) if names is None else tuple(names)
@@ -174,7 +174,7 @@ class FewShotIoU(Metric):
         self.stray = torch.maximum(self.stray, class_ids.where(wanted & ~known, _NONE).max())
 
     def compute(self) -> FewShotScores:
-        """The scores of everything counted since the last reset, over all processes."""
+        """The scores of all masks counted since the last reset, over all processes."""
         stray = int(self.stray)
         if stray != _NONE:
             msg = f"FewShotIoU: a mask of class {stray} was scored, which is not among the classes {self.classes}"

@@ -1,4 +1,4 @@
-"""From a batch and its logits to targets that metrics count: one after the other, at the size of their score."""
+"""From a batch and its logits to the targets that metrics count, each at the size of its score."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ScoredTargets(NamedTuple):
         truths: M masks, uint8 [H, W] in {0, 1, 255}, each of the size of its logits.
         class_ids: int64 [M].
         scored: bool [M]; False for those that must not be counted.
-        objects: M, what each shows; None where nobody knows or asked.
-        paired: bool [M]; which of them there are after wrong references, too.
+        objects: M, those of each target; None if unknown or not asked for.
+        paired: bool [M]; which targets also have wrong references.
     """
 
     logits: list[Tensor]
@@ -32,12 +32,12 @@ class ScoredTargets(NamedTuple):
     paired: Tensor
 
     def masks(self, cut: float) -> list[Tensor]:
-        """M predictions, bool [H, W]: what is above ``cut``."""
+        """M predictions, bool [H, W]: logits above ``cut``."""
         return [logits > cut for logits in self.logits]
 
     @classmethod
     def of(cls, batch: EvaluationBatch, logits: Tensor) -> ScoredTargets:
-        """The targets of a batch with their logits [B, N, h, w], at original size if the batch brings it."""
+        """The targets of a batch with their logits [B, N, h, w], at original size if the batch has it."""
         each = target_logits(batch, logits)
         truths = batch.originals if any(batch.originals) else batch.clips.masks[:, batch.clips.shots :]
         count, controls = logits.shape[1], batch.controls
@@ -53,7 +53,7 @@ class ScoredTargets(NamedTuple):
 
 
 def target_logits(batch: EvaluationBatch, logits: Tensor) -> list[list[Tensor]]:
-    """Logits [B, N, h, w] as N of [H, W] a clip, at the size that its targets are scored at."""
+    """Logits [B, N, h, w] as N of [H, W] per clip, at the size of the targets' scores."""
     if not any(batch.originals):
         return [list(clip) for clip in logits]
     return [

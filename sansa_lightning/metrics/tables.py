@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sansa_lightning.files.messages import counted
 from sansa_lightning.metrics.controls import ControlScores
 from sansa_lightning.metrics.few_shot_iou import FewShotScores
 from sansa_lightning.metrics.tracking import TrackingScore
 
 NOT_THERE = "n/a"
-"""In place of a number that there cannot be, such as a margin in a pool of one class."""
+"""Stands for a number that does not exist, such as the margin in a pool of one class."""
 
 
 FROZEN, ADAPTED = "frozen", "adapted"
@@ -19,29 +20,29 @@ FROZEN, ADAPTED = "frozen", "adapted"
 def score_table(
     scores: Mapping[str, FewShotScores | TrackingScore], controls: Mapping[str, ControlScores] | None = None
 ) -> str:
-    """What a run scored last: a table, with the frozen base's column if there is one, or a tracking score; or nothing.
+    """The last scores of a run: a table, with the frozen base's column if there is one, a tracking score, or nothing.
 
     Args:
-        scores: by stage, in the order in which they came.
+        scores: by phase, in the order of their computation.
         controls: likewise.
     """
     if not scores:
         return ""
-    stage, last = list(scores.items())[-1]
+    phase, last = list(scores.items())[-1]
     if isinstance(last, TrackingScore):
-        return f"{stage}: tracking J {100 * last.j:.1f} over {last.frames} frames"
-    columns = {FROZEN: FROZEN, ADAPTED: stage} if FROZEN in scores else {stage: stage}
+        return f"{phase}: tracking J {100 * last.j:.1f} over {counted(last.frames, 'frame')}"
+    columns = {FROZEN: FROZEN, ADAPTED: phase} if FROZEN in scores else {phase: phase}
     runs = {heading: scores[name] for heading, name in columns.items()}
     found = {heading: (controls or {})[name] for heading, name in columns.items() if name in (controls or {})}
     return per_class_table({heading: run for heading, run in runs.items() if isinstance(run, FewShotScores)}, found)
 
 
 def per_class_table(runs: Mapping[str, FewShotScores], controls: Mapping[str, ControlScores] | None = None) -> str:
-    """A table with one row a class, one column a run, and below them the means and the controls.
+    """A table with a row for each class, a column for each run, and below them the means and the controls.
 
     Args:
         runs: scores over the same classes and targets, by the heading of their column.
-        controls: of runs, by the same headings; no rows for them if there are none.
+        controls: of runs, by the same headings; without any, their rows are left out.
 
     Raises:
         ValueError: there is no run, or the runs were scored on different classes or targets.
@@ -67,7 +68,7 @@ def per_class_table(runs: Mapping[str, FewShotScores], controls: Mapping[str, Co
 
 
 def _control_rows(runs: Sequence[ControlScores | None]) -> list[list[str]]:
-    # Chance follows from the targets, which are the same in all columns.
+    # Chance depends on the targets, which are the same in all columns.
     chance = next((run.choice_chance for run in runs if run is not None), None)
     labels = {
         "wrong_miou": "wrong reference",

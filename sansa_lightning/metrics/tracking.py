@@ -12,7 +12,7 @@ from sansa_lightning.images.object_masks import IGNORE
 
 
 def frame_ious(prediction: Tensor, truth: Tensor) -> Tensor:
-    """IoU of each frame, float64 in [0, 1]; 1 where neither has an object.
+    """IoU of each frame, float64 in [0, 1]; 1 if neither mask has a pixel.
 
     Args:
         prediction: bool [..., H, W].
@@ -30,23 +30,23 @@ def frame_ious(prediction: Tensor, truth: Tensor) -> Tensor:
 
 
 class TrackingScore(NamedTuple):
-    """What a :class:`TrackingJ` computes.
+    """The result of a :class:`TrackingJ`.
 
     Attributes:
-        j: mean IoU of the target frames, in [0, 1]; 0 if there is none.
-        frames: how many they were.
+        j: mean IoU of the target frames, in [0, 1]; 0 if there are none.
+        frames: number of target frames.
     """
 
     j: float
     frames: int
 
     def as_plain(self) -> dict[str, Any]:
-        """As JSON writes it."""
+        """As plain values, for JSON."""
         return self._asdict()
 
 
 class TrackingJ(Metric):
-    """Mean over all target frames of their IoU."""
+    """Mean IoU over all target frames."""
 
     is_differentiable = False
     higher_is_better = True
@@ -85,6 +85,6 @@ class TrackingJ(Metric):
         self.frames = self.frames + ious.numel()
 
     def compute(self) -> TrackingScore:
-        """The score of everything counted since the last reset, over all processes."""
+        """The score of all frames counted since the last reset, over all processes."""
         frames = int(self.frames)
         return TrackingScore(float(self.total) / max(frames, 1), frames)

@@ -1,4 +1,4 @@
 """Fetching, unpacking and checking the data of benchmarks; imports data and cli.
 
-A file a family of benchmarks and one a step, and so more than twelve.
+One file for each family of benchmarks and each step, hence more than twelve.
 """

@@ -1,4 +1,4 @@
-"""Makes ``SegmentationClassAug``: the label maps of VOC 2012, and SBD's for the images that VOC has none of."""
+"""Make ``SegmentationClassAug``: the label maps of VOC 2012, and SBD's for images without one in VOC."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _OUTLINE = 255
 
 
 def make_augmented(root: Path) -> None:
-    """Write the label maps that are missing in ``SegmentationClassAug``.
+    """Write the label maps missing from ``SegmentationClassAug``.
 
-    VOC's palette pictures become plain ones of the same numbers, 255 along outlines; SBD's are taken from its Matlab
-    files and know no outlines. Where both have an image, VOC's is taken, as in the copies in circulation.
+    VOC's palette pictures become plain ones with the same numbers, 255 along outlines; SBD's come from its Matlab files
+    and have no outlines. For an image in both, VOC's is taken, as in the copies in circulation.
 
     Args:
         root: folder with ``SegmentationClass`` and ``sbd/cls``.

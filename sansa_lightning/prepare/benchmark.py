@@ -1,4 +1,4 @@
-"""What a benchmark's data consist of: what is fetched, unpacked and made, and what a person has to fetch."""
+"""The data of a benchmark: files to fetch, archives to unpack, files to make, and downloads by hand."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from sansa_lightning.data.sources.base import Source, Split
 
 ARCHIVES = "archives"
-"""Folder below a benchmark's root that archives are kept in."""
+"""Folder for archives below a benchmark's root."""
 
 Destination = Callable[[str], str | None]
-"""Name of a member of an archive -> its path below the root, or None for one that is not needed."""
+"""Name of an archive's member -> its path below the root, or None for one that is not needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file on somebody's server.
+    """A file on a server.
 
     Attributes:
         url: http or https; with plain http there is a checksum.
         size: bytes.
-        exact: whether ``size`` is documented to the byte, and so checked; else it is about right.
-        checksum: ``<algorithm>:<hexadecimal>`` as the publisher or a widely used library states it; None if nobody
-            does, in which case that of the first download is recorded and later ones are compared with it.
+        exact: whether ``size`` is documented to the byte, and so checked; otherwise it is approximate.
+        checksum: ``<algorithm>:<hexadecimal>``, stated by the publisher or a widely used library; None if there is
+            none: then that of the first download is recorded, and later ones are compared with it.
     """
 
     url: str
@@ -44,23 +44,23 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Files that have to be there: at least ``count`` that match the glob ``pattern`` below the root."""
+    """Required files: at least ``count`` that match the glob ``pattern`` below the root."""
 
     pattern: str
     count: int
 
     def found(self, root: Path) -> int:
-        """How many are there, those that are being written left out."""
+        """The number of existing files, without those being written."""
         return sum(not path.name.startswith(".") for path in root.glob(self.pattern))
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is used as it is fetched.
+    """A file that is used without unpacking.
 
     Attributes:
-        remote: where it is fetched from.
-        path: where it goes, below the root.
+        remote: its source.
+        path: its destination, below the root.
     """
 
     remote: Remote
@@ -69,16 +69,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive whose members are unpacked below the root.
+    """An archive to unpack below the root.
 
     Attributes:
         file: its name in the folder ``archives``.
-        contents: what it gives; if that is there already, say because a person put it there, the archive is left.
-        unpacked: bytes of the members that are needed, about; more than twice as many are refused.
-        members: from the root, where each member goes.
-        remote: where it is fetched from; None if a person has to do that.
-        page: for one to be fetched by hand: the address to go to.
-        superseded_by: what makes the archive unnecessary if it is there.
+        contents: its files; if they exist already, for instance put there by a person, the archive is not needed.
+        unpacked: approximate bytes of the needed members; more than twice as many are refused.
+        members: from the root to the destinations of members.
+        remote: its source; None for a download by hand.
+        page: the address for a download by hand.
+        superseded_by: files that make the archive unnecessary.
     """
 
     file: str
@@ -92,13 +92,13 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Something that is made from what was unpacked; what of it is there is not made again.
+    """Files made from unpacked ones; existing ones are not made again.
 
     Attributes:
-        what: in a few words.
+        what: a short description.
         contents: the files.
-        size: bytes, about.
-        make: from the root, makes those that are missing.
+        size: approximate bytes.
+        make: takes the root, and makes the missing ones.
     """
 
     what: str
@@ -112,13 +112,13 @@ Step = File | Archive | Made
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One of the forms in which a benchmark's data are in circulation.
+    """One of the forms in which a benchmark's data circulate.
 
     Attributes:
         marker: a path below the root by which the layout is recognised.
-        source: from the root, what reads it; without a check of files of its own.
-        splits: those to check.
-        contents: what has to be there where no list of the benchmark's own would tell that something is missing.
+        source: from the root to the source that reads it, without its own check of files.
+        splits: the splits to check.
+        contents: required files whose absence no list of the benchmark would show.
     """
 
     marker: str
@@ -135,8 +135,8 @@ class Benchmark:
         name: on the command line.
         page: its home.
         terms: of use, in a line.
-        steps: in the order in which they are taken.
-        layouts: those that can be checked; the first is the one that the steps give.
+        steps: in their order.
+        layouts: those that can be checked; the first is the result of the steps.
     """
 
     name: str
@@ -146,21 +146,21 @@ class Benchmark:
     layouts: tuple[Layout, ...]
 
     def layouts_in(self, root: Path) -> tuple[Layout, ...]:
-        """Those whose marker is there; the first one if none is."""
+        """The layouts whose marker exists; the first one if none does."""
         return tuple(layout for layout in self.layouts if (root / layout.marker).exists()) or self.layouts[:1]
 
 
 def complete(root: Path, contents: tuple[Content, ...]) -> bool:
-    """Whether all ``contents`` are there; False if none are asked for."""
+    """Whether all ``contents`` exist; False if there are none to look for."""
     return bool(contents) and all(content.found(root) >= content.count for content in contents)
 
 
 def read_by(place: str, **settings: Any) -> Callable[[Path], Source]:
-    """The source of a layout, without a check of files of its own; imported when it is used, since it imports torch.
+    """The source of a layout, without its own check of files; imported at its first use, since it imports torch.
 
     Args:
         place: ``module:class`` below ``sansa_lightning.data.sources``.
-        settings: of the class, beside its root.
+        settings: arguments of the class, beside its root.
     """
     module, name = place.split(":")
 
@@ -173,7 +173,7 @@ def read_by(place: str, **settings: Any) -> Callable[[Path], Source]:
 
 
 def renamed(pattern: str, path: str) -> Callable[[Path], Destination]:
-    """Members that match a regular expression as a whole, each to ``path``, a template as of ``re``."""
+    """Send members that fully match a regular expression to ``path``, a template of ``re``."""
     compiled = re.compile(pattern)
 
     def destination(name: str) -> str | None:

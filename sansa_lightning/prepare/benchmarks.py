@@ -17,7 +17,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 
 def benchmark_named(name: str) -> Benchmark:
-    """The benchmark of a name.
+    """The benchmark with a name.
 
     Raises:
         ValueError: there is none.

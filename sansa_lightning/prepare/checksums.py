@@ -1,4 +1,4 @@
-"""Checksums of fetched files: those that are published, and those recorded at the first download."""
+"""Checksums of fetched files: published ones, and those recorded at the first download."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.files.whole import sha256_of, write_text
 
 LOCK = ".sha256"
-"""Ending of the file beside a fetched one that records what came at the first download, as sha256sum writes it."""
+"""Ending of the file beside a fetched one with the checksum of the first download, in sha256sum's format."""
 
 
 def check(path: Path, checksum: str, name: str) -> None:
@@ -18,10 +18,10 @@ def check(path: Path, checksum: str, name: str) -> None:
     Args:
         path: the file.
         checksum: ``<algorithm>:<hexadecimal>``.
-        name: what to call it in the error.
+        name: of the file in the error.
 
     Raises:
-        ValueError: the file is another one.
+        ValueError: the checksums differ.
     """
     algorithm, _, expected = checksum.partition(":")
     with path.open("rb") as file:
@@ -32,7 +32,7 @@ def check(path: Path, checksum: str, name: str) -> None:
 
 
 def recorded(path: Path) -> str | None:
-    """The SHA-256 in a file's lock, None if it has no lock.
+    """The SHA-256 in a file's lock; None without a lock.
 
     Raises:
         ValueError: the lock is not a line ``<64 hexadecimal digits>  <name>``.
@@ -42,23 +42,23 @@ def recorded(path: Path) -> str | None:
         return None
     words = " ".join(read_lines(lock, "a SHA-256 and a file name")).split()
     if len(words) != 2 or len(words[0]) != 64 or set(words[0]) - set("0123456789abcdef"):
-        msg = f"{lock}: expected a line of a SHA-256 and a file name; remove it to trust {path.name} as it is"
+        msg = f"{lock}: expected a line with a SHA-256 and a file name; remove it to trust {path.name} as it is"
         raise ValueError(msg)
     return words[0]
 
 
 def record_or_compare(content: Path, path: Path) -> bool:
-    """Record the SHA-256 of what was fetched for ``path``, or compare with what was recorded before.
+    """Record the SHA-256 of a file fetched as ``path``, or compare it with the recorded one.
 
     Args:
         content: the file to read, perhaps still under a temporary name.
-        path: the name that it will have, beside which the lock is.
+        path: its final name; the lock is beside it.
 
     Returns:
         Whether it was recorded now.
 
     Raises:
-        ValueError: it differs from what was recorded.
+        ValueError: it differs from the recorded one.
     """
     known, found = recorded(path), sha256_of(content)
     if known is None:

@@ -1,11 +1,11 @@
-"""The benchmarks on COCO's photographs: where their data are, and what they look like on disk."""
+"""The benchmarks on COCO's photographs: the sources of their data, and their layouts on disk."""
 
 from __future__ import annotations
 
 from sansa_lightning.prepare.benchmark import Archive, Benchmark, Content, Layout, Remote, read_by, renamed
 
 # Sizes and checksums of COCO and LVIS: TensorFlow Datasets, coco.txt and lvis/checksums.tsv. PACO's checksum: its own
-# DATASETS page; nobody documents its size to the byte. COCO's servers have no certificate for their name.
+# DATASETS page; its size is not documented to the byte. COCO's servers have no certificate for their name.
 _COCO = "http://images.cocodataset.org"
 _LVIS = "https://dl.fbaipublicfiles.com/LVIS"
 

@@ -1,4 +1,4 @@
-"""``data prepare`` and ``data verify``: their arguments, what they print, and their exit status."""
+"""``data prepare`` and ``data verify``: their arguments, output and exit status."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from sansa_lightning.files.messages import counted
 from sansa_lightning.prepare.benchmark import Archive, Benchmark
 from sansa_lightning.prepare.benchmarks import BENCHMARKS, benchmark_named
 from sansa_lightning.prepare.plan import State, archive_path, check_room, plan
@@ -15,7 +16,7 @@ from sansa_lightning.prepare.progress import bytes_text
 
 
 class _Parser(argparse.ArgumentParser):
-    """One whose errors are a ValueError of one line."""
+    """A parser whose errors are a ValueError of one line."""
 
     def error(self, message: str) -> NoReturn:
         msg = f"{self.prog}: {message}; see {self.prog} --help"
@@ -26,13 +27,13 @@ def prepare(args: Sequence[str]) -> int:
     """``data prepare NAME --root DIR``.
 
     Returns:
-        0 if all is there and right, 130 if it was interrupted, else 1.
+        0 if the data are complete and right, 130 if it was interrupted, else 1.
 
     Raises:
         ValueError: bad arguments, or too little room on the disk.
     """
-    parser = _parser("prepare", "Fetch, unpack and check a benchmark's data; run again to go on where it stopped.")
-    parser.add_argument("--dry_run", action="store_true", help="say what would be done, with sizes, and do nothing")
+    parser = _parser("prepare", "Fetch, unpack and check a benchmark's data; run again to continue where it stopped.")
+    parser.add_argument("--dry_run", action="store_true", help="show the steps, with sizes, and do nothing")
     parser.add_argument(
         "--remove_archives", action="store_true", help="remove each fetched archive once it is unpacked"
     )
@@ -46,12 +47,12 @@ def prepare(args: Sequence[str]) -> int:
     try:
         preparation.run()
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on")
+        print("interrupted; run the same command again to continue")
         return 130
     _show_by_hand(preparation.by_hand, root)
     wrong = _show_faults(_faults(benchmark, root), given.show)
     if preparation.failed:
-        print(f"{len(preparation.failed)} steps failed; run the same command again to go on")
+        print(f"{counted(len(preparation.failed), 'step')} failed; run the same command again to continue")
     return 1 if wrong or preparation.failed else 0
 
 
@@ -59,7 +60,7 @@ def verify(args: Sequence[str]) -> int:
     """``data verify NAME --root DIR``.
 
     Returns:
-        0 if all is there and right, else 1.
+        0 if the data are complete and right, else 1.
 
     Raises:
         ValueError: bad arguments.
@@ -82,7 +83,7 @@ def _parser(name: str, what: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--root", required=True, metavar="DIR", help="the folder of its data, as in its experiment file"
     )
-    parser.add_argument("--show", type=_count, default=20, metavar="N", help="faults to print; the others are counted")
+    parser.add_argument("--show", type=_count, default=20, metavar="N", help="faults to print; others are counted")
     return parser
 
 
@@ -100,7 +101,7 @@ def _not_a_file(root: Path) -> None:
 
 
 def _faults(benchmark: Benchmark, root: Path, deep: bool = False) -> Iterator[str]:
-    from sansa_lightning.prepare.verify import faults  # imports torch, which options and plans don't need
+    from sansa_lightning.prepare.verify import faults  # imports torch, which options and plans do not need
 
     return faults(benchmark, root, deep)
 
@@ -109,7 +110,7 @@ def _show_plan(benchmark: Benchmark, root: Path, remove_archives: bool) -> int:
     tasks = plan(benchmark, root)
     print("\n".join(str(task) for task in tasks))
     fetch, write = sum(task.fetch for task in tasks), sum(task.write for task in tasks)
-    print(f"to fetch: {bytes_text(fetch)}; to write besides: {bytes_text(write)}, about")
+    print(f"to fetch: {bytes_text(fetch)}; to write in addition: about {bytes_text(write)}")
     _show_by_hand([task.step for task in tasks if task.state is State.BY_HAND and isinstance(task.step, Archive)], root)
     check_room(tasks, root, remove_archives)
     return 0
@@ -117,7 +118,7 @@ def _show_plan(benchmark: Benchmark, root: Path, remove_archives: bool) -> int:
 
 def _show_by_hand(archives: Sequence[Archive], root: Path) -> None:
     for archive in archives:
-        print(f"to be fetched by hand: {archive.page}")
+        print(f"to download by hand: {archive.page}")
         print(f"        save it as {archive_path(archive, root)} and run prepare again,")
         print(
             f"        or put its files where they belong: {', '.join(content.pattern for content in archive.contents)}"
@@ -125,12 +126,12 @@ def _show_by_hand(archives: Sequence[Archive], root: Path) -> None:
 
 
 def _show_faults(found: Iterable[str], show: int) -> int:
-    """Print the first ``show`` faults; how many there are."""
+    """Print the first ``show`` faults; returns the number of all."""
     count = 0
     for count, fault in enumerate(found, 1):
         if count <= show:
             print(fault)
     if count > show:
         print(f"and {count - show} more")
-    print(f"{count} faults" if count else "no faults")
+    print(counted(count, "fault") if count else "no faults")
     return count

@@ -1,4 +1,4 @@
-"""Sorts ISIC's images into a folder for each diagnosis, by the published table."""
+"""Sort ISIC's images into a folder for each diagnosis, by the published table."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sansa_lightning.prepare.domain_benchmarks import FOLDER, TABLE
 
 
 def by_diagnosis(root: Path) -> Destination:
-    """Where the images of the official archive go: ``<FOLDER>/<1..3>/<id>.jpg``; other members are left.
+    """The destinations of the official archive's images, ``<FOLDER>/<1..3>/<id>.jpg``; other members are left out.
 
     Raises:
-        FileNotFoundError: the table is not there.
-        ValueError: it is not the table, or says different things of an image; names the line.
+        FileNotFoundError: the table is missing.
+        ValueError: it is not the table, or contradicts itself about an image; names the line.
     """
     folders = _folders(root / TABLE)
 
@@ -54,7 +54,7 @@ def _folders(table: Path) -> dict[str, int]:
 
 
 def _entry(where: str, row: dict[str, str | None]) -> tuple[str, int]:
-    """The image of a row, and the number of its folder; a row that is too short has None in it."""
+    """The image of a row, and the number of its folder; a row that is too short contains None."""
     image, diagnosis = (row["ID"] or "").strip(), str(row["Class"]).replace("_", " ").strip()
     if not image:
         msg = f"{where}: expected an image in the column ID, but got nothing"

@@ -1,4 +1,4 @@
-"""The benchmarks of other pictures: where their data are, and what they look like on disk."""
+"""The benchmarks on other pictures: the sources of their data, and their layouts on disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sansa_lightning.prepare.benchmark import (
 )
 
 TABLE = "class_id.csv"
-"""Below the root; columns ``ID`` and ``Class``, a line an image."""
+"""Below the root; columns ``ID`` and ``Class``, one line per image."""
 
 FOLDER = "ISIC2018_Task1-2_Training_Input"
 

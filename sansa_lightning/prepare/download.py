@@ -1,4 +1,4 @@
-"""Fetches files over HTTP: goes on where it was cut off, tries again, checks what came before giving it its name."""
+"""Fetch files over HTTP: resume interrupted transfers, try again, and check a file before it gets its name."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from sansa_lightning.prepare.progress import bytes_text, progress
 _BLOCK = 1 << 20
 _VALIDATOR = ".validator"
 _AGAIN = frozenset({408, 429, *range(500, 600)})
-"""HTTP statuses after which it is worth trying again."""
+"""HTTP statuses after which another try is worthwhile."""
 
 
 class _BrokenOffError(Exception):
-    """The transfer ended early or cannot go on; the next try may succeed."""
+    """The transfer ended early or cannot continue; the next try may succeed."""
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Follows redirections to other web servers, but from https only to https."""
+    """Follows redirections to other servers, but from https only to https."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -43,13 +43,13 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
 class Downloader:
     """Fetches one file at a time.
 
-    A file is written under the name ``<name>.partial``, which stays when the transfer is cut off, and is taken up by
-    the next call if the server says that it still has the same file. What is complete is checked, and renamed.
+    A file is written as ``<name>.partial``. After an interruption that stays, and the next call continues it if the
+    server still has the same file. A complete file is checked and renamed.
 
     Attributes:
-        attempts: tries in a row that bring nothing before it is given up.
-        wait: seconds before the second try, twice as many before each further one.
-        timeout: seconds without an answer or data after which a try has failed.
+        attempts: number of tries in a row without progress before it gives up.
+        wait: seconds before the second try, doubled before each further one.
+        timeout: seconds without an answer or data after which a try fails.
         sleep: waits; for tests.
     """
 
@@ -59,15 +59,14 @@ class Downloader:
     sleep: Callable[[float], None] = time.sleep
 
     def fetch(self, remote: Remote, path: Path) -> bool:
-        """Fetch a file that is not there.
+        """Fetch a missing file.
 
         Returns:
-            Whether there was nothing to check it against, so that its SHA-256 has been recorded.
+            Whether there was no checksum to compare, so that its SHA-256 has been recorded.
 
         Raises:
-            ValueError: what the server has is not the file: wrong size, a web page, or a wrong checksum, after which
-                nothing is kept of it.
-            OSError: the server cannot be reached or does not have it; what came so far is kept for the next call.
+            ValueError: the server has another file: wrong size, a web page, or a wrong checksum; then nothing is kept.
+            OSError: the server cannot be reached or does not have it; the received beginning is kept for the next call.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = partial_of(path)
@@ -96,12 +95,12 @@ class Downloader:
                     raise FileNotFoundError(msg) from error
                 failed = 0 if _size(partial) > before else failed + 1
                 if failed >= self.attempts:
-                    msg = f"{remote.url}: given up after {failed} tries without progress: {error}; run again to go on"
+                    msg = f"{remote.url}: gave up after {failed} tries without progress: {error}; run again to continue"
                     raise ConnectionError(msg) from error
                 self.sleep(self.wait * 2 ** max(failed - 1, 0))
 
     def _continue(self, remote: Remote, partial: Path) -> None:
-        """One request, for what is missing."""
+        """One request, for the missing bytes."""
         have = _resumable(remote, partial)
         request = _request(remote, partial, have)
         opener = urllib.request.build_opener(_NoDowngrade)
@@ -111,10 +110,10 @@ class Downloader:
             if error.code != 416 or not have:
                 raise
             if error.headers.get("Content-Range") == f"bytes */{have}":
-                return  # it was complete
+                return  # it is complete
             raise _not_a_beginning(partial) from error
         with answer:
-            start = have if answer.status == 206 else 0  # else the server sends all of it, perhaps a new version
+            start = have if answer.status == 206 else 0  # otherwise the server sends the whole file
             if start and not (answer.headers.get("Content-Range") or "").startswith(f"bytes {have}-"):
                 raise _not_a_beginning(partial)
             total = _total(answer, start)
@@ -128,7 +127,7 @@ _REPEATED = (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError
 
 
 def _check(remote: Remote, partial: Path, path: Path) -> bool:
-    """Whether the SHA-256 was recorded, as there was nothing to compare it with."""
+    """Check a complete file; returns whether its SHA-256 was recorded because there was none to compare."""
     if remote.checksum is not None:
         check(partial, remote.checksum, remote.url)
         return False
@@ -145,12 +144,12 @@ def _size(path: Path) -> int:
 
 
 def _validator_of(partial: Path) -> Path:
-    """Keeps by what the server recognises the version of the file that ``partial`` is a beginning of."""
+    """The file with the server's identifier of the version of which ``partial`` is the beginning."""
     return partial.with_name(partial.name + _VALIDATOR)
 
 
 def _resumable(remote: Remote, partial: Path) -> int:
-    """Bytes that are there and can be gone on from; none if a new version of the file could not be told."""
+    """Number of bytes from which the transfer can continue; 0 if a new version of the file would not be noticed."""
     return _size(partial) if _validator_of(partial).is_file() or remote.checksum else 0
 
 
@@ -168,9 +167,9 @@ def _request(remote: Remote, partial: Path, have: int) -> urllib.request.Request
 
 
 def _not_a_beginning(partial: Path) -> _BrokenOffError:
-    """Forget what is there, so that the next try begins anew."""
+    """Delete the partial file, so that the next try starts from the beginning."""
     partial.unlink(missing_ok=True)
-    return _BrokenOffError("the server does not go on where it was cut off")
+    return _BrokenOffError("the server does not continue the interrupted transfer")
 
 
 def _total(answer: HTTPResponse, start: int) -> int | None:
@@ -189,7 +188,7 @@ def _check_offer(remote: Remote, answer: HTTPResponse, total: int | None) -> Non
 
 def _remember(answer: HTTPResponse, partial: Path) -> None:
     tag = answer.headers.get("ETag", "")
-    validator = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")  # a weak tag would not do
+    validator = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")  # a weak tag does not do
     if validator:
         write_text(_validator_of(partial), validator)
     else:

@@ -1,4 +1,4 @@
-"""Looks at what is there and says what is to be done, how much is to be fetched, and whether the disk has room."""
+"""Plan the steps from the existing files: what to do, how much to fetch, and whether the disk has room."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from sansa_lightning.files.messages import counted
 from sansa_lightning.prepare.benchmark import ARCHIVES, Archive, Benchmark, File, Made, Remote, Step, complete
 from sansa_lightning.prepare.download import partial_of
 from sansa_lightning.prepare.progress import bytes_text
@@ -15,7 +16,7 @@ from sansa_lightning.prepare.record import changed, read_record
 
 
 class State(Enum):
-    """What is to be done about a step."""
+    """The state of a step."""
 
     THERE = "there"
     FETCH = "fetch"
@@ -26,14 +27,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A step, and what is to be done about it.
+    """A step and its state.
 
     Attributes:
         step: the step.
-        state: what is to be done.
-        note: what was found, for the reader; may be empty.
-        fetch: bytes to be fetched.
-        write: bytes to be written besides.
+        state: tells what remains to be done.
+        note: a finding for the reader; may be empty.
+        fetch: bytes to fetch.
+        write: bytes to write in addition.
     """
 
     step: Step
@@ -49,7 +50,7 @@ class Task:
 
 
 def plan(benchmark: Benchmark, root: Path) -> tuple[Task, ...]:
-    """What is to be done, in order.
+    """The tasks, in order.
 
     Raises:
         ValueError: a record of an earlier run is damaged.
@@ -58,7 +59,7 @@ def plan(benchmark: Benchmark, root: Path) -> tuple[Task, ...]:
 
 
 def task_of(step: Step, root: Path) -> Task:
-    """What is to be done about one step."""
+    """The task of one step."""
     if isinstance(step, File):
         path = root / step.path
         return Task(step, State.THERE) if path.is_file() else Task(step, State.FETCH, fetch=_missing(step.remote, path))
@@ -69,15 +70,15 @@ def task_of(step: Step, root: Path) -> Task:
 
 
 def check_room(tasks: Sequence[Task], root: Path, remove_archives: bool) -> None:
-    """Check that the disk has room for what is to be fetched and written.
+    """Check that the disk has room for all files to fetch and write.
 
     Args:
         tasks: the plan.
-        root: where to.
-        remove_archives: whether each archive goes once it is unpacked.
+        root: the destination.
+        remove_archives: whether each archive is removed once it is unpacked.
 
     Raises:
-        ValueError: it has not.
+        ValueError: it has too little room.
     """
     fetched = [task.fetch for task in tasks]
     needed = sum(task.write for task in tasks) + (max(fetched, default=0) if remove_archives else sum(fetched))
@@ -89,7 +90,7 @@ def check_room(tasks: Sequence[Task], root: Path, remove_archives: bool) -> None
 
 
 def archive_path(archive: Archive, root: Path) -> Path:
-    """Where an archive's file is, or is to be put."""
+    """The path of an archive's file, whether it exists or not."""
     return root / ARCHIVES / archive.file
 
 
@@ -105,7 +106,7 @@ def _archive(step: Archive, root: Path) -> Task:
     else:
         lost = changed(root, given)
         if not lost:
-            return Task(step, State.THERE, f"{len(given)} files")
+            return Task(step, State.THERE, counted(len(given), "file"))
         note = f"{len(lost)} of {len(given)} files are missing or have another size, such as {lost[0]}"
     if path.is_file():
         return Task(step, State.UNPACK, note, write=step.unpacked)
@@ -115,7 +116,7 @@ def _archive(step: Archive, root: Path) -> Task:
 
 
 def _missing(remote: Remote, path: Path) -> int:
-    """Bytes still to be fetched; one at least, as the last check is not made."""
+    """Bytes still to fetch; at least one, since the final check is not done yet."""
     partial = partial_of(path)
     return max(remote.size - (partial.stat().st_size if partial.is_file() else 0), 1)
 
@@ -129,5 +130,5 @@ def _title(step: Step) -> str:
 
 
 def _existing(folder: Path) -> Path:
-    """The nearest folder above that is there."""
+    """The nearest existing folder above."""
     return next(above for above in (folder.absolute(), *folder.absolute().parents) if above.is_dir())

@@ -1,4 +1,4 @@
-"""Gets a benchmark's data: fetches, unpacks and makes what is missing, and leaves what is there."""
+"""Get a benchmark's data: fetch, unpack and make missing files, and leave existing ones alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sansa_lightning.prepare.unpack import unpack
 
 _LOCK_FILE = ".prepare.lock"
 _TOO_LARGE = 2
-"""How many times the expected size an archive's content may have."""
+"""Largest permitted ratio of an archive's content to its expected size."""
 
 
 @dataclass
@@ -27,13 +27,13 @@ class Preparation:
     """One run of ``prepare``.
 
     Attributes:
-        benchmark: whose data to get.
-        root: where to; made if it is not there.
-        remove_archives: remove each archive that was fetched once it is unpacked.
-        downloader: what fetches.
+        benchmark: its data are prepared.
+        root: the destination; made if it does not exist.
+        remove_archives: whether to remove each fetched archive once it is unpacked.
+        downloader: fetches files.
         say: takes a line for the reader.
-        failed: the steps that did not work, filled by :meth:`run`.
-        by_hand: the archives that a person has to fetch, filled by :meth:`run`.
+        failed: the failed steps, filled by :meth:`run`.
+        by_hand: the archives that a person has to download, filled by :meth:`run`.
     """
 
     benchmark: Benchmark
@@ -45,7 +45,7 @@ class Preparation:
     by_hand: list[Archive] = field(default_factory=list)
 
     def run(self) -> None:
-        """Take all steps; one that fails is reported and the next one is taken.
+        """Take all steps; a failure is reported, and the next step is taken.
 
         Raises:
             ValueError: the disk is too small, or another process is at work in the same folder.
@@ -55,7 +55,7 @@ class Preparation:
         with _alone(self.root):
             for step in self.benchmark.steps:
                 try:
-                    task = task_of(step, self.root)  # only now: a step may have made the next one unnecessary
+                    task = task_of(step, self.root)  # only now: an earlier step may have made it unnecessary
                     self.say(str(task))
                     self._take(task)
                 except (ValueError, OSError) as error:
@@ -88,7 +88,7 @@ class Preparation:
             self._recorded(path)
 
     def _check_given(self, archive: Archive, path: Path) -> None:
-        """Check an archive that was there, perhaps put there by a person."""
+        """Check an existing archive, perhaps put there by a person."""
         if archive.remote is not None and archive.remote.checksum is not None:
             check(path, archive.remote.checksum, str(path))
         elif record_or_compare(path, path):

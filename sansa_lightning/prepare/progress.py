@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on stderr: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from tqdm import tqdm
 
 _SECONDS = 30.0
-"""Between two lines in a log file."""
+"""Seconds between two lines in a log file."""
 
 
 def progress(what: str, total: int | None, unit: str = "B", done: int = 0) -> Any:
     """A tqdm to be used in ``with``; its ``update`` takes bytes or things.
 
     Args:
-        what: is being done, shown in front.
+        what: the activity, shown in front.
         total: bytes or things, None if unknown.
         unit: ``B`` for bytes, which are shown with k, M and G.
-        done: of ``total``, before.
+        done: number done before, out of ``total``.
     """
     return tqdm(
         desc=what,

@@ -1,4 +1,4 @@
-"""Records what an archive gave, so that it is known later what is missing or was changed."""
+"""Record the files of an archive, so that missing or changed ones are noticed later."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.files.whole import write_text
 
 RECORD = ".unpacked"
-"""Ending of the file beside an archive's place that lists what it gave: a line ``<bytes> TAB <path>`` each."""
+"""Ending of the file beside an archive's place that lists its files, one line ``<bytes> TAB <path>`` for each."""
 
 _BYTES = re.compile(r"[0-9]{1,18}")
-"""A number of bytes; other digits than these, such as a raised 2, are digits as well, but no number."""
+"""A number of bytes; Python counts other characters as digits too, such as a superscript 2."""
 
 
 def write_record(archive: Path, given: Mapping[str, int]) -> None:
@@ -29,7 +29,7 @@ def write_record(archive: Path, given: Mapping[str, int]) -> None:
 
 
 def read_record(archive: Path) -> dict[str, int] | None:
-    """Path below the root -> bytes, of what an archive gave; None if there is no record.
+    """The files of an archive, path below the root -> bytes; None if there is no record.
 
     Raises:
         ValueError: the record is damaged.
@@ -51,7 +51,7 @@ def read_record(archive: Path) -> dict[str, int] | None:
 
 
 def changed(root: Path, given: Mapping[str, int]) -> list[str]:
-    """Those of an archive's files that are missing or have another size, found by listing each folder once."""
+    """The files of an archive that are missing or have another size, found by listing each folder once."""
     folders: dict[Path, dict[str, str]] = defaultdict(dict)
     for path in given:
         folders[(root / path).parent][Path(path).name] = path

@@ -1,4 +1,4 @@
-"""Unpacks zip and tar archives: only what is asked for, only below the root, only as much as was expected."""
+"""Unpack zip and tar archives: only needed members, only below the root, only as many bytes as expected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sansa_lightning.prepare.benchmark import Destination
 from sansa_lightning.prepare.progress import bytes_text, progress
 
 _BLOCK = 1 << 20
-# What the readers raise on broken archives, beside OSError; RuntimeError on encrypted ones.
+# Errors of the readers for broken archives, beside OSError; RuntimeError for encrypted ones.
 _BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, lzma.LZMAError),
     *(EOFError, NotImplementedError, RuntimeError),
@@ -80,23 +80,23 @@ class _Tar:
 
 
 def unpack(archive: Path, root: Path, destination: Destination, most: int) -> dict[str, int]:
-    """Unpack the members that are needed; those that are there with their size are left.
+    """Unpack the needed members; files that exist with the right size are left alone.
 
-    Each file is whole or not there. Links are never made. All names and sizes are looked at before the first file is
-    written.
+    Each file is written whole or not at all. Links are never made. All names and sizes are checked before the first
+    file is written.
 
     Args:
         archive: a zip or tar file, compressed or not.
-        root: the folder below which everything goes.
-        destination: where each member goes below ``root``, None for those that are not needed.
-        most: bytes that the needed members may have in all.
+        root: the folder for all files.
+        destination: from a member's name to its path below ``root``, None for one that is not needed.
+        most: largest number of bytes of all needed members.
 
     Returns:
-        Path below ``root`` -> bytes, of all that were needed.
+        Path below ``root`` -> bytes, of all needed members.
 
     Raises:
-        ValueError: not such an archive, broken or encrypted, a member's name leads out of the root, one that is needed
-            is a link or another special file, or they are too large. Names the archive.
+        ValueError: not such an archive, broken or encrypted, a member's name leads out of the root, a needed member is
+            a link or another special file, or they are too large. Names the archive.
     """
     try:
         with _opened(archive) as reader:
@@ -129,7 +129,7 @@ def _opened(archive: Path) -> Iterator[_Reader]:
 
 
 def _chosen(archive: Path, members: list[Member], destination: Destination) -> dict[str, Member]:
-    """Path below the root -> member, of those that are needed."""
+    """Path below the root -> member, for the needed members."""
     chosen: dict[str, Member] = {}
     for member in members:
         if not _harmless(member.name):
@@ -141,24 +141,24 @@ def _chosen(archive: Path, members: list[Member], destination: Destination) -> d
         if not member.regular or not _harmless(path):
             msg = f"{archive}: expected {member.name[:80]!r} to be a plain file, but it is a link or a device"
             raise ValueError(msg)
-        other = chosen.setdefault(path, member)  # some archives have everything twice
+        other = chosen.setdefault(path, member)  # some archives contain everything twice
         if other.size != member.size:
             msg = f"{archive}: {other.name!r} and {member.name!r} differ, but both would be {path}"
             raise ValueError(msg)
     if not chosen:
-        msg = f"{archive}: none of its {len(members)} files is one of those that are needed; is it the right archive?"
+        msg = f"{archive}: none of its {len(members)} files is needed; is it the right archive?"
         raise ValueError(msg)
     return chosen
 
 
 def _harmless(name: str) -> bool:
-    """Whether a name stays below the folder that it is relative to, on any system."""
+    """Whether a relative name stays below its folder, on any system."""
     parts = re.split(r"[/\\]", name)
     return bool(parts[0]) and ".." not in parts and not re.match(r"[A-Za-z]:", name) and "\0" not in name
 
 
 def _regular(info: zipfile.ZipInfo) -> bool:
-    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
+    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if the archive was not made on Unix
     return kind in (0, stat.S_IFREG)
 
 

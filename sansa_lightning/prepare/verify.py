@@ -1,4 +1,4 @@
-"""Lists what is wrong with a benchmark's files: missing, broken, truncated, or of the wrong size."""
+"""List the faults of a benchmark's files: missing, broken, truncated, or of the wrong size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sansa_lightning.data.formats.mask_files import missing_files
 from sansa_lightning.data.formats.picture_checks import PictureFiles
 from sansa_lightning.data.sources.abilities import HasFiles
 from sansa_lightning.data.sources.base import Source, Split
-from sansa_lightning.files.messages import one_line
+from sansa_lightning.files.messages import counted, one_line
 from sansa_lightning.images.pictures import read_image
 from sansa_lightning.prepare.benchmark import Benchmark, Layout
 from sansa_lightning.prepare.progress import progress
@@ -21,12 +21,12 @@ _BATCH = 500
 
 
 def faults(benchmark: Benchmark, root: Path, deep: bool = False) -> Iterator[str]:
-    """A line for each fault of the data in ``root``, of each layout that is there.
+    """A line for each fault of the data in ``root``, for each layout found there.
 
     Args:
-        benchmark: whose data they should be.
+        benchmark: of the data.
         root: their folder.
-        deep: decode each picture and mask; else headers and ends are read.
+        deep: whether to decode each picture and mask; otherwise headers and ends are read.
     """
     for layout in benchmark.layouts_in(root):
         yield from _layout_faults(layout, root, deep)
@@ -36,7 +36,7 @@ def _layout_faults(layout: Layout, root: Path, deep: bool) -> Iterator[str]:
     for content in layout.contents:
         found = content.found(root)
         if found < content.count:
-            yield f"{root / content.pattern}: expected {content.count} files, but there are {found}"
+            yield f"{root / content.pattern}: expected {counted(content.count, 'file')}, but found {found}"
     source = layout.source(root)
     for split in layout.splits:
         yield from split_faults(source, split, deep)
@@ -88,7 +88,7 @@ def _batch(source: HasFiles, deep: bool, pictures: Sequence[PictureFiles]) -> li
 
 
 def _own(source: Source, split: Split) -> Iterator[str]:
-    """What the source's own check finds that the others did not."""
+    """The fault found by the source's own check after the others."""
     try:
         source.verify(split)
     except (ValueError, OSError) as error:

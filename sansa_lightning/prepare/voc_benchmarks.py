@@ -1,4 +1,4 @@
-"""The benchmarks on PASCAL VOC's photographs: where their data are, and what they look like on disk."""
+"""The benchmarks on PASCAL VOC's photographs: the sources of their data, and their layouts on disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sansa_lightning.prepare.benchmark import Archive, Benchmark, Content, File, Layout, Made, Remote, read_by, renamed
 
-# Checksums: torchvision's VOCSegmentation and SBDataset, whose addresses these are, too.
+# Addresses and checksums: torchvision's VOCSegmentation and SBDataset.
 _VOC = "http://host.robots.ox.ac.uk/pascal/VOC"
 _HSNET = "https://raw.githubusercontent.com/juhongm999/hsnet/HEAD/data/splits/pascal"
 AUGMENTED = "SegmentationClassAug"

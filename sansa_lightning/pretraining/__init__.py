@@ -1,1 +1,1 @@
-"""How nano was trained as a tracker; imports callbacks and below."""
+"""Pretraining of nano as a tracker; imports callbacks and below."""

@@ -9,13 +9,13 @@ from sansa_lightning.data.loading.loader import ClipLoader
 from sansa_lightning.data.patterns.tracking import TrackingBatch, TrackingClips
 from sansa_lightning.data.prompts import Prompter
 
-Part = Literal["train", "val", "test"]
+Phase = Literal["train", "val", "test"]
 
 
 class TrackingDataModule(LoadingDataModule):
-    """Clips of one moving object, without classes; validation and test show tiles that training never does.
+    """Clips of one moving object, without classes; validation and test show tiles that training never shows.
 
-    The validation list is the beginning of the test list. References are prompted by their masks there.
+    The validation list is the beginning of the test list. Both prompt references by their masks.
 
     Args:
         frames: T of a training clip.
@@ -23,15 +23,15 @@ class TrackingDataModule(LoadingDataModule):
         train_length: training clips of an epoch.
         val_clips: validation clips.
         test_clips: test clips.
-        batch_size: training clips a step.
-        eval_batch_size: clips a step in validation and test.
+        batch_size: training clips per step.
+        eval_batch_size: clips per step in validation and test.
         num_workers: loading processes for each loader; 0 loads in the main process.
         seed: of the clips.
         tiles: surfaces of the training clips; validation and test show others.
         same_palette: probability that all distractors wear the tracked object's palette.
         same_pattern: probability that one distractor has its pattern, in other colours.
         jump: probability of a clip without continuous movement.
-        prompters: how the reference of a training clip is annotated, each as likely; by its mask if None.
+        prompters: annotate the reference of a training clip, each equally likely; None for its mask.
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class TrackingDataModule(LoadingDataModule):
             "same_pattern": same_pattern,
             "jump": jump,
         }
-        self.clips: dict[Part, TrackingClips] = {
+        self.clips: dict[Phase, TrackingClips] = {
             "train": TrackingClips(train_length, "train", frames, prompters=prompters, **common),
             "val": TrackingClips(val_clips, "val", eval_frames, **common),
             "test": TrackingClips(test_clips, "val", eval_frames, **common),
         }
 
     def setup(self, stage: str) -> None:
-        """Nothing: clips are functions of their index."""
+        """Do nothing: clips depend only on their index."""
 
     def record(self) -> dict[str, Any]:
-        """For the result of the run."""
+        """The seed of the clips, for the run's result."""
         return {"seed": self.seed}
 
     def train_dataloader(self) -> ClipLoader:
-        """Batches of training clips for this process; a resumed run goes on where it stopped."""
+        """Batches of training clips for this process; a resumed run continues where it stopped."""
         return self.training(self.clips["train"], *self.training_list(), TrackingBatch.collate)
 
     def training_list(self) -> tuple[int, str]:

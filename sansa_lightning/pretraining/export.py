@@ -15,8 +15,8 @@ LARGEST = torch.finfo(torch.float16).max
 def write_weights(sam: Tracker, path: Path) -> None:
     """Write all tensors of a base in half precision (float16) as safetensors, whole or not at all.
 
-    Half precision halves the file; a base that is built from it computes in float32 as any other. Scores of shipped
-    weights are those of the file.
+    Half precision halves the file; a base built from it computes in float32 like any other. Scores of shipped weights
+    are those of the file.
 
     Raises:
         ValueError: a tensor is not finite or does not fit into half precision.
@@ -26,7 +26,7 @@ def write_weights(sam: Tracker, path: Path) -> None:
     state = {name: tensor.detach().cpu() for name, tensor in sam.state_dict().items()}
     for name, tensor in state.items():
         if not bool((tensor.abs() <= LARGEST).all()):
-            msg = f"export to {path}: {name} holds numbers beyond {LARGEST:g}, or none; the training has failed"
+            msg = f"export to {path}: {name} holds NaN or numbers beyond {LARGEST:g}; the training has failed"
             raise ValueError(msg)
     with replacing(path) as partial:
         save_file({name: tensor.half().contiguous() for name, tensor in state.items()}, partial)

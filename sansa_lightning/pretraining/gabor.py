@@ -1,4 +1,4 @@
-"""Gabor filters: what a visual system starts from, for nano's patch embedding and as a target to predict."""
+"""Gabor filters, as in early visual systems, for nano's patch embedding and as a target to predict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How nano starts: with filters that see texture, and with memory attention that matches content."""
+"""The initial state of nano: filters that see texture, and memory attention that matches content."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ GAIN = 3.0
 """Brings the response to a full-contrast grating of a filter's own wavelength to about 1."""
 
 OTHER_PATCHES = 0.3
-"""What the random patch filters are multiplied by, so that the Gabor filters are louder."""
+"""Factor on the random patch filters, so that the Gabor filters are stronger."""
 
 
 def initialise(sam: Sam2Tracker, seed: int) -> None:
-    """Prepare a random base for training from nothing, in place; the same for the same seed."""
+    """Prepare a random base for training from scratch, in place; the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     see_texture(sam.image_encoder.trunk.patch_embed.proj)
     match_content(sam, generator)
@@ -54,11 +54,11 @@ def see_texture(patches: nn.Conv2d) -> None:
 
 @torch.no_grad()
 def match_content(sam: Sam2Tracker, generator: torch.Generator) -> None:
-    """Let memory attention begin as a comparison of features.
+    """Initialise memory attention as a comparison of features.
 
     Memories begin as an orthonormal projection P of the image features. Queries O P x and keys O m, with O
-    orthonormal, give a cross attention of (P x) . m: a place attends to places that look alike. Without this, the
-    plateau before training binds anything to the prompted object is long, as a feasibility study found.
+    orthonormal, give a cross attention of (P x) . m: a place attends to similar places. Without this, training stays
+    long on a plateau before it binds anything to the prompted object, as a feasibility study found.
     """
     encoder = sam.memory_encoder
     project = _orthonormal(sam.mem_dim, sam.hidden_dim, generator)

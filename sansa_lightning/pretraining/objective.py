@@ -1,4 +1,4 @@
-"""What nano is trained on: to know the content of each cell, and to follow an object."""
+"""The objectives of nano's training: to know the content of each cell, and to follow an object."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 class TextureEnergies(nn.Module):
-    """Local energies of grey gratings: what a surface looks like without colour, class or contrast.
+    """Local energies of grey gratings: a description of a surface without colour, class or contrast.
 
-    Of each of three wavelengths (4, 7 and 12 pixels) in six directions, the amplitude around a cell as a share of all
-    18, its logarithm, standardised over the frames given.
+    For each of three wavelengths (4, 7 and 12 pixels) in six directions: the amplitude around a cell as a share of all
+    18, its logarithm, standardised over the given frames.
     """
 
     channels = len(WAVELENGTHS) * ORIENTATIONS
@@ -50,19 +50,19 @@ class TextureEnergies(nn.Module):
         responses = F.conv2d(luma, self.filters, stride=2, padding=7)
         amplitudes = responses.unflatten(1, (-1, 2)).square().sum(2).sqrt()
         local = F.avg_pool2d(amplitudes, kernel_size=8, stride=4, padding=2)
-        # The constants keep flat surfaces, which have no texture, from being noise.
+        # The constants keep flat surfaces, which have no texture, from becoming noise.
         shares = (local / (local.sum(1, keepdim=True) + 4.0) + 0.01).log()
         every = (0, 2, 3)
         return (shares - shares.mean(every, keepdim=True)) / (shares.std(every, keepdim=True) + 0.1)
 
 
 class ContentLoss(NamedTuple):
-    """What a :class:`ContentObjective` finds; scalars.
+    """The result of a :class:`ContentObjective`, scalars.
 
     Attributes:
         tile: cross-entropy of the tile numbers.
         texture: mean squared error of the texture energies, whose variance is about 1.
-        accuracy: share of cells whose tile is named rightly, detached.
+        accuracy: share of cells whose tile is predicted correctly, detached.
     """
 
     tile: Tensor
@@ -71,9 +71,9 @@ class ContentLoss(NamedTuple):
 
 
 class ContentObjective(nn.Module):
-    """A linear head on the trunk that names the tile of each cell and gives its texture energies.
+    """A linear head on the trunk that predicts the tile of each cell and its texture energies.
 
-    Stands in for the pretraining of Hiera itself; the head is thrown away in the end.
+    It stands in for the pretraining of Hiera itself; the head is discarded in the end.
 
     Args:
         channels: C of the features.
@@ -92,7 +92,7 @@ class ContentObjective(nn.Module):
         Args:
             features: [F, C, h, w] with h = H / 8.
             images: float32 [F, 3, H, W], ImageNet-normalised.
-            tokens: int64 [F, h, w], tile numbers, -1 where there is no single tile.
+            tokens: int64 [F, h, w], tile numbers, -1 for cells without a single tile.
         """
         said = self.head(features.movedim(1, -1))
         names, energies = said.split([self.tiles, TextureEnergies.channels], dim=-1)
@@ -105,7 +105,7 @@ class ContentObjective(nn.Module):
 
 
 class TrackingObjective(nn.Module):
-    """5 BCE + Dice on each frame by itself: on targets, and on references that were not given their mask.
+    """5 BCE + Dice on each frame separately: on targets, and on references that are not prompted by their mask.
 
     Args:
         pixel: weight of the cross-entropy; that of Dice is 1.

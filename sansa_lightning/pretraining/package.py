@@ -26,17 +26,17 @@ def package(
     folder: Path = ASSETS,
     start: dict[str, Any] | None = None,
 ) -> None:
-    """Copy weights, and write their card from what the run says of itself.
+    """Copy weights, and write their card from the run's result.
 
     Args:
         run: folder of a run of the tracker recipe.
-        scores: what else was measured, beside the tracking score of the run.
-        note: what the run does not know of itself.
-        folder: where to.
-        start: card of the weights that the run began with; None for random ones.
+        scores: further measurements, beside the run's tracking score.
+        note: facts that are not in the run's files.
+        folder: the destination.
+        start: card of the weights from which the run started; None for random ones.
 
     Raises:
-        FileNotFoundError: the folder is not of such a run.
+        FileNotFoundError: the folder does not belong to such a run.
         ValueError: the run is not finished, or the file is too large.
     """
     weights, result = run / WEIGHTS, run / "result.json"
@@ -67,12 +67,12 @@ def package(
 
 
 def main() -> None:
-    """Package the run that the command line names."""
+    """Package the run on the command line."""
     parser = argparse.ArgumentParser(description="Put the weights of a finished run into the package.")
     parser.add_argument("run", type=Path)
     parser.add_argument("--start", type=Path, help="card of the weights that the run began with")
     parser.add_argument("--scores", type=Path, help="JSON object of further scores for the card")
-    parser.add_argument("--note", default="", help="what the run does not know of itself")
+    parser.add_argument("--note", default="", help="facts that are not in the run's files")
     given = parser.parse_args()
     more, first = (json.loads(path.read_text()) if path else None for path in (given.scores, given.start))
     package(given.run, more or {}, given.note, start=first)

@@ -34,10 +34,10 @@ SIDE = 96
 """Pixels of the clips, and of a base that can track them."""
 
 STAGE = 2
-"""Stage of the trunk on which content is learnt: the one of the matching grid."""
+"""Stage of the trunk on which content is learnt: that of the matching grid."""
 
 WATCH = "watch_low"
-"""Key of a checkpoint: how many checks in a row were low."""
+"""Key of a checkpoint: the number of low checks in a row."""
 
 WEIGHTS = "nano.safetensors"
 """Name of the exported weights in the run folder."""
@@ -46,23 +46,23 @@ WEIGHTS = "nano.safetensors"
 class TrackerModule(LightningModule):
     """Trains all of a base as a promptable tracker, on clips without classes.
 
-    The first ``content_steps`` steps train the trunk to know the content of each cell; the rest trains everything to
-    follow the prompted object, each target's prediction being memory for the next, and keeps the content objective at
-    ``content_weight``: without it a tracker reaches the same J with features that know nothing. Both phases
-    have a warm-up and a cosine of their own. The base stays in eval mode: its only random part is the dropout of memory
-    attention, and without it a resumed run equals an uninterrupted one.
+    The first ``content_steps`` steps train the trunk to know the content of each cell. The others train everything to
+    follow the prompted object, with each prediction as memory for the next target, and keep the content objective at
+    ``content_weight``: without it, a tracker reaches the same J with meaningless features. Both periods have their own
+    warm-up and cosine. The base stays in eval mode: its only randomness is the dropout of memory attention, and without
+    it a resumed run equals an uninterrupted one.
 
     Args:
-        base: what to train; one without weights is initialised for training from nothing, see ``initialisation``.
-        content_steps: steps of the first phase, 0 for none.
-        content_rate: highest learning rate of the first phase.
+        base: to train; without weights it is initialised for training from scratch, see ``initialisation``.
+        content_steps: steps of the first period, 0 for none.
+        content_rate: highest learning rate of the first period.
         tracker_rate: highest learning rate of the second; at 1e-3 the trunk explodes, as a feasibility study found.
-        warmup: steps in which the rate of a phase rises.
-        content_weight: of the content objective in the second phase.
+        warmup: steps in which the rate of a period rises.
+        content_weight: of the content objective in the second period.
         weight_decay: AdamW's.
         watch_every: see :class:`Watch`, like the next two.
         least_spread: smallest spread of the decoder's features in a healthy run.
-        patience: checks below it that end the run.
+        patience: number of checks below it that ends the run.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TrackerModule(LightningModule):
                 f"got {content_steps}, {warmup}, {content_weight}, {weight_decay} and {content_rate}, {tracker_rate}"
             )
             raise ValueError(msg)
-        self.base_recipe = base
+        self.base_choice = base
         self.content_steps = content_steps
         self.content_rate = content_rate
         self.tracker_rate = tracker_rate
@@ -104,19 +104,19 @@ class TrackerModule(LightningModule):
         """Build the base and the head of the content objective, once."""
         if self.base is not None:
             return
-        self.base = self.base_recipe.build()
+        self.base = self.base_choice.build()
         if self.base.image_size != SIDE:
-            msg = f"model.base: expected one for clips of {SIDE} pixels, such as nano, but got {self.base_recipe.name}"
+            msg = f"model.base: expected one for clips of {SIDE} pixels, such as nano, but got {self.base_choice.name}"
             raise ValueError(msg)
-        if self.base_recipe.weights is None:
-            initialise(self.base, self.base_recipe.seed)
+        if self.base_choice.weights is None:
+            initialise(self.base, self.base_choice.seed)
         channels = next(block.dim_out for block in reversed(self.base.blocks()) if block.stage == STAGE)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.base_recipe.seed)
+            torch.manual_seed(self.base_choice.seed)
             self.content = ContentObjective(channels, self.trainer.datamodule.tiles)  # type: ignore[attr-defined]
 
     def train(self, mode: bool = True) -> TrackerModule:
-        """Train mode for the heads; the base stays in eval."""
+        """Train mode for the heads; the base stays in eval mode."""
         super().train(mode)
         if self.base is not None:
             self.base.eval()
@@ -131,12 +131,12 @@ class TrackerModule(LightningModule):
         self.watch.forget()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Log the vital signs, before gradients are clipped; a run that has collapsed ends here."""
+        """Log the vital signs, before gradients are clipped; a collapsed run ends here."""
         signs = self.watch.check(self.base, self.global_step)
         self.log_dict({f"watch/{name}": sign for name, sign in signs.items()})
 
     def training_step(self, batch: TrackingBatch, batch_idx: int) -> Tensor:
-        """A step of the phase that it is time for."""
+        """A step of the first or second period."""
         batch = replace(batch, images=normalise(batch.images))  # once for the trunk, the tracker and the content
         if self.global_step < self.content_steps:
             features = self.base.stages(batch.images.flatten(0, 1))[STAGE]
@@ -153,11 +153,11 @@ class TrackerModule(LightningModule):
         return total
 
     def validation_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
-        """Track from the first frame, each prediction being memory for the next."""
+        """Track from the first frame, with each prediction as memory for the next."""
         self._count(batch)
 
     def test_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
-        """As in validation."""
+        """The same as in validation."""
         self._count(batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -169,7 +169,7 @@ class TrackerModule(LightningModule):
         self._conclude("test")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW over everything; what a phase gives no gradient stays as it is."""
+        """AdamW over everything; parameters without a gradient in a period do not change."""
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=self.tracker_rate, betas=(0.9, 0.98), weight_decay=self.weight_decay
         )
@@ -178,7 +178,7 @@ class TrackerModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def rate(self, steps: int) -> Callable[[int], float]:
-        """The learning rate of each step of a run of ``steps``: in both phases it rises, then falls to 2 %."""
+        """The learning rate of each step of a run of ``steps``: in both periods it rises, then falls to 2 %."""
         first, second = min(self.content_steps, steps), max(steps - self.content_steps, 0)
 
         def at(step: int) -> float:
@@ -193,15 +193,15 @@ class TrackerModule(LightningModule):
         return at
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say what the tensors mean, and how the run has been."""
+        """Add the header of the tensors, and the state of the watch."""
         checkpoint[HEADER] = self.header()
         checkpoint[WATCH] = self.watch.low
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Go on watching; the tensors are copied by Lightning.
+        """Restore the watch; Lightning copies the tensors.
 
         Raises:
-            ValueError: the checkpoint is of another base or recipe, or its tensors do not fit.
+            ValueError: the checkpoint belongs to another base or recipe, or its tensors do not fit.
         """
         where = "checkpoint"
         if (said := plain_header(checkpoint, where)) != self.header():
@@ -215,16 +215,16 @@ class TrackerModule(LightningModule):
         self.watch.release()
 
     def on_fit_end(self) -> None:
-        """Write the base's weights into the run folder; also where a run that goes on was at its end already."""
+        """Write the base's weights into the run folder; also for a resumed run that was at its end already."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             write_weights(self.base, Path(self.trainer.default_root_dir) / WEIGHTS)
 
     def header(self) -> dict[str, Any]:
-        """What a checkpoint says of itself: how it was trained, and which base."""
-        return {"strategy": {"class": type(self).__name__}, "base": {"name": self.base_recipe.name}}
+        """The header of a checkpoint: how it was trained, and its base."""
+        return {"strategy": {"class": type(self).__name__}, "base": {"name": self.base_choice.name}}
 
     def record(self) -> dict[str, Any]:
-        """For the result of the run: what trained, and the scores; nothing before the base is built."""
+        """The base and the scores, for the run's result; empty before the base is built."""
         if self.base is None:
             return {}
         trained = sum(parameter.numel() for parameter in trained_parameters(self).values())
@@ -244,11 +244,11 @@ class TrackerModule(LightningModule):
         self.damaged.count(logits)
         self.metric.update(logits[:, clips.shots :] > 0, clips.masks[:, clips.shots :], batch.scored)
 
-    def _conclude(self, stage: str) -> None:
-        self.damaged.look(self.trainer, stage)
+    def _conclude(self, phase: str) -> None:
+        self.damaged.look(self.trainer, phase)
         score = self.metric.compute()
         self.metric.reset()
         if self.trainer.sanity_checking:
             return
-        self.scores[stage] = score
-        self.log(f"{stage}/tracking_j", score.j, prog_bar=True, sync_dist=True)  # equal everywhere already
+        self.scores[phase] = score
+        self.log(f"{phase}/tracking_j", score.j, prog_bar=True, sync_dist=True)  # equal everywhere already

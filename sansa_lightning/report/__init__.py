@@ -1,1 +1,1 @@
-"""From results of runs to tables; imports runs."""
+"""Tables from the results of runs; imports runs."""

@@ -1,17 +1,18 @@
-"""What a reader of a table must know: how its runs trained, on what, what was adjusted, and what the paper's are of."""
+"""Notes below a table: how and on what its runs trained, what was adjusted, and the origin of the paper's numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sansa_lightning.files.messages import counted
 from sansa_lightning.report.rows import ORDERED, PlannedRow, RowScores
 
 PAPER_FOLDS = 4
 
 
 def run_notes(rows: Sequence[PlannedRow]) -> list[str]:
-    """Lines on the budget of the rows, their folds and seeds, and what rows or strategies were given of their own."""
+    """Lines on the budget of the rows, their folds and seeds, and the settings of single rows or strategies."""
     budgets = dict.fromkeys(_budget(planned.config) for planned in rows)
     places = [place for planned in rows for place in planned.runs]
     folds, seeds = (sorted({str(place[part]) for place in places}) for part in (0, 1))
@@ -24,11 +25,11 @@ def run_notes(rows: Sequence[PlannedRow]) -> list[str]:
 
 
 def paper_notes(rows: Sequence[RowScores], base: str | None) -> list[str]:
-    """Lines on the paper's numbers: what they are of, or why they are no more than an order here.
+    """Lines on the paper's numbers: their experiment, or why only their order is used here.
 
     Args:
         rows: of the table.
-        base: that the numbers are of; None if each row has its own.
+        base: of the numbers; None if each row has its own.
     """
     if not any(row.planned.paper.get(score) is not None for row in rows for score in ORDERED):
         return ["the paper's values of these rows are not known to us"]
@@ -44,15 +45,16 @@ def paper_notes(rows: Sequence[RowScores], base: str | None) -> list[str]:
 
 def _budget(config: Mapping[str, Any]) -> str:
     data, trainer, model = config["data"], config["trainer"], config["model"]
-    steps = f"{trainer['max_steps']} steps" if trainer["max_steps"] > 0 else f"{trainer['max_epochs']} epoch(s)"
+    some, epochs = trainer["max_steps"], trainer["max_epochs"]
+    steps = counted(some, "step") if some > 0 else counted(epochs, "epoch")
     return (
-        f"{model['base']['name']}, {data['train_length']} clips an epoch, {steps}, batch {data['batch_size']} a "
-        f"process, {data['test_episodes']} test episodes, {data['shots']} reference(s)"
+        f"{model['base']['name']}, {data['train_length']} clips per epoch, {steps}, batch {data['batch_size']} per "
+        f"process, {counted(data['test_episodes'], 'test episode')}, {counted(data['shots'], 'reference')}"
     )
 
 
 def _adjusted(rows: Sequence[PlannedRow]) -> dict[str, Mapping[str, Any]]:
-    """What strategies were given, by their names."""
+    """The adjustments of strategies, by their names."""
     found = {str(planned.config["model"]["strategy"]["class_path"]).rpartition(".")[2]: planned for planned in rows}
     return {name: planned.adjusted for name, planned in found.items()}
 

@@ -1,4 +1,4 @@
-"""The numbers that the paper prints, as a file of the package; nothing here was measured by this project."""
+"""The numbers printed in the paper, from a file of the package; this project measured none of them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def paper_results() -> dict[str, Any]:
 
 
 def published(block: str, row: Mapping[str, Any], column: str) -> float | None:
-    """One number of the paper; None where it prints none.
+    """One number of the paper; None if it prints none.
 
     >>> published("table4_adaptation", {"method": "SANSA"}, "in_domain")
     72.0
 
     Args:
-        block: a table, or a dotted part of one.
-        row: what singles out one of its rows: keys with their values.
+        block: a table, or a dotted path to a section of one.
+        row: keys and values that single out one of its rows.
         column: a key of the row, or the heading of one of its ``values``.
 
     Raises:
@@ -51,7 +51,7 @@ def published(block: str, row: Mapping[str, Any], column: str) -> float | None:
 
 
 def _block(name: str) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
-    """The table that a name begins with, and the rows that it leads to."""
+    """The table at the beginning of a name, and the rows to which the name leads."""
     table, _, part = name.partition(".")
     content = paper_results().get(table)
     rows = content.get(part or "rows") if isinstance(content, dict) else None

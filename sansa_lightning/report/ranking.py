@@ -1,4 +1,4 @@
-"""Does the order of rows agree with the paper's? Pairs of rows, and how sure each is."""
+"""Does the order of rows agree with the paper's? Pairs of rows, and the certainty of each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Pair:
     Attributes:
         better: the one that is better in the paper.
         worse: the other.
-        difference: mean over the folds and seeds that both have of ours, better minus worse.
+        difference: mean of our scores, better minus worse, over the folds and seeds that both have.
         spread: standard deviation of these differences; None if there are fewer than two.
     """
 
@@ -46,7 +46,7 @@ class Pair:
 
     @property
     def verdict(self) -> Verdict:
-        """Undecided if the difference is not larger than its spread, or there is no spread."""
+        """Agreement with the paper; undecided if the difference is not above its spread, or there is no spread."""
         if self.spread is None or abs(self.difference) <= self.spread:
             return "undecided"
         return "agrees" if self.difference > 0 else "disagrees"
@@ -70,12 +70,12 @@ def pairs(rows: Sequence[Ranked]) -> list[Pair]:
 
 
 def ranks(values: Mapping[str, float]) -> dict[str, int]:
-    """Place of each name, 1 for the highest value; equal values share theirs."""
+    """Rank of each name, 1 for the highest value; equal values share a rank."""
     return {name: 1 + sum(other > value for other in values.values()) for name, value in values.items()}
 
 
 def conclusions(found: Sequence[Pair]) -> list[str]:
-    """What the pairs say, in words; nothing without pairs."""
+    """The verdicts of the pairs in words; empty without pairs."""
     if not found:
         return []
     count = {verdict: [pair for pair in found if pair.verdict == verdict] for verdict in ("agrees", "disagrees")}
@@ -87,7 +87,7 @@ def conclusions(found: Sequence[Pair]) -> list[str]:
         f"paired differences over folds and seeds); by means alone it agrees in {by_mean}"
     ]
     if all(pair.spread is None for pair in found):
-        lines.append("one fold and seed a row: no spread, so no pair is decided")
+        lines.append("one fold and seed per row: no spread, so no pair is decided")
     lines += [
         f"disagrees: the paper has {pair.better} above {pair.worse}; here it is {100 * -pair.difference:.1f} "
         f"+- {100 * (pair.spread or 0):.1f} below"

@@ -1,4 +1,4 @@
-"""Scores of runs whose folders are elsewhere or gone, out of tables that ``ablate`` wrote."""
+"""Scores of runs whose folders are elsewhere or gone, from tables that ``ablate`` wrote."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sansa_lightning.report.scores import NAMES, RunScores
 
 VERSION = "identity_version"
-"""Key of a table: by which rules the identities of its runs were made."""
+"""Key of a table: the version of its runs' identities."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Recorded:
             version: of the identities that runs have today.
 
         Raises:
-            ValueError: there is none, or a file is not such a table or has identities of another version.
+            ValueError: there are none, or a file is not such a table or has identities of another version.
         """
         files = sorted(folder.glob("*.json"))
         if not files:
@@ -50,28 +50,28 @@ class Recorded:
         scores: dict[str, RunScores] = {}
         for _, runs in tables.values():
             for key, each in runs:
-                if each.in_domain is not None or key not in scores:  # not every table has the score in-domain
+                if each.in_domain is not None or key not in scores:  # not every table has the in-domain score
                     scores[key] = each
         return cls(scores)
 
     def of(self, identity: str, *, in_domain: bool) -> RunScores | None:
-        """Scores of a run; None if not all that it is to give is known.
+        """Scores of a run; None unless all requested scores are known.
 
         Args:
             identity: of the run.
-            in_domain: whether it is to give a score on the classes that were trained on as well.
+            in_domain: whether a score on the training classes is requested too.
         """
         scores = self.scores.get(identity)
         return None if scores is None or (in_domain and scores.in_domain is None) else scores
 
 
 def _table(file: Path) -> tuple[int, list[tuple[str, RunScores]]]:
-    """The version of a table's identities, 1 where it says none, and its runs."""
+    """The version of a table's identities, 1 if it states none, and its runs."""
     try:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         runs = [run for row in content["rows"] for run in row["runs"]]
         scored = [(run["identity"], RunScores(**{name: run[name] for name in NAMES})) for run in runs]
         return int(content.get(VERSION, 1)), scored
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        msg = f"--recorded: {file} is no table that ablate wrote ({type(error).__name__}: {error})"
+        msg = f"--recorded: {file} is not a table that ablate wrote ({type(error).__name__}: {error})"
         raise ValueError(msg) from error

@@ -1,4 +1,4 @@
-"""A table with its scores as Markdown and as JSON."""
+"""A table with its scores, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NOTHING = "n/a"
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A table and what came of it.
+    """A table and its results.
 
     Attributes:
         name: of the table's file.
-        title: what it shows.
+        title: of the table.
         rows: with their scores.
-        paper_base: base that the paper's numbers are of; None if each row has its own.
-        errors: last line of error of runs that failed, by the run's name.
+        paper_base: base of the paper's numbers; None if each row has its own.
+        errors: last line of error of failed runs, by the run's name.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Report:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def markdown(self) -> str:
-        """The table, and below it what it is and what it says."""
+        """The table, with its notes below."""
         paper = {score: self._paper_column(score) for score in PAPER_HEADS}
         head = [*HEADS, *(PAPER_HEADS[score] for score, column in paper.items() if column)]
         lines = [head, ["---", *["---:"] * (len(head) - 1)]]
@@ -44,7 +44,7 @@ class Report:
         return f"# {self.title}\n\n{table}\n\n" + "\n".join(f"- {note}" for note in self.notes()) + "\n"
 
     def notes(self) -> list[str]:
-        """What the table is, what it says of the paper's order, and which runs failed."""
+        """The meaning of the table, its agreement with the paper's order, and the failed runs."""
         lines = [
             "percent; mIoU: mean over folds of the means over seeds +- standard deviation over folds, in brackets the "
             "mean over folds of the standard deviation over seeds",
@@ -56,7 +56,7 @@ class Report:
         return [*lines, *(f"failed: {name}: {error}" for name, error in self.errors.items())]
 
     def plain(self) -> dict[str, Any]:
-        """Everything behind the table, as JSON writes it."""
+        """Everything behind the table, as plain values for JSON."""
         return {
             "table": self.name,
             "title": self.title,
@@ -70,7 +70,7 @@ class Report:
         }
 
     def pairs(self, score: str) -> list[Pair]:
-        """Pairs of rows that the paper tells apart by a score."""
+        """Pairs of rows that differ in the paper by a score."""
         return pairs([Ranked(row.planned.name, paper, row.values(score)) for row, paper in self._ranked(score)])
 
     def _ranked(self, score: str) -> list[tuple[RowScores, float]]:
@@ -78,7 +78,7 @@ class Report:
         return [(row, paper) for row, paper in found if paper is not None]
 
     def _paper_column(self, score: str) -> list[str]:
-        """The paper's values; where a row is another experiment, the order of scores alone; else nothing."""
+        """The paper's values; only their ranks if a row is another experiment; else nothing."""
         printed = {row.planned.name: paper for row, paper in self._ranked(score)}
         same = not any(row.difference for row in self.rows)
         if not printed or not (same or score in ORDERED):

@@ -1,4 +1,4 @@
-"""A row of a table: what it is, and the mean and spread of its runs over folds and seeds."""
+"""A row of a table: its plan, and the mean and spread of its runs over folds and seeds."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any
 from sansa_lightning.report.scores import RunScores
 
 Place = tuple[int | None, int]
-"""Fold, None where the protocol has none, and seed."""
+"""Fold (None if the protocol has none) and seed."""
 
 ORDERED = ("miou", "in_domain")
-"""Scores that the paper compares rows by."""
+"""Scores by which the paper compares rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRow:
-    """A row with the runs that it is to have.
+    """A row with its planned runs.
 
     Attributes:
         name: unique in its table.
-        config: resolved, nested; of no fold and seed in particular.
-        runs: identity of the run on each fold and seed; rows that are the same share theirs.
-        files: configuration files of its own.
-        settings: dotted keys and values of its own, on top of the files.
-        adjusted: what its strategy was given beyond both.
-        paper: what the paper has of it: scores in percent, and millions of parameters; None where it prints nothing.
+        config: resolved, nested; without a particular fold and seed.
+        runs: identity of the run on each fold and seed; identical rows share theirs.
+        files: its own configuration files.
+        settings: its own dotted keys and values, on top of the files.
+        adjusted: its strategy's adjustments beyond both.
+        paper: the paper's values: scores in percent, and millions of parameters; None if it prints nothing.
     """
 
     name: str
@@ -42,12 +42,12 @@ class PlannedRow:
 
 @dataclass(frozen=True)
 class RowScores:
-    """A row with what came of its runs.
+    """A row with the results of its runs.
 
     Attributes:
         planned: the row.
-        runs: scores by fold and seed, of the runs that are finished.
-        difference: what tells the row from the paper's experiment; empty if nothing does.
+        runs: scores of the finished runs, by fold and seed.
+        difference: between the row and the paper's experiment, as a phrase; empty if there is none.
     """
 
     planned: PlannedRow
@@ -55,7 +55,7 @@ class RowScores:
     difference: str = ""
 
     def values(self, name: str) -> dict[Place, float]:
-        """One score by fold and seed, where there is one."""
+        """The values of one score by fold and seed, as far as they exist."""
         found = {place: getattr(scores, name) for place, scores in self.runs.items()}
         return {place: value for place, value in found.items() if value is not None}
 
@@ -70,12 +70,12 @@ class RowScores:
         return stdev(means) if len(means) > 1 else None
 
     def seed_spread(self, name: str) -> float | None:
-        """Mean over folds of the standard deviation over seeds; None where no fold has two."""
+        """Mean over folds of the standard deviation over seeds; None if no fold has two."""
         spreads = [stdev(values) for values in self._by_fold(name).values() if len(values) > 1]
         return fmean(spreads) if spreads else None
 
     def _by_fold(self, name: str) -> dict[int | None, list[float]]:
-        """The values of each fold, one a seed."""
+        """The values of each fold, one for each seed."""
         found: dict[int | None, list[float]] = {}
         for (fold, _), value in self.values(name).items():
             found.setdefault(fold, []).append(value)

@@ -1,4 +1,4 @@
-"""What a run scored, from the files that it left: one that came to its end, and the second score of the same model."""
+"""The scores of a finished run, from its files, with the second score of the same model."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from sansa_lightning.runs.attempts import earlier_seconds
 from sansa_lightning.runs.result import RunResult
 
 IN_DOMAIN = "in_domain"
-"""Folder, within that of a run, of its score on the classes that were trained on."""
+"""Folder inside that of a run, with its score on the training classes."""
 
 
 @dataclass(frozen=True)
 class RunScores:
-    """One run. Scores are in [0, 1]; None where there is none.
+    """The scores of one run, in [0, 1]; None for a missing one.
 
     Attributes:
         miou: mean IoU on unseen classes.
         fb_iou: foreground-background IoU there.
-        in_domain: mean IoU on the classes that were trained on, in other images.
+        in_domain: mean IoU on the training classes, in other images.
         wrong_miou: mean IoU after a reference of a class that the target does not show.
         margin: ``miou`` less ``wrong_miou``, over the same targets.
         everything_miou: of the mask of all objects.
-        choice: share of targets in which the most covered object is of the class.
+        choice: share of targets whose most covered object belongs to the class.
         choice_chance: the same for a guess.
-        probe: what a linear probe of the features that the row ends with names rightly of cells of unseen classes.
+        probe: share of cells of unseen classes that a linear probe of the final features classifies correctly.
         probe_chance: the same for a guess.
-        trained_parameters: numbers that train.
-        seconds: of the run, training and test, with the attempts that it went on from.
+        trained_parameters: number of trained values.
+        seconds: of the run, training and test, with its earlier attempts.
     """
 
     miou: float | None = None
@@ -50,18 +50,18 @@ NAMES = tuple(each.name for each in fields(RunScores))
 
 
 def finished_result(folder: Path, subcommand: str) -> RunResult | None:
-    """What came of a run; None unless it came to its end, and trained if that was asked of it.
+    """The result of a run; None unless it is finished, and trained if it was asked to.
 
     Args:
         folder: of the run.
-        subcommand: "fit", or "test" where nothing trains.
+        subcommand: "fit", or "test" if nothing trains.
     """
     result = RunResult.read(folder, subcommand)
     return result if result is not None and result.finished else None
 
 
 def in_domain_result(folder: Path, subcommand: str) -> RunResult | None:
-    """The same of the second score; None also if it is older than the run, and so of another model."""
+    """The result of the second score; None also if it is older than the run, and so belongs to another model."""
     run, result = finished_result(folder, subcommand), finished_result(folder / IN_DOMAIN, "test")
     if run is None or result is None:
         return None
@@ -70,12 +70,12 @@ def in_domain_result(folder: Path, subcommand: str) -> RunResult | None:
 
 
 def run_scores(folder: Path, subcommand: str, *, in_domain: bool) -> RunScores | None:
-    """What a finished run scored; None if it is not finished.
+    """The scores of a finished run; None if it is not finished.
 
     Args:
         folder: of the run.
         subcommand: see :func:`finished_result`.
-        in_domain: whether the second score is wanted; None if it is not there.
+        in_domain: whether the second score is required too.
     """
     result = finished_result(folder, subcommand)
     if result is None:

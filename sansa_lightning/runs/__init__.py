@@ -1,1 +1,1 @@
-"""What a run leaves behind, its folder, and how it ends; imports checkpoints, data and metrics."""
+"""The files, the folder and the end of a run; imports checkpoints, data and metrics."""

@@ -1,4 +1,4 @@
-"""How long a run took before it was interrupted: its result file tells of the last attempt only."""
+"""The duration of a run's earlier attempts; its result file covers the last attempt only."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from sansa_lightning.files.whole import write_text
 from sansa_lightning.runs.result import RunResult, result_name
 
 ATTEMPTS = "attempts.json"
-"""Seconds of the attempts that a run went on from, by the time that their result files name."""
+"""Seconds of a run's earlier attempts, by the time in their result files."""
 
 
 def keep_attempt(folder: Path, checkpoint: Path) -> None:
-    """Note how long the attempt took that a fit goes on from, before the next one overwrites its result file.
+    """Note the duration of the attempt that a fit resumes, before the next one overwrites its result file.
 
-    One that was killed did not say so itself: it counts until its last checkpoint, where the next one begins.
+    A killed attempt could not record its end: it counts until its last checkpoint, where the next one begins.
 
     Args:
         folder: of the run.
-        checkpoint: that it goes on from.
+        checkpoint: from which it resumes.
     """
     result = RunResult.read(folder)
     if result is None or result.time is None or result.seconds is None:
@@ -29,13 +29,13 @@ def keep_attempt(folder: Path, checkpoint: Path) -> None:
         began = (folder / result_name("fit")).stat().st_mtime
         seconds += max(0.0, checkpoint.stat().st_mtime - began)
     attempts, time = _attempts(folder), str(result.time)
-    # One that failed at once leaves the result of the attempt before, which has been counted.
+    # An attempt that failed at once leaves the result of the one before, which has been counted.
     attempts[time] = max(attempts.get(time, 0.0), round(seconds, 1))
     write_text(folder / ATTEMPTS, json.dumps(attempts, indent=2) + "\n")
 
 
 def earlier_seconds(folder: Path) -> float:
-    """Seconds of all attempts before the one that finished; 0 if it was the only one."""
+    """Seconds of all attempts before the finished one; 0 if it was the only one."""
     return sum(_attempts(folder).values())
 
 

@@ -1,4 +1,4 @@
-"""When and how checkpoint files are written: whole or not at all, and only tensors and plain values."""
+"""Writing checkpoint files: when, and whole or not at all, with only tensors and plain values."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ SETTINGS = tuple(
     for each in (LightningModule, LightningDataModule)
     for key in (each.CHECKPOINT_HYPER_PARAMS_KEY, each.CHECKPOINT_HYPER_PARAMS_NAME, each.CHECKPOINT_HYPER_PARAMS_TYPE)
 )
-"""Keys under which a checkpoint may have settings of its own: the configuration has the say, and they are not read."""
+"""Keys of a checkpoint's own settings, which are not read: the configuration decides."""
 
 STATE = ("loops", "callbacks", "optimizer_states", "lr_schedulers")
-"""Keys of what only a run that goes on takes."""
+"""Keys of the states that only a resumed run reads."""
 
 SCORES = "scores"
-"""Key of a checkpoint: what the run had scored by then, stage -> plain values."""
+"""Key of a checkpoint: the run's scores so far, phase -> plain values."""
 
 
 class AtomicCheckpointIO(CheckpointIO):
     """Checkpoints on a local file system.
 
     Args:
-        goes_on: whether a run goes on from what is read; the others take the tensors alone.
+        goes_on: whether a run resumes from the checkpoint; otherwise only the tensors are used.
     """
 
     def __init__(self, goes_on: bool = True) -> None:
@@ -53,15 +53,15 @@ class AtomicCheckpointIO(CheckpointIO):
             torch.save(checkpoint, partial)
 
     def load_checkpoint(self, path: _PATH, map_location: Any | None = None, weights_only: bool | None = None) -> Any:
-        """Read onto the CPU, without running any code from the file and without its own settings."""
+        """Read onto the CPU, without running code from the file, and without its own settings."""
         unread = SETTINGS if self.goes_on else (*SETTINGS, *STATE)
         return {key: value for key, value in read_tensors(Path(path)).items() if key not in unread}
 
     def remove_checkpoint(self, path: _PATH) -> None:
         """Delete the file, unless its path leads upwards.
 
-        Callbacks remember names of files in the checkpoint, and Lightning takes what starts with their folder for
-        theirs, ``folder/../../anything`` too.
+        Callbacks remember names of files in the checkpoint, and Lightning takes any that start with their folder for
+        theirs, even ``folder/../../anything``.
         """
         if ".." in Path(path).parts:
             log.warning("checkpoint: %s is not removed; it lies outside the folder of the checkpoints", path)
@@ -70,28 +70,28 @@ class AtomicCheckpointIO(CheckpointIO):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a file that a command line names as its checkpoint, whatever it is.
+    """The content of the file that a command line names as its checkpoint, unchecked.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: it cannot be read.
     """
     if not path.is_file():
-        msg = f"ckpt_path: {path} is not there; give a checkpoint file, or leave it out to start anew"
+        msg = f"ckpt_path: {path} is not there; give a checkpoint file, or leave it out to start a new run"
         raise FileNotFoundError(msg)
     return read_tensors(path)
 
 
 def check_checkpoint(content: Mapping[str, Any], path: Path, goes_on: bool = False) -> None:
-    """See that a file is a checkpoint of a run of this project, before anything is built for it.
+    """Check that a file is a checkpoint of a run of this project, before anything is built for it.
 
     Args:
         content: of the file.
         path: of the file, for the message.
-        goes_on: whether training is to go on from it.
+        goes_on: whether training resumes from it.
 
     Raises:
-        ValueError: it is something else, or is not whole.
+        ValueError: it is something else, or incomplete.
     """
     where = f"ckpt_path: {path}"
     if not content.keys() >= {HEADER, "state_dict"}:
@@ -105,11 +105,11 @@ def check_checkpoint(content: Mapping[str, Any], path: Path, goes_on: bool = Fal
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps one file up to date, to go on from: every so many steps, and at the end of each epoch.
+    """Keeps one file up to date to resume from: every ``every`` steps, and at the end of each epoch.
 
     Lightning's ModelCheckpoint does one or the other. To keep the best of several, add one to ``trainer.callbacks``.
-    Where a validation follows on a step, the file is written after it: a run that goes on does not repeat it. The
-    checkpoint has its scores, too.
+    If a validation follows a step, the file is written after it, with its scores, so that a resumed run does not repeat
+    it.
 
     Args:
         path: the file.
@@ -127,9 +127,9 @@ class LastCheckpoint(Checkpoint):
         self._after_validation = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin the next epoch where a run with ``max_steps`` goes on from the end of one.
+        """Begin the next epoch if a run with ``max_steps`` resumes from the end of one.
 
-        Lightning 2.6 would count the epoch that is over once more, and so end an epoch too early:
+        Lightning 2.6 would count the finished epoch twice, and so end an epoch too early:
         https://github.com/Lightning-AI/pytorch-lightning/issues/19617.
         """
         loop = trainer.fit_loop
@@ -137,15 +137,15 @@ class LastCheckpoint(Checkpoint):
             loop.epoch_progress.increment_completed()
             loop.reset_restart_stage()
             loop.epoch_loop.reset_restart_stage()
-            # Its own setter takes every run with max_steps for one that was stopped in mid-epoch; so the base class's,
-            # which is private: _FitLoop.restarting in
+            # The loop's own setter takes every run with max_steps for one stopped in mid-epoch; hence the setter of
+            # the base class, which is private: _FitLoop.restarting in
             # https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/pytorch/loops/fit_loop.py
             _Loop.restarting.fset(loop, False)  # type: ignore[attr-defined]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write when it is time; the end of an epoch has its own."""
+        """Write if it is time; the end of an epoch writes anyway."""
         step = trainer.global_step
         if step % self.every == 0 and step != self._written_at and not trainer.is_last_batch:
             self._after_validation = _validation_follows(trainer)
@@ -167,10 +167,10 @@ class LastCheckpoint(Checkpoint):
         checkpoint[SCORES] = {stage: each.as_plain() for stage, each in scores.items()}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Give the module the scores back: a run that had come to its last step validates no more.
+        """Give the module its scores back: a run that had reached its last step does not validate again.
 
         Raises:
-            ValueError: they are none.
+            ValueError: they are not scores.
         """
         try:
             kept = {str(stage): _scores(each) for stage, each in checkpoint.get(SCORES, {}).items()}
@@ -183,7 +183,7 @@ class LastCheckpoint(Checkpoint):
     def _write(self, trainer: Trainer) -> None:
         self._written_at = trainer.global_step
         self._after_validation = False
-        trainer.save_checkpoint(self.path, weights_only=False)  # with the state of optimiser and loops, to go on from
+        trainer.save_checkpoint(self.path, weights_only=False)  # with the state of optimiser and loops, to resume from
 
 
 def _scores(plain: Mapping[str, Any]) -> FewShotScores | TrackingScore:
@@ -193,7 +193,7 @@ def _scores(plain: Mapping[str, Any]) -> FewShotScores | TrackingScore:
 def _validation_follows(trainer: Trainer) -> bool:
     """Whether the training loop validates before its next step.
 
-    Only it knows, and says so to nobody: the rule has seven settings and the state of the loader in it, see
+    Only the loop knows, and has no public answer: the rule depends on seven settings and the state of the loader, see
     ``_should_check_val_fx`` in
     https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.0/src/lightning/pytorch/loops/training_epoch_loop.py.
     """

@@ -1,4 +1,4 @@
-"""How a command ends that cannot go on: one line for a person, and a full report of what nobody expected."""
+"""The end of a failed command: one line for a person, and a full report of unexpected errors."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sansa_lightning.runs.folder import RUN_VARIABLE
 from sansa_lightning.runs.interrupts import heard, interruptible
 
 DEBUG_VARIABLE = "SANSA_DEBUG"
-"""Environment variable: if set, errors are tracebacks."""
+"""Environment variable: if set, errors are shown as tracebacks."""
 
 REPORT = "error.log"
 
 LONGEST = 1000
-"""Characters of a line of error."""
+"""Most characters of an error line."""
 
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|unable to allocate", re.IGNORECASE)
 _PEER = re.compile(r"connection (closed|reset) by peer|broken pipe|remote process exited", re.IGNORECASE)
@@ -34,16 +34,16 @@ _LOWER = "lower data.batch_size, data.eval_batch_size, data.size or data.train_t
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Errors of the block are one line on stderr; with ``SANSA_DEBUG`` they are tracebacks.
+    """Show errors of the block as one line on stderr; with ``SANSA_DEBUG`` as tracebacks.
 
     Raises:
-        SystemExit: with status 2 after bad input (a ValueError, an OSError, or Lightning's word for it), with status 1
-            after anything else, of which a full report is in ``error.log`` of the run folder or in a temporary file.
+        SystemExit: with status 2 after bad input (a ValueError, an OSError, or Lightning's error for it), with status 1
+            after anything else, with a full report in ``error.log`` of the run folder or in a temporary file.
     """
     try:
         yield
     except Exception as error:
-        if DEBUG_VARIABLE in os.environ or heard() is not None:  # a request to end has a line of its own
+        if DEBUG_VARIABLE in os.environ or heard() is not None:  # a request to end has its own line
             raise
         expected = isinstance(error, ValueError | OSError) or type(error).__name__ == "MisconfigurationException"
         line = _resources(error) or (one_line(error) if expected else _unexpected(error))
@@ -52,10 +52,10 @@ def one_line_errors() -> Iterator[None]:
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Call the main function of a module that is a command by itself: it ends as the command line does.
+    """Call the main function of a module that is its own command; it ends like the command line.
 
     Raises:
-        SystemExit: as for :func:`one_line_errors`; with status 130 or 143 after Ctrl-C or SIGTERM, said in one line.
+        SystemExit: as for :func:`one_line_errors`; with status 130 or 143, and one line, after Ctrl-C or SIGTERM.
     """
 
     @interruptible()
@@ -67,17 +67,17 @@ def run_main(main: Callable[[], None]) -> None:
 
 
 def _resources(error: Exception) -> str:
-    """What to say where the machine had too little of something; nothing if that is not what is wrong."""
+    """The message if the machine ran out of memory or lost a process; empty for any other error."""
     text = str(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:  # as another process cannot be started
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:  # when a process cannot be started
         return f"out of memory: {one_line(error)}; {_LOWER}, or data.num_workers"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(text)):
-        return f"out of memory: {one_line(error).partition(' If reserved')[0][:300] or 'no more to be had'}; {_LOWER}"
+        return f"out of memory: {one_line(error).partition(' If reserved')[0][:300] or 'none is left'}; {_LOWER}"
     if found := _LOADER.search(text):
         how = " ".join(found["how"].split()).rstrip(".")
         return (
-            f"loading process {found['pids']} {how.removeprefix('is ') or 'ended'}: it was ended from outside, most "
-            f"often for want of memory; lower data.num_workers or data.batch_size, and see the size of /dev/shm"
+            f"loading process {found['pids']} {how.removeprefix('is ') or 'ended'}: it was ended from outside, mostly "
+            f"because memory ran out; lower data.num_workers or data.batch_size, and check the size of /dev/shm"
         )
     if isinstance(error, RuntimeError) and _PEER.search(text):
         return f"another process of this run has ended; its last words tell why, if any ({one_line(error)[:200]})"
@@ -85,13 +85,13 @@ def _resources(error: Exception) -> str:
 
 
 def _unexpected(error: Exception) -> str:
-    """Name the error and the place of the report on it."""
+    """Name the error and the place of its report."""
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said[:300]} (unexpected; please report it with {_write_report(error)})"
 
 
 def _write_report(error: Exception) -> str:
-    """Write everything that is known of an error; the place of it."""
+    """Write a full report of an error; returns its place."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
     trace = "".join(traceback.format_exception(error))
     text = f"{when}\ncommand: {sys.argv}\npython: {sys.version}\n\n{trace}"

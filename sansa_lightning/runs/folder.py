@@ -1,4 +1,4 @@
-"""The folder of a run, which a process takes for itself before it writes anything there, until it ends."""
+"""The folder of a run, which a process locks before it writes there, until it ends."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from sansa_lightning.runs.lock import HeldError, RunLock, take
 from sansa_lightning.runs.result import RunResult, result_name
 
 RUN_VARIABLE = "SANSA_RUN_DIR"
-"""Environment variable: tells the further processes of a run its folder."""
+"""Environment variable: the folder of a run, for its further processes."""
 
 CHECKPOINTS, LAST, PREDICTIONS = "checkpoints", "last.ckpt", "predictions"
 EPISODES = {"fit": "episodes.png", "test": "episodes_test.png"}
 
 MASKS = (f"{PREDICTIONS}/masks", f"{PREDICTIONS}/overlays")
-"""Folders of files with names of their own."""
+"""Folders whose files have their own names."""
 
 
 @dataclass
 class RunFolder:
     """A folder that this process may write to as a ``fit``, ``validate``, ``test`` or ``predict``.
 
-    Those four have files of their own names, so that they can share the folder: a test reads the last checkpoint of a
-    fit that is still running. Two of the same kind cannot.
+    The files of these four have different names, so that they can share the folder: a test can read the last checkpoint
+    of a running fit. Two of the same kind cannot share it.
 
     Attributes:
         path: the folder.
-        subcommand: which of the four.
+        subcommand: one of the four.
         lock: held until the end.
-        made: folders that were not there before, outermost last.
+        made: folders that did not exist before, outermost last.
         started: time in seconds.
     """
 
@@ -49,23 +49,23 @@ class RunFolder:
 
     @property
     def result(self) -> Path:
-        """File of what came of the run."""
+        """The result file of the run."""
         return self.path / result_name(self.subcommand)
 
     def release(self) -> None:
-        """Let go of the folder, and take it away if nothing was written to it."""
+        """Unlock the folder, and delete it if it is empty."""
         self.lock.release()
-        with suppress(OSError):  # not empty, mostly
+        with suppress(OSError):  # mostly not empty
             for folder in self.made:
                 folder.rmdir()
 
     def interrupted(self) -> None:
-        """Say in the result that the run was interrupted, if nobody has yet: it may not have come to its start."""
+        """Mark the run as interrupted in its result, unless that is done: the run may not have started yet."""
         result = RunResult.read(self.path, self.subcommand)
         took = round(time.time() - self.started, 1)
-        with suppress(OSError):  # it ends anyway
+        with suppress(OSError):  # the run ends anyway
             if result is not None and result.status == "running":
-                own = self.result.stat().st_mtime >= self.started - 1  # else of an attempt that was killed
+                own = self.result.stat().st_mtime >= self.started - 1  # otherwise it is a killed attempt's
                 ended = replace(result, status="interrupted", seconds=took if own else result.seconds)
                 ended.write(self.path, self.subcommand)
             elif not self.result.exists():
@@ -81,7 +81,7 @@ class _Held:
 
 
 def chosen_folder(given: str | None) -> Path:
-    """The folder asked for, the one of the process that started this one, or a new one.
+    """The requested folder, that of the process that started this one, or a new one.
 
     Raises:
         ValueError: see :func:`expanded`.
@@ -91,10 +91,10 @@ def chosen_folder(given: str | None) -> Path:
 
 
 def expanded(path: str) -> Path:
-    """The path with the home folder in the place of ``~``, which shells leave as it is after an equals sign.
+    """The path with the home folder for ``~``, which shells do not expand after an equals sign.
 
     Raises:
-        ValueError: ``~`` of nobody.
+        ValueError: there is no such user.
     """
     try:
         return Path(path).expanduser()
@@ -104,12 +104,12 @@ def expanded(path: str) -> Path:
 
 
 def take_folder(path: Path, subcommand: str) -> None:
-    """Lock a folder for this process until :func:`release_folder`, and clear away what killed runs of the kind left.
+    """Lock a folder for this process until :func:`release_folder`, and delete leftovers of killed runs of its kind.
 
-    The further processes of a run write to the folder of the first, which has locked it.
+    The further processes of a run write to the folder that the first one has locked.
 
     Raises:
-        ValueError: it cannot be written to, or a process that is still running has it.
+        ValueError: it cannot be written to, or a running process has locked it.
     """
     if not first_process():
         return
@@ -136,14 +136,14 @@ def take_folder(path: Path, subcommand: str) -> None:
 
 
 def release_folder() -> None:
-    """Let go of the folder of this process, if it has one."""
+    """Unlock the folder of this process, if it has one."""
     if _Held.folder is not None:
         _Held.folder.release()
         _Held.folder = None
 
 
 def names_of(subcommand: str) -> list[str]:
-    """What a subcommand writes in its folder, as far as it is known before."""
+    """The files that a subcommand writes in its folder, as far as they are known in advance."""
     suffix = "" if subcommand == "fit" else f"_{subcommand}"
     names = [f"config{suffix}.yaml", result_name(subcommand), f"metrics/{subcommand}-1/metrics.csv"]
     names += [EPISODES[subcommand]] if subcommand in EPISODES else []
@@ -154,41 +154,41 @@ def names_of(subcommand: str) -> list[str]:
 
 
 def refuse_taken(folder: Path, checkpoint: str | None) -> None:
-    """Raise if a new fit would overwrite another, unless that failed before its first checkpoint.
+    """Refuse a new fit that would overwrite another one, unless that failed before its first checkpoint.
 
-    A checkpoint out of the folder's own goes on with that run. What a killed run left of its first does not count.
+    A checkpoint of the folder resumes its run. Incomplete checkpoints of killed runs do not count.
 
     Raises:
         ValueError: the folder holds a run.
     """
     goes_on = checkpoint is not None and Path(checkpoint).resolve().is_relative_to(folder.resolve())
     if not goes_on and any(not path.name.startswith(".") for path in (folder / CHECKPOINTS).glob("*")):
-        msg = f"run_dir: {folder} holds a run; add --ckpt_path last to go on with it, or choose another folder"
+        msg = f"run_dir: {folder} holds a run; add --ckpt_path last to resume it, or choose another folder"
         raise ValueError(msg)
 
 
 def interruption(signal: str) -> str:
-    """Note that the run of this process was interrupted, and say how to go on: one line.
+    """Record that the run of this process was interrupted, and say how to resume it, in one line.
 
     Args:
-        signal: its name.
+        signal: name of the signal.
     """
     held, how = _Held.folder, "run the same command again"
     if held is not None:
         held.interrupted()
         if held.subcommand == "fit" and (held.path / CHECKPOINTS / LAST).is_file():
-            how = f"to go on, add to the same command: --ckpt_path last --run_dir {shlex.quote(str(held.path))}"
+            how = f"to resume, add to the same command: --ckpt_path last --run_dir {shlex.quote(str(held.path))}"
     return f"interrupted by {signal}: {how}"
 
 
 def _see_that_it_can_be(path: Path) -> None:
-    """Raise an OSError or ValueError if a file cannot be in this place, by its name or what is in its way."""
+    """Raise an OSError or ValueError if a file cannot be created here, for its name or an obstacle."""
     there = next(folder for folder in path.parents if folder.exists() or folder.is_symlink())
     if not there.is_dir():
-        msg = f"{there} is no folder"
+        msg = f"{there} is not a folder"
         raise ValueError(msg)
     if not os.access(there, os.W_OK | os.X_OK):
-        msg = f"no right to write to {there}"
+        msg = f"no permission to write to {there}"
         raise ValueError(msg)
     if path.is_dir():
         msg = f"{path.name} is a folder"
@@ -200,7 +200,7 @@ def _see_that_it_can_be(path: Path) -> None:
 
 
 def _clear(path: Path, subcommand: str) -> None:
-    """Take away what killed processes left of the files that this one has the sole right to write."""
+    """Delete temporary files left by killed processes, of files that only this process may write."""
     leavings = [each for name in names_of(subcommand) for each in left_over((path / name).parent, Path(name).name)]
     if subcommand == "predict":
         leavings += [each for folder in MASKS for each in left_over(path / folder)]

@@ -1,6 +1,6 @@
-"""Requests to end, by Ctrl-C or SIGTERM: the same at any moment, and a process that heard one never ends with 0.
+"""Requests to end, by Ctrl-C or SIGTERM: they work at any moment, and a process that got one never ends with status 0.
 
-Imports nothing heavy, since it has to be there before torch is.
+Imports nothing heavy, since it must listen before torch is imported.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any
 REQUESTS = (signal.SIGTERM, signal.SIGINT)
 
 SAME = 3.0
-"""Seconds in which a further signal counts as the same request: terminals and launchers send to whole groups."""
+"""Seconds in which a further signal counts as the same request: terminals and launchers signal whole groups."""
 
 LET_THE_FIRST_END = 10.0
-"""Seconds that the further processes of a run wait for the first one, which ends them when it has written its result;
-Lightning would kill that one as soon as it sees that another has ended."""
+"""Seconds that the further processes of a run wait for the first one to write its result and end them; Lightning would
+kill the first as soon as it sees that another has ended."""
 
 Say = Callable[[str], str]
-"""Makes a line of the name of a signal: that it was heard, and how to go on."""
+"""From the name of a signal to a line that says that it was received, and how to continue."""
 
 
 class _State:
-    """What this process has heard."""
+    """The requests that this process has received."""
 
     owner = 0
     heard: signal.Signals | None = None
@@ -38,22 +38,22 @@ class _State:
 
 
 def heard() -> signal.Signals | None:
-    """The first request that this process was sent since it listens; None if there was none."""
+    """The first request since this process began to listen; None if there was none."""
     return _State.heard
 
 
 def check() -> None:
-    """Raise again what was lost, as in a finaliser, out of which no exception comes.
+    """Raise a lost request again, for instance one that arrived in a finaliser, which swallows exceptions.
 
     Raises:
-        KeyboardInterrupt: a request was heard.
+        KeyboardInterrupt: there was a request.
     """
     if _State.heard is not None and os.getpid() == _State.owner:
         raise KeyboardInterrupt(_State.heard.name)
 
 
 def renew() -> None:
-    """Take back what a library has put in the place of our handlers, if this process listens at all."""
+    """Restore our handlers if a library has replaced them and this process is listening."""
     if _State.owner == os.getpid() and threading.current_thread() is threading.main_thread():
         for number in REQUESTS:
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -62,9 +62,9 @@ def renew() -> None:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Requests raise KeyboardInterrupt in the main thread while the block runs; one within another changes nothing.
+    """Requests raise KeyboardInterrupt in the main thread while the block runs; a nested block changes nothing.
 
-    A signal that the process was started to ignore, as shells do with what runs in the background, stays ignored.
+    A signal that was ignored at the start of the process, as shells do for background jobs, stays ignored.
     """
     inner = _State.owner == os.getpid()
     if inner or threading.current_thread() is not threading.main_thread():
@@ -85,10 +85,10 @@ def listening() -> Iterator[None]:
 
 
 def end_further_processes() -> None:
-    """Kill those that Lightning has started for this run, whose first one this process is.
+    """Kill the processes that Lightning has started for this run, from its first process, which is this one.
 
-    They may wait for the first one for ever. Lightning has a thread that would kill this process as well when it sees
-    one of them dead; it gets nothing more to look at.
+    They may wait for the first one for ever. Lightning has a thread that would kill this process too when it sees a
+    dead one; its list is emptied.
     """
     for thread in threading.enumerate():
         if thread.name == "child-process-observer":
@@ -104,7 +104,7 @@ def first_process() -> bool:
 
 
 def again(name: str) -> str:
-    """The line of a command that leaves nothing to go on with.
+    """The line of a command that leaves nothing to resume.
 
     Args:
         name: of the signal.
@@ -115,11 +115,11 @@ def again(name: str) -> str:
 def interruptible(
     say: Say = again, release: Callable[[], None] = lambda: None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator of a main function: a request to end is one line on stderr, and exit status 128 + the signal's number.
+    """Decorator of a main function: after a request it ends with one line on stderr and status 128 + signal number.
 
     Args:
-        say: makes the line, and leaves behind what there is to leave.
-        release: called at the end, whatever it is.
+        say: records the interruption, and makes the line.
+        release: called at the end, in any case.
     """
 
     def decorate(main: Callable[..., None]) -> Callable[..., None]:
@@ -129,7 +129,7 @@ def interruptible(
                 try:
                     main(args, **options)
                     check()  # a library may have swallowed it
-                except BaseException as error:  # whatever the request became on its way through libraries
+                except BaseException as error:  # libraries may have turned the request into any exception
                     number = heard() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
                     if number is None:
                         raise
@@ -144,7 +144,7 @@ def interruptible(
 
 def _leave(number: signal.Signals, error: BaseException, say: Say) -> None:
     status = 128 + number
-    if isinstance(error, SystemExit) and error.code == status:  # it has said so itself
+    if isinstance(error, SystemExit) and error.code == status:  # it has printed its own line
         raise error
     if first_process():
         sys.stderr.write(f"{say(number.name)}\n")
@@ -154,7 +154,7 @@ def _leave(number: signal.Signals, error: BaseException, say: Say) -> None:
 
 
 def _hear(number: int, frame: FrameType | None) -> None:
-    if os.getpid() != _State.owner:  # a loading process, which was forked with our handlers
+    if os.getpid() != _State.owner:  # a loading process, forked with our handlers
         raise KeyboardInterrupt
     now = time.monotonic()
     if _State.heard is not None and now - _State.at < SAME:

@@ -1,4 +1,4 @@
-"""A lock that a process holds on a file until it ends, in whatever way."""
+"""A lock that a process holds on a file until it ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOOKS, _BETWEEN = 5, 0.1
-"""How often, and at what distance in seconds, a lock is looked into that does not name its holder yet."""
+"""Number of looks, and seconds between them, at a lock that does not name its holder yet."""
 
 _descriptors: set[int] = set()
-"""Of this process. Loading processes are forked from it, and would hold them for some seconds after it was killed."""
+"""Locks of this process. Forked loading processes would hold them for some seconds after it is killed."""
 
 
 class HeldError(ValueError):
-    """Another process holds the lock; the message is who, as it said itself."""
+    """Another process holds the lock; the message is that process's own description."""
 
 
 @dataclass(frozen=True)
 class RunLock:
-    """A lock that was taken, see :func:`take`.
+    """A lock that is held, see :func:`take`.
 
     Attributes:
-        path: its file, there while it is held.
+        path: its file, which exists while it is held.
         descriptor: of the open file; None where files cannot be locked.
     """
 
@@ -34,16 +34,16 @@ class RunLock:
     descriptor: int | None
 
     def release(self) -> None:
-        """Let go of it, and take its file away. Again, or in a forked process, it does nothing."""
+        """Release it, and delete its file. A second call, or one in a forked process, does nothing."""
         if self.descriptor in _descriptors:
             _descriptors.discard(self.descriptor)
             with suppress(OSError):
-                self.path.unlink()  # while it is held: whoever waits for this file sees that it is gone
+                self.path.unlink()  # while it is held: a process that waits for this file sees that it is gone
             os.close(self.descriptor)
 
 
 def take(path: Path) -> RunLock:
-    """Take a lock, whose folder is there; where files cannot be locked, warn and go on without.
+    """Take a lock in an existing folder; if files cannot be locked, warn and continue without.
 
     Raises:
         HeldError: another process has it.
@@ -62,7 +62,7 @@ def take(path: Path) -> RunLock:
             return RunLock(path, None)
         if _is_at(descriptor, path):
             break
-        os.close(descriptor)  # of a run that has ended in between, and took its file away
+        os.close(descriptor)  # of a run that ended meanwhile and deleted its file
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
     _descriptors.add(descriptor)
@@ -70,10 +70,10 @@ def take(path: Path) -> RunLock:
 
 
 def try_lock(descriptor: int, folder: Path) -> bool:
-    """Lock an open file; False, after a warning, where files cannot be locked.
+    """Lock an open file; False, after a warning, if files cannot be locked.
 
     Args:
-        descriptor: of the file. Processes that inherit it hold the lock as well.
+        descriptor: of the file; processes that inherit it hold the lock too.
         folder: for the warning.
 
     Raises:
@@ -86,7 +86,7 @@ def try_lock(descriptor: int, folder: Path) -> bool:
     except BlockingIOError:
         raise
     except (ImportError, OSError) as error:
-        warnings.warn(f"{folder} cannot be locked ({error}): see that no other run writes there", stacklevel=3)
+        warnings.warn(f"{folder} cannot be locked ({error}): make sure that no other run writes there", stacklevel=3)
         return False
     return True
 

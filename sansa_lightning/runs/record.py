@@ -1,4 +1,4 @@
-"""The record of a run, which the command line writes: its configuration, and its result as it goes."""
+"""The record of a run, written by the command line: its configuration, and its result in every state."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ PACKAGES = (
 class RunRecord(SaveConfigCallback):
     """Writes ``config.yaml`` when a run starts and ``result.json`` when it starts, fails or ends.
 
-    The folder is the trainer's ``default_root_dir``. A run that trains writes those two names; validate, test and
-    predict write ``config_<stage>.yaml`` and ``result_<stage>.json``, so that they can share the folder of the run
-    whose checkpoint they read. The result says "running" until the run has ended, so one that was killed can be
-    told from one that is finished; "failed" or "interrupted" if it ended otherwise. That of a fit says in "trained"
-    whether there was a step, and any in "lacking" what was not done for want of batches. A W&B logger gets the same
-    configuration, nested as in the file, and the same facts.
+    The folder is the trainer's ``default_root_dir``. A fit writes these two names; validate, test and predict write
+    ``config_<subcommand>.yaml`` and ``result_<subcommand>.json``, so that they can share the folder of the run whose
+    checkpoint they read. The result says "running" until the run ends, then "finished", "failed" or "interrupted", so
+    that a killed run can be told from a finished one. In a fit's result, "trained" says whether there was a step; in
+    any result, "lacking" lists things not done because there were no batches. A W&B logger gets the same configuration,
+    nested as in the file, and the same facts.
     """
 
     started = 0.0
@@ -59,17 +59,17 @@ class RunRecord(SaveConfigCallback):
         text = self.parser.dump(self.config, skip_unset=False)
         write_text(self.folder / f"config{suffix}.yaml", text)
         self.nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
-        self.already_saved = True  # and what comes can be recorded
+        self.already_saved = True  # and later events can be recorded
         record_config(trainer, self.nested)
-        if suffix:  # else when it is about to train
+        if suffix:  # a fit writes it when training is about to start
             self.write(trainer, "running")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say that it runs."""
+        """Record that the run is running."""
         self.write(trainer, "running")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Say that it failed, and why, or that it was asked to end."""
+        """Record that the run failed, and why, or that it was asked to end."""
         if not self.already_saved:
             return
         if heard() is not None or isinstance(exception, KeyboardInterrupt):
@@ -90,14 +90,14 @@ class RunRecord(SaveConfigCallback):
         seconds = {"seconds": round(time.time() - self.started, 1)}
         own = {"status": status, **facts(trainer), **seconds, **more, **wandb_facts(trainer), "config": self.nested}
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector, like the next
-        parts = [trainer.lightning_module, trainer.datamodule, *callbacks]  # type: ignore[attr-defined]
-        result = RunResult.from_plain(contributions(own, parts))
+        members = [trainer.lightning_module, trainer.datamodule, *callbacks]  # type: ignore[attr-defined]
+        result = RunResult.from_plain(contributions(own, members))
         result.write(self.folder, self.subcommand)
         record_result(trainer, result.as_plain())
 
 
 def facts(trainer: Trainer) -> dict[str, Any]:
-    """What a run is, whatever it runs."""
+    """Facts about any run."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -110,7 +110,7 @@ def facts(trainer: Trainer) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that decide about numbers."""
+    """Versions of the packages that affect numbers."""
     found = {}
     for package in PACKAGES:
         try:
@@ -121,7 +121,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Git commit of the package's own checkout, "+changes" behind it if the tree differs; empty if it is none."""
+    """Git commit of the package's own checkout, with "+changes" if the tree differs; empty outside a checkout."""
     folder = Path(__file__).parent
     try:
         run = subprocess.run(

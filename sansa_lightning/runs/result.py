@@ -1,4 +1,4 @@
-"""The result of a run: ``result.json`` as a type, and how parts of a run contribute to it. Imports no torch."""
+"""The result of a run: ``result.json`` as a type, and the contributions to it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from typing import Any, Protocol, Self, runtime_checkable
 from sansa_lightning.files.whole import write_text
 
 NO_STEP = ("max_epochs", "max_steps", "limit_train_batches")
-"""Keys of a trainer; one that is 0 asks for no step."""
+"""Keys of a trainer; a value of 0 asks for no step."""
 
 
 @runtime_checkable
 class Contributor(Protocol):
-    """A module, datamodule or callback that has something to say of its run."""
+    """A module, datamodule or callback that contributes to the result of its run."""
 
     def record(self) -> dict[str, Any]:
-        """Plain values for the result, nested as in the file; nothing as long as there is nothing to say."""
+        """Plain values for the result, nested as in the file; empty if there are none yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What came of a run. None where the run did not say, as in a file of an earlier version.
+    """The result of a run. Fields missing from the file, as in one of an earlier version, are None.
 
     Attributes:
         status: "running", "finished", "failed" or "interrupted".
-        time: when the file was written, ISO 8601.
+        time: of writing the file, ISO 8601.
         command: arguments of the process.
-        versions: of the packages that decide about numbers.
+        versions: of the packages that affect numbers.
         machine: Python, system and device.
         commit: of the package's checkout.
         steps: of the optimiser.
         processes: of the run.
-        strategy: class and settings of what trained.
-        base: name and fingerprint.
-        trained_parameters: numbers that trained.
+        strategy: its class and settings.
+        base: its name and fingerprint.
+        trained_parameters: number of trained values.
         metrics: scores in [0, 1] by phase: val, test, frozen.
         seed: of the data.
         episodes: hash of each list of episodes.
-        notes: what the sources left out or mended: source and split -> kind -> number.
+        notes: things that the sources left out or mended: source and split -> kind -> number.
         seconds: of this attempt.
         trained: whether a fit took a step.
-        lacking: what was not done for want of batches.
-        error: why it failed.
+        lacking: things not done because there were no batches.
+        error: the reason of a failure.
         wandb: id and project of the W&B run.
-        more: what contributors beside these keys said.
+        more: contributions under other keys.
         config: the whole configuration, nested.
     """
 
@@ -77,11 +77,11 @@ class RunResult:
 
     @classmethod
     def read(cls, folder: Path, subcommand: str = "fit") -> Self | None:
-        """The result in a run folder; None if there is none, or it is no whole JSON object.
+        """The result in a run folder; None if there is none, or it is not a complete JSON object.
 
         Args:
             folder: of the run.
-            subcommand: whose result; those that share a folder have a file each.
+            subcommand: of the result; subcommands that share a folder have separate files.
         """
         try:
             content = json.loads((folder / result_name(subcommand)).read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ class RunResult:
         return cls.from_plain(content) if isinstance(content, dict) else None
 
     def write(self, folder: Path, subcommand: str = "fit") -> None:
-        """Write the file into a run folder, whole or not at all; what JSON has no word for becomes text.
+        """Write the file into a run folder, whole or not at all; values that JSON does not have become text.
 
         Raises:
             OSError: it cannot be written.
@@ -105,14 +105,14 @@ class RunResult:
         return cls(**known, more={name: value for name, value in content.items() if name not in NAMES})
 
     def as_plain(self) -> dict[str, Any]:
-        """Everything that the run said, as the file has it."""
+        """All fields with a value, as in the file."""
         said = {name: value for name in NAMES if (value := getattr(self, name)) is not None}
         config = {"config": said.pop("config")} if "config" in said else {}
         return {**said, **self.more, **config}
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end, and trained unless it was asked not to."""
+        """Whether the run reached its end, and trained unless it was asked not to."""
         trainer = (self.config or {}).get("trainer") or {}
         as_asked = self.trained is not False or any(trainer.get(key) == 0 for key in NO_STEP)
         return self.status == "finished" and as_asked
@@ -127,30 +127,30 @@ NAMES = tuple(each.name for each in fields(RunResult) if each.name != "more")
 
 
 def result_name(subcommand: str) -> str:
-    """Name of the file with what came of a subcommand."""
+    """Name of the result file of a subcommand."""
     return f"result{'' if subcommand == 'fit' else f'_{subcommand}'}.json"
 
 
-def contributions(own: Mapping[str, Any], parts: Iterable[object]) -> dict[str, Any]:
-    """What is known of a run with what its parts say of it, each group of keys merged.
+def contributions(own: Mapping[str, Any], members: Iterable[object]) -> dict[str, Any]:
+    """The facts of a run merged with the records of its members, group by group.
 
-    Parts that are no :class:`Contributor` say nothing. Where two say something else under one key the first one counts,
-    with a warning: a run that has come to its end must not fail here.
+    Only a :class:`Contributor` has a record. If two give different values under one key, the first one counts, with a
+    warning: a run that has reached its end must not fail here.
 
     Args:
-        own: comes first.
-        parts: module, datamodule and callbacks.
+        own: facts of the run, which come first.
+        members: module, datamodule and callbacks.
     """
     found = dict(own)
-    for part in parts:
-        if isinstance(part, Contributor):
-            for key in _merge(found, part.record()):
-                warnings.warn(f"{type(part).__name__}.record: {key} is in the result already; left out", stacklevel=2)
+    for member in members:
+        if isinstance(member, Contributor):
+            for key in _merge(found, member.record()):
+                warnings.warn(f"{type(member).__name__}.record: {key} is in the result already; left out", stacklevel=2)
     return found
 
 
 def _merge(found: dict[str, Any], added: Mapping[str, Any], group: str = "") -> list[str]:
-    """Put nested values into others; gives the keys that were there with another value."""
+    """Merge nested values into others; returns the keys that already had another value."""
     taken = []
     for key, value in added.items():
         if isinstance(value, Mapping) and isinstance(found.get(key, {}), Mapping):

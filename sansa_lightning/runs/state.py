@@ -1,4 +1,4 @@
-"""What a checkpoint says of its run beside the tensors, checked before Lightning takes it over."""
+"""The state of a run in a checkpoint, checked before Lightning restores it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from sansa_lightning.data.loading.datamodule_base import LoadingDataModule
-from sansa_lightning.files.messages import brief
+from sansa_lightning.files.messages import brief, counted
 from sansa_lightning.files.tensors import is_dense, kind, not_finite
 
 OF_ANY: dict[str, type | tuple[type, ...]] = {"epoch": int, "global_step": int, "pytorch-lightning_version": str}
@@ -23,28 +23,28 @@ OF_FIT: dict[str, type | tuple[type, ...]] = {
     "optimizer_states": list,
     "lr_schedulers": list,
 }
-"""Parts of a checkpoint and what they are: those that every run takes, and those for a run that goes on."""
+"""Entries of a checkpoint and their types: those that every run reads, and those for a resumed run."""
 
 AS_LARGE = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "acc_delta", "sum")
-"""What torch's optimisers keep of a parameter's own size; others, as Adafactor's, have sizes of their own."""
+"""States of torch's optimisers that have the parameter's size; others, such as Adafactor's, have other sizes."""
 
 LENGTHS = ("T_max", "total_steps", "total_iters")
-"""What torch's schedules keep of the number of steps that they are made for."""
+"""Settings of torch's schedules that depend on their number of steps."""
 
 FREE = "state_dict"
-"""Ending of the keys under which parts of a loop keep what they like."""
+"""Ending of the keys under which parts of a loop keep arbitrary values."""
 
 
 def check_run_state(content: Mapping[Any, Any], where: str, goes_on: bool) -> None:
-    """Refuse a checkpoint whose parts are missing or of another kind.
+    """Refuse a checkpoint with entries that are missing or of another type.
 
     Args:
         content: of the file.
-        where: which file it is, for the message.
-        goes_on: whether training goes on from it, which takes more than its tensors.
+        where: the file, for the message.
+        goes_on: whether training resumes from it, which needs more than its tensors.
 
     Raises:
-        ValueError: names the first part, and says how many more there are.
+        ValueError: names the first entry, and says how many more there are.
     """
     parts = OF_ANY | (OF_FIT if goes_on else {})
     faults = [f"its {key!r} {fault}" for key, wanted in parts.items() if (fault := _fault(content, key, wanted))]
@@ -71,16 +71,16 @@ def _refuse(faults: Sequence[str], where: str) -> None:
 
 
 class CheckedState(Callback):
-    """Compares what a run is to go on from with what this run itself would save, before anything of it is taken."""
+    """Compares the state to resume from with the state that this run would save, before any of it is restored."""
 
     def __init__(self) -> None:
         self._loaded: Mapping[str, Any] | None = None
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Check the states of the callbacks, of which none has been told yet, and that the datamodule has been told.
+        """Check the states of the callbacks, none of which is restored yet, and that there is one for the datamodule.
 
         Raises:
-            ValueError: one is of another form, or there is none for the datamodule.
+            ValueError: one has another form, or there is none for the datamodule.
         """
         _check_clips(trainer, checkpoint)
         where, states = f"checkpoint {trainer.ckpt_path}", checkpoint["callbacks"]
@@ -91,10 +91,10 @@ class CheckedState(Callback):
         self._loaded = checkpoint
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check loops, optimisers and schedules, which are there by now and take their states next.
+        """Check the states of loops, optimisers and schedules, which exist by now and are restored next.
 
         Raises:
-            ValueError: one is of another form, or of an optimiser with other settings.
+            ValueError: one has another form, or belongs to an optimiser with other settings.
         """
         if self._loaded is None:
             return
@@ -108,40 +108,40 @@ class CheckedState(Callback):
 
 
 def _check_clips(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint that has nothing for the datamodule: Lightning would not ask it whether it fits."""
+    """Refuse a checkpoint without a state for the datamodule, since Lightning would not ask it whether it fits."""
     data = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
     name = type(data).__qualname__
     if isinstance(data, LoadingDataModule) and data.state_dict() and name not in checkpoint:
         msg = (
-            f"checkpoint {trainer.ckpt_path} says nothing of its training clips: it has no {name!r}, so it was written "
-            f"by an earlier version or with another datamodule; start a new run"
+            f"checkpoint {trainer.ckpt_path} has no entry on its training clips ({name!r}): it was written by an "
+            f"earlier version or with another datamodule; start a new run"
         )
         raise ValueError(msg)
 
 
 def unlike(found: Any, own: Any, where: str, extra: bool = False) -> Iterator[str]:
-    """Where a state that was read has another form than one's own.
+    """Differences in form between a state that was read and the present one.
 
     Args:
-        found: what was read.
-        own: of the same object here; where it is None there is nothing to compare with.
-        where: of it within the checkpoint, for the message.
+        found: the state that was read.
+        own: the state of the same object here; a None is not compared.
+        where: place in the checkpoint, for the message.
         extra: whether there may be more keys than here.
     """
     if isinstance(own, Mapping):
         if not isinstance(found, Mapping):
-            yield f"{where} is {brief(found)}, no mapping"
+            yield f"{where} is {brief(found)}, not a mapping"
             return
         for key in own.keys() - found.keys():
             yield f"{where} lacks {brief(key)}"
         free = extra or where.endswith(FREE)
         for key in () if free else found.keys() - own.keys():
-            yield f"{where} has {brief(key)}, which is not known"
+            yield f"{where} has an unknown entry {brief(key)}"
         for key in own.keys() & found.keys():
             yield from unlike(found[key], own[key], f"{where}.{key}", extra)
     elif isinstance(own, list | tuple):
         same = isinstance(found, list | tuple) and (len(found) == len(own) or extra)
-        yield from () if same else (f"{where} is {brief(found)}; expected {len(own)} entries",)
+        yield from () if same else (f"{where} is {brief(found)}; expected {counted(len(own), 'entry', 'entries')}",)
         for number, (one, other) in enumerate(zip(found, own, strict=False) if same else ()):
             yield from unlike(one, other, f"{where}[{number}]", extra)
     elif not _alike(found, own):
@@ -149,7 +149,7 @@ def unlike(found: Any, own: Any, where: str, extra: bool = False) -> Iterator[st
 
 
 def _alike(found: Any, own: Any) -> bool:
-    """Whether a single value is of the kind of one's own."""
+    """Whether a single value has the type of the present one."""
     if isinstance(own, bool) or isinstance(found, bool):
         return type(own) is type(found) or own is None
     if isinstance(own, int):
@@ -162,9 +162,9 @@ def _alike(found: Any, own: Any) -> bool:
 
 
 def _of_optimizers(trainer: Trainer, found: Sequence[Any]) -> Iterator[str]:
-    """What is wrong with the states of the optimisers, of which only groups are known before their first step."""
+    """Faults in the states of the optimisers; before the first step, only their groups can be compared."""
     if len(found) != len(trainer.optimizers):
-        yield f"'optimizer_states' has {len(found)} entries; expected {len(trainer.optimizers)}"
+        yield f"'optimizer_states' has {counted(len(found), 'entry', 'entries')}; expected {len(trainer.optimizers)}"
         return
     for number, (state, optimizer) in enumerate(zip(found, trainer.optimizers, strict=True)):
         where, own = f"optimizer_states[{number}]", optimizer.state_dict()
@@ -176,7 +176,7 @@ def _of_optimizers(trainer: Trainer, found: Sequence[Any]) -> Iterator[str]:
 def _of_parameters(state: Any, optimizer: torch.optim.Optimizer, where: str) -> Iterator[str]:
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if not isinstance(state, Mapping):
-        yield f"{where}.state is {brief(state)}, no mapping"
+        yield f"{where}.state is {brief(state)}, not a mapping"
         return
     for key, kept in state.items():
         if type(key) is not int or not 0 <= key < len(parameters) or not isinstance(kept, Mapping):
@@ -188,17 +188,17 @@ def _of_parameters(state: Any, optimizer: torch.optim.Optimizer, where: str) -> 
 
 
 def _of_number(name: Any, value: Tensor, parameter: Tensor) -> str | None:
-    """What is wrong with a tensor that an optimiser keeps for a parameter."""
+    """The fault of a tensor that an optimiser keeps for a parameter, if there is one."""
     if not is_dense(value):
         return f"is {kind(value)}"
     if name in AS_LARGE and value.shape != parameter.shape:
         return f"is {list(value.shape)}; expected {list(parameter.shape)}"
     bad = not_finite(value, value.dtype)
-    return f"has {bad} values that are not finite" if bad else None
+    return f"has {counted(bad, 'NaN or infinite value')}" if bad else None
 
 
 def _check_settings(trainer: Trainer, found: Sequence[Any], where: str) -> None:
-    """Refuse other settings of an optimiser: going on would take those of the file, without a word."""
+    """Refuse other settings of an optimiser: resuming would silently use those of the file."""
     moving = {"params"} | ({"lr", "momentum", "betas"} if trainer.lr_scheduler_configs else set())
     for state, optimizer in zip(found, trainer.optimizers, strict=True):
         for there, here in zip(state["param_groups"], optimizer.state_dict()["param_groups"], strict=True):
@@ -206,19 +206,19 @@ def _check_settings(trainer: Trainer, found: Sequence[Any], where: str) -> None:
                 if _listed(there[key]) != _listed(here[key]):
                     msg = (
                         f"{where}: its optimiser has {key} {brief(there[key])}, but here it is {brief(here[key])}; "
-                        f"go on with the settings that it was trained with"
+                        f"resume with the settings that it was trained with"
                     )
                     raise ValueError(msg)
 
 
 def _check_lengths(found: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]], where: str) -> None:
-    """Refuse a schedule of another length: the file's would be gone on with, and end elsewhere than the run."""
+    """Refuse a schedule of another length: the file's would be resumed, and not end with the run."""
     for there, here in zip(found, own, strict=True):
         for key in LENGTHS:
             if there.get(key) != here.get(key):
                 msg = (
                     f"{where}: its learning rate is scheduled over {brief(there[key])} steps, but here over "
-                    f"{brief(here[key])}; go on with the max_epochs, max_steps and batches that it was trained with"
+                    f"{brief(here[key])}; resume with the max_epochs, max_steps and batches that it was trained with"
                 )
                 raise ValueError(msg)
 

@@ -1,4 +1,4 @@
-"""The W&B runs of a trainer: which they are, and what of a run's folder they hold, too."""
+"""The W&B runs of a trainer, and the contents of the run folder that they also get."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wandb_runs(trainer: Trainer) -> list[Run]:
 
 
 def wandb_facts(trainer: Trainer) -> dict[str, Any]:
-    """Which W&B run it is, as ``{"wandb": {"id", "project"}}``; empty without one. For the first process."""
+    """The W&B run as ``{"wandb": {"id", "project"}}``; empty without one. For the first process."""
     runs = wandb_runs(trainer)
     return {"wandb": {"id": runs[0].id, "project": runs[0].project}} if runs else {}
 
@@ -35,13 +35,13 @@ def record_config(trainer: Trainer, nested: Mapping[str, Any]) -> None:
 
 
 def record_result(trainer: Trainer, result: Mapping[str, Any]) -> None:
-    """Put the facts of ``result.json`` into the summary of a trainer's W&B runs, and end those of a run that is over.
+    """Put the facts of ``result.json`` into the summary of a trainer's W&B runs, and end them if the run is over.
 
-    Scores are left out, which are there already, and so is the configuration. For the first process.
+    Scores and configuration are left out, which W&B has already. For the first process.
     """
     for run in wandb_runs(trainer):
         found = {key: value for key, value in result.items() if key not in ("metrics", "config")}
         run.summary.update(found)
         if result["status"] != "running":
-            # Otherwise the next run of this process would go on in it.
+            # Otherwise the next run of this process would continue it.
             run.finish(exit_code=int(result["status"] != "finished"))

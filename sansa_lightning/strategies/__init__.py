@@ -1,1 +1,1 @@
-"""What trains on a tracker, and where; imports trackers. A file a strategy, and so more than twelve."""
+"""Strategies, which train on a tracker; one file for each, hence more than twelve. Imports trackers."""

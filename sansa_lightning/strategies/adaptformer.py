@@ -20,16 +20,16 @@ Insertion = Literal["parallel", "sequential"]
 
 
 class AdaptFormer(Strategy):
-    """Adapters in chosen blocks; zero-initialised, so an attached base computes what it did before.
+    """Adapters in chosen blocks; zero-initialised, so that attaching them does not change the base's results.
 
     Args:
-        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        placement: stages of the image encoder, a name for them, or blocks; see ``placement.Placement``.
         factor: width of the bottleneck relative to the block.
         hidden_rule: "released": floor(factor x input width of the block), so the first block of a stage is half as
             wide (published weights need it); "paper": round(factor x output width), the same in the whole stage.
-        scale: what the adapter's output is multiplied by.
+        scale: factor on the adapter's output.
         hidden: width of the bottleneck per block, instead of factor and rule; for files that fix it.
-        layer_norm: whether the adapter normalises what it reads (released), or takes it as it is (paper's formula).
+        layer_norm: whether the adapter normalises its input (released), or not (paper's formula).
         insertion: "parallel": x + MLP(norm2(x)) + adapter(x) (SANSA); "sequential": x + m + adapter(m) with
             m = MLP(norm2(x)) (the other form of the AdaptFormer paper).
     """
@@ -108,7 +108,7 @@ class Bottleneck(Switch):
         self._residual: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the adapter adds; [..., C] to [..., C]."""
+        """The adapter's output; [..., C] to [..., C]."""
         hidden = torch.relu(self.down_proj(self.adapter_layer_norm_before(x)))
         result: Tensor = self.up_proj(hidden) * self.scale
         return result
@@ -127,19 +127,19 @@ class Bottleneck(Switch):
         return added
 
     def follow(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        """A module's result plus what the adapter makes of it."""
+        """A module's result plus the adapter's output for it."""
         followed: Tensor = output + self(output) if self.enabled else output
         return followed
 
 
 def insert_beside_mlp(block: Any, adapter: Bottleneck) -> None:
-    """Blocks call norm2 and then mlp on its result: the adapter reads what norm2 gets, mlp's result carries it."""
+    """Hook an adapter into a block: it reads the input of norm2, and its output is added to the result of mlp."""
     adapter.on_input(block.norm2, adapter.read)
     adapter.on_output(block.mlp, adapter.add)
 
 
 def insert_after_mlp(block: Any, adapter: Bottleneck) -> None:
-    """The adapter reads mlp's result, before it is added to the residual stream."""
+    """Hook an adapter into a block: it reads mlp's result, before that is added to the residual stream."""
     adapter.on_output(block.mlp, adapter.follow)
 
 

@@ -1,4 +1,4 @@
-"""Every strategy of the project, so that a configuration or a checkpoint can name it by its class."""
+"""Imports every strategy of the project, so that configurations and checkpoints can name them."""
 
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.compose import Compose

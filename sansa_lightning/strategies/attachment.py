@@ -1,4 +1,4 @@
-"""What attaching a strategy did to a base: enough to leave it out for a while."""
+"""A record of the changes that attaching a strategy made to a base, so that they can be undone for a while."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sansa_lightning.trackers.base import Tracker
 class Attachment:
     """A base's own modules and tensors by name, noted before a strategy changes them.
 
-    It does not refer to the base itself, so that it can be kept by it.
+    It holds no reference to the base, which holds it.
 
     Args:
         tracker: the base.
@@ -25,12 +25,12 @@ class Attachment:
         self.injected: tuple[nn.Module, ...] = ()
 
     def done(self, tracker: Tracker) -> None:
-        """Note what was put beside the base's modules or around them."""
+        """Note the modules that were added or wrapped around the base's own."""
         own = {id(module) for module in self.modules.values()}
         self.injected = tuple(m for name, m in tracker.named_modules() if name and id(m) not in own)
 
     def tensors(self, tracker: Tracker) -> dict[str, Tensor]:
-        """The base's own parameters and buffers as they are now, by the names that they had."""
+        """The base's own parameters and buffers in their present state, by their original names."""
         found = {}
         for name in self.names:
             owner, _, attribute = name.rpartition(".")
@@ -40,7 +40,7 @@ class Attachment:
 
 @contextmanager
 def valued(tensor: Tensor, value: Tensor) -> Iterator[None]:
-    """The tensor with other memory behind it: nothing is copied."""
+    """While the block runs, the tensor has the memory of ``value``; nothing is copied."""
     kept, tensor.data = tensor.data, value
     try:
         yield

@@ -22,32 +22,32 @@ NOTHING = r"(?!)"
 """A pattern that matches no name."""
 
 Unused = Callable[[PromptKinds | None], str]
-"""From what annotates the references of the training clips to a pattern of the names of the parameters that such clips
-leave without a gradient: a method's ``unused``."""
+"""From the prompts of the training clips' references to a pattern of the names of parameters that get no gradient from
+such clips: a method's ``unused``."""
 
 
 def all_used(_prompts: PromptKinds | None) -> str:
-    """Where no method is known."""
+    """Stands in for a method's ``unused`` if there is no method."""
     return NOTHING
 
 
 _ATTACHED = "attached_strategy"
-"""Attribute of a base that has a strategy: the strategy and what attaching it did. Copies of the base have it too."""
+"""Attribute of a base with a strategy: the strategy and its :class:`Attachment`. Copies of the base have it too."""
 
 
 class Strategy(ABC):
-    """What trains on a base, and where.
+    """The choice of what trains on a base, and where.
 
-    A subclass is a constructor with its settings and :meth:`inject`. After :meth:`attach`, ``requires_grad`` is the
-    single truth of what trains, what is saved and what is counted.
+    A subclass consists of a constructor with its settings and :meth:`inject`. After :meth:`attach`, ``requires_grad``
+    alone decides what trains, what is saved and what is counted.
     """
 
     def attach(self, tracker: Tracker, unused: Unused = all_used) -> None:
-        """Freeze everything, then inject or unfreeze; all of it is in eval afterwards.
+        """Freeze everything, then inject or unfreeze; all modules are in eval mode afterwards.
 
         Args:
             tracker: the base.
-            unused: says which parameters the method's training leaves without a gradient; they stay frozen.
+            unused: names the parameters that get no gradient in the method's training; they stay frozen.
 
         Raises:
             ValueError: the base has a strategy already, or the placement does not exist on it.
@@ -64,10 +64,10 @@ class Strategy(ABC):
 
     @staticmethod
     def attachment_of(tracker: Tracker) -> Attachment:
-        """What attaching its strategy did to a base.
+        """The record of attaching a base's strategy.
 
         Raises:
-            ValueError: it has none.
+            ValueError: it has no strategy.
         """
         there: tuple[Strategy, Attachment] | None = getattr(tracker, _ATTACHED, None)
         if there is None:
@@ -80,7 +80,7 @@ class Strategy(ABC):
         """Add trained modules to a frozen base, or unfreeze some of its own."""
 
     def put_on(self, tracker: Tracker, unused: Unused) -> None:
-        """Inject, and freeze again what would get no gradient; arguments as for :meth:`attach`."""
+        """Inject, then freeze again the parameters without a gradient; arguments as for :meth:`attach`."""
         self.inject(tracker)
         pattern = re.compile(unused(self.training_prompts()))
         for name, parameter in trained_parameters(tracker).items():
@@ -88,21 +88,21 @@ class Strategy(ABC):
                 parameter.requires_grad_(False)
 
     def training_prompts(self) -> PromptKinds | None:
-        """What annotates the references of the training clips, if this strategy is told."""
+        """The kinds of prompts of the training clips' references, if the strategy has been told."""
         return None
 
-    def check_training_prompts(self, kinds: frozenset[str]) -> None:  # noqa: B027  most train the same with each
-        """Refuse training clips that would not use what trains, before anything is built.
+    def check_training_prompts(self, kinds: frozenset[str]) -> None:  # noqa: B027  most train the same with every kind
+        """Refuse training clips that would not use the trained parameters, before anything is built.
 
         Args:
-            kinds: what annotates their references: "mask", "points" or both.
+            kinds: the prompts of their references: "mask", "points" or both.
 
         Raises:
             ValueError: says what would be right.
         """
 
     def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, as plain values: a strategy keeps each under its own name."""
+        """The constructor's arguments, as plain values; a strategy keeps each under its own name."""
         return plain_settings(self)
 
     @classmethod
@@ -111,7 +111,7 @@ class Strategy(ABC):
         return cls(**settings)
 
     def train(self, tracker: Tracker, mode: bool) -> None:
-        """Switch what trains between train and eval; what is frozen is always in eval.
+        """Switch the trained modules between train and eval mode; frozen ones are always in eval mode.
 
         Frozen is not eval by itself: dropout in memory attention would be active (docs/sansa.md 3).
         """
@@ -121,12 +121,12 @@ class Strategy(ABC):
 
 
 def known_strategies() -> dict[str, type[Strategy]]:
-    """Every strategy class that was imported, by its name; see :func:`known_classes`."""
+    """Every imported strategy class, by its name; see :func:`known_classes`."""
     return known_classes(Strategy)
 
 
 def train_what_trains(module: nn.Module) -> None:
-    """Put into train mode each module all of whose parameters train, and nothing else."""
+    """Put every module whose parameters all train into train mode, and no others."""
     trained = [parameter.requires_grad for parameter in module.parameters()]
     if trained and all(trained):
         module.train()
@@ -139,7 +139,7 @@ def check_stages(placement: Sequence[int], owner: str) -> tuple[int, ...]:
     """The placement as a sorted tuple.
 
     Raises:
-        ValueError: no list, empty, repeated, or a stage that no encoder has.
+        ValueError: not a list, empty, with repetitions, or with a stage that no encoder has.
     """
     stages = list(placement) if isinstance(placement, Iterable) else []
     known = bool(stages) and all(is_whole(stage) and stage in STAGES for stage in stages)
@@ -156,5 +156,5 @@ def placed_blocks(tracker: Tracker, placement: Sequence[int]) -> list[int]:
 
 
 def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Name and parameter of everything that trains."""
+    """The trained parameters by name."""
     return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}

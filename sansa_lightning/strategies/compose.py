@@ -1,4 +1,4 @@
-"""Several strategies on one base, one after the other."""
+"""Several strategies on one base."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sansa_lightning.trackers.base import Tracker
 
 
 class Compose(Strategy):
-    """Strategies in their order, each on other modules: for instance LoRA in the trunk and a fine-tuned decoder.
+    """Strategies attached in order, each to other modules: for instance LoRA in the trunk and a fine-tuned decoder.
 
-    Two of them may work in the same block, but not on the same module: wrap it, hook into it or unfreeze it. After
-    an error about that the base is to be built anew. Of several tuners of the peft library each merges its own layers;
-    peft's own functions for states know the tuner that was injected last, checkpoints of this project hold all.
+    Two of them may work in the same block, but must not both wrap, hook into or unfreeze the same module. After an
+    error about that, build the base again. With several tuners of the peft library, each merges its own layers; peft's
+    own state functions know only the tuner injected last, checkpoints of this project hold all.
 
     Args:
-        strategies: at least one; any but the first may rely on what the earlier ones did.
+        strategies: at least one; a later one may build on the changes of earlier ones.
     """
 
     def __init__(self, strategies: Sequence[Strategy]) -> None:
@@ -35,11 +35,11 @@ class Compose(Strategy):
         self.strategies = tuple(strategies)
 
     def inject(self, tracker: Tracker) -> None:
-        """Inject all of them, as :meth:`put_on` does where every prompt may be used."""
+        """Inject all of them, like :meth:`put_on` for a method that uses every parameter."""
         self.put_on(tracker, all_used)
 
     def put_on(self, tracker: Tracker, unused: Unused) -> None:
-        """Put all of them on.
+        """Put on all of them.
 
         Raises:
             ValueError: two strategies work on the same module.
@@ -48,7 +48,7 @@ class Compose(Strategy):
         taken: dict[str, str] = {}
         trained: list[nn.Parameter] = []
         for strategy in self.strategies:
-            tracker.requires_grad_(False)  # each finds the base frozen, as when it is alone
+            tracker.requires_grad_(False)  # each finds the base frozen, as if it were alone
             before = _states(tracker, original)
             strategy.put_on(tracker, unused)
             after = _states(tracker, original)
@@ -69,7 +69,7 @@ class Compose(Strategy):
             raise ValueError(msg)
 
     def train(self, tracker: Tracker, mode: bool) -> None:
-        """Train mode for what any of the strategies puts into it."""
+        """Put into train mode the modules that any of the strategies puts into it."""
         training: set[nn.Module] = set()
         for strategy in self.strategies:
             strategy.train(tracker, mode)
@@ -78,7 +78,7 @@ class Compose(Strategy):
             module.training = True
 
     def check_training_prompts(self, kinds: frozenset[str]) -> None:
-        """Ask each of them."""
+        """See :meth:`Strategy.check_training_prompts`; every strategy checks."""
         for strategy in self.strategies:
             strategy.check_training_prompts(kinds)
 
@@ -95,7 +95,7 @@ class Compose(Strategy):
         """The composition that gave these :meth:`settings`.
 
         Raises:
-            ValueError: a strategy whose module was not imported.
+            ValueError: the module of a strategy was not imported.
         """
         known = known_strategies()
         if unknown := [part["class"] for part in settings["strategies"] if part["class"] not in known]:
@@ -105,7 +105,7 @@ class Compose(Strategy):
 
 
 def _states(tracker: nn.Module, original: Mapping[str, nn.Module]) -> dict[str, tuple[Any, ...]]:
-    """What a strategy changes about each module of the base: its place, its hooks, which of its parameters train."""
+    """The state of each module of the base that a strategy may change: place, hooks, and trained parameters."""
     now = dict(tracker.named_modules())
     hooked = Counter(id(module) for switch in now.values() if isinstance(switch, Switch) for module in switch.hooked)
     return {

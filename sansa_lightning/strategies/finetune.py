@@ -1,4 +1,4 @@
-"""Fine-tuning: parts of SAM2 itself train, nothing is added (paper Table 3, left, and Table 4)."""
+"""Fine-tuning: parts of SAM 2 itself train, nothing is added (paper Table 3, left, and Table 4)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from sansa_lightning.trackers.base import Tracker
 
 
 class FineTune(Strategy):
-    """Parts of the base train from the weights they have.
+    """Parts of the base train from their present weights.
 
-    Dropout and the like of whole modules that train is active while training: memory attention's 0.1.
+    In modules that train as a whole, dropout and the like are active during training: 0.1 in memory attention.
 
     Args:
         parts: one or several of trunk, neck, qkv, memory_attention, memory_encoder, prompt_encoder, mask_decoder; or
-            the paper's rows full (all of it), backbone (the trunk) and decoder (mask_decoder).
-        prompts: what annotates the references of the training clips, "mask", "points" (boxes too) or "mixed";
-            parameters that such clips don't use stay frozen, see ``Method.unused``.
+            the paper's rows full (everything), backbone (the trunk) and decoder (mask_decoder).
+        prompts: of the training clips' references, "mask", "points" (boxes too) or "mixed"; parameters that such clips
+            don't use stay frozen, see ``Method.unused``.
     """
 
     def __init__(self, parts: Sequence[str] | str = "full", prompts: PromptKinds = "mask") -> None:
@@ -33,7 +33,7 @@ class FineTune(Strategy):
         self.prompts = prompts
 
     def check_training_prompts(self, kinds: frozenset[str]) -> None:
-        """Refuse clips that are annotated otherwise than ``prompts`` says."""
+        """Refuse clips with prompts other than ``prompts``."""
         check_prompts_used(self.prompts, kinds, "FineTune")
 
     def inject(self, tracker: Tracker) -> None:
@@ -42,17 +42,17 @@ class FineTune(Strategy):
             parameter.requires_grad_(True)
 
     def put_on(self, tracker: Tracker, unused: Unused) -> None:
-        """Unfreeze what such prompts use of the parts.
+        """Unfreeze the parameters of the parts that such prompts use.
 
         Raises:
-            ValueError: a part of which this base has nothing, or nothing that such prompts use.
+            ValueError: the base has no parameters in a part, or none that such prompts use.
         """
         super().put_on(tracker, unused)
         for part in self.parts:
             if not any(parameter.requires_grad for parameter in part_parameters(tracker, [part]).values()):
-                msg = f"FineTune.parts: this base has nothing in {part} that trains with prompts {self.prompts!r}"
+                msg = f"FineTune.parts: nothing in this base's {part} trains with prompts {self.prompts!r}"
                 raise ValueError(msg)
 
     def training_prompts(self) -> PromptKinds:
-        """As it was told."""
+        """The argument ``prompts``."""
         return self.prompts

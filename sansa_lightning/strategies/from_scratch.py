@@ -1,4 +1,4 @@
-"""Everything trains from random weights: what the pretraining of SAM2 is worth (paper Table 3, 37.1 mIoU)."""
+"""Everything trains from random weights, which shows the worth of SAM 2's pretraining (paper Table 3, 37.1 mIoU)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sansa_lightning.trackers.zoo import base_of
 class FromScratch(Strategy):
     """The whole base trains from random weights.
 
-    The head that predicts IoUs has no gradient in this objective (nor has it with fine-tuning) and so stays random:
-    which of the three masks a target takes is then an arbitrary but fixed choice, and that mask learns.
+    The head that predicts IoUs has no gradient in this objective (nor in fine-tuning) and stays random: it makes an
+    arbitrary but fixed choice among the three masks of a target, and the chosen mask learns.
 
     Args:
-        reinitialise: throw away the weights of a base that has some; without it such a base is refused.
-        prompts: what annotates the references of the training clips, as for fine-tuning.
+        reinitialise: whether to discard the weights of a base; otherwise a base with weights is refused.
+        prompts: of the training clips' references, as for fine-tuning.
     """
 
     def __init__(self, reinitialise: bool = False, prompts: PromptKinds = "mask") -> None:
@@ -25,27 +25,27 @@ class FromScratch(Strategy):
         self.prompts = prompts
 
     def check_training_prompts(self, kinds: frozenset[str]) -> None:
-        """Refuse clips that are annotated otherwise than ``prompts`` says."""
+        """Refuse clips with prompts other than ``prompts``."""
         check_prompts_used(self.prompts, kinds, "FromScratch")
 
     def training_prompts(self) -> PromptKinds:
-        """As it was told."""
+        """The argument ``prompts``."""
         return self.prompts
 
     def inject(self, tracker: Tracker) -> None:
         """Make sure that the weights are random, then unfreeze them.
 
         Raises:
-            ValueError: the base has weights, and nobody said to throw them away.
+            ValueError: the base has weights, and ``reinitialise`` is false.
         """
-        recipe = base_of(tracker)
-        if recipe.weights is not None:
+        base = base_of(tracker)
+        if base.weights is not None:
             if not self.reinitialise:
                 msg = (
-                    f"FromScratch: {recipe.name} holds weights ({recipe.weights}); set the base's weights to null, or "
-                    f"FromScratch.reinitialise to true to throw them away"
+                    f"FromScratch: {base.name} holds weights ({base.weights}); set the base's weights to null, or "
+                    f"FromScratch.reinitialise to true to discard them"
                 )
                 raise ValueError(msg)
-            tracker.load_state_dict(recipe.random().state_dict())
+            tracker.load_state_dict(base.random().state_dict())
         for parameter in part_parameters(tracker, SETS["full"]).values():
             parameter.requires_grad_(True)

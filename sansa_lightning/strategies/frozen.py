@@ -1,4 +1,4 @@
-"""Nothing trains: SAM2 as it is, the baseline of every table."""
+"""Nothing trains: SAM 2 unchanged, the baseline of every table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sansa_lightning.trackers.base import Tracker
 
 
 class Frozen(Strategy):
-    """SAM2 without adaptation (paper Table 3, 32.2 mIoU on COCO-20i)."""
+    """SAM 2 without adaptation (paper Table 3, 32.2 mIoU on COCO-20i)."""
 
     def inject(self, tracker: Tracker) -> None:
         """Do nothing: attaching has frozen everything."""

@@ -1,4 +1,4 @@
-"""Houlsby: a bottleneck behind attention and one behind the MLP of each encoder block (Houlsby et al., ICML 2019)."""
+"""Houlsby: a bottleneck after attention and one after the MLP of each encoder block (Houlsby et al., ICML 2019)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sansa_lightning.trackers.base import Tracker
 
 
 class Houlsby(Strategy):
-    """Serial adapters, two a block: the "Adapter" row of the paper's Table 3.
+    """Serial adapters, two per block: the "Adapter" row of the paper's Table 3.
 
-    Each one reads the result of a sublayer before it is added to the residual stream, and has a residual connection
-    of its own: m + up(GELU(down(m))). Both projections have biases. Unlike the original, ``up`` starts as zero, not
-    as almost zero, so that an attached base computes what it did before; and the base's own norms stay frozen.
+    Each one reads the result of a sublayer before it is added to the residual stream, and has its own residual
+    connection: m + up(GELU(down(m))). Both projections have biases. Unlike the original, ``up`` starts as zero, not as
+    almost zero, so that attaching does not change the base's results; and the base's own norms stay frozen.
 
     Args:
-        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        placement: stages of the image encoder, a name for them, or blocks; see ``placement.Placement``.
         width: channels of each bottleneck, the same in all blocks.
     """
 
@@ -37,8 +37,8 @@ class Houlsby(Strategy):
             block = tracker.blocks()[number].module
             after_attention, after_mlp = (SerialAdapter(block.dim_out, self.width) for _ in range(2))
             block.houlsby = nn.ModuleDict({"after_attention": after_attention, "after_mlp": after_mlp})
-            # Attention works on windows, and gives them before they are put together again: an adapter sees tokens
-            # one by one, so it may act there. Padding of the last windows is cut off afterwards.
+            # Attention returns windows, before they are put together again: an adapter treats each token separately,
+            # so it may act there. The padding of the last windows is cut off afterwards.
             after_attention.on_output(block.attn, after_attention.follow)
             after_mlp.on_output(block.mlp, after_mlp.follow)
 
@@ -60,6 +60,6 @@ class SerialAdapter(Switch):
         return m + change
 
     def follow(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        """The result of the sublayer in front of it, adapted."""
+        """The adapted result of the preceding sublayer."""
         adapted: Tensor = self(output) if self.enabled else output
         return adapted

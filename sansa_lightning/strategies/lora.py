@@ -1,4 +1,4 @@
-"""LoRA: low-rank updates of a tracker's layers, by the peft library (Hu et al., 2021)."""
+"""LoRA: low-rank updates of a tracker's layers, with the peft library (Hu et al., 2021)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sansa_lightning.strategies.targets import Targets
 
 
 class LoRA(PeftStrategy):
-    """W x + scaling · B A x with B starting as zero, so that an attached base computes what it did before.
+    """W x + scaling · B A x; B starts as zero, so that attaching does not change the base's results.
 
     The unmerged state is peft's own: ``peft.get_peft_model_state_dict`` and ``set_peft_model_state_dict`` work on the
     base; :meth:`merge` folds it into the base's weights.
 
     Args:
-        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        placement: stages of the image encoder, a name for them, or blocks; see ``placement.Placement``.
         targets: layers of each block: "qkv", "proj" (of attention), "mlp" (both layers), "skip" (where width changes);
             or layers of any part, see ``targets.Targets``.
-        rank: of the update; one for all, or one a part.
-        alpha: scaling is alpha / rank, or alpha / sqrt(rank) with ``use_rslora``; one for all, or one a part.
-        dropout: probability on the update's input, while training.
-        use_dora: learn direction and magnitude apart (DoRA, Liu et al., 2024).
+        rank: of the update; one for all, or one for each part.
+        alpha: scaling is alpha / rank, or alpha / sqrt(rank) with ``use_rslora``; one for all, or one for each part.
+        dropout: probability on the update's input, in training.
+        use_dora: whether to learn direction and magnitude separately (DoRA, Liu et al., 2024).
         use_rslora: rank-stabilised scaling (Kalajdzievski, 2023).
     """
 
@@ -48,10 +48,10 @@ class LoRA(PeftStrategy):
         self.use_rslora = use_rslora
 
     def _each(self, given: Any, name: str, check: Callable[[Any, str], Any]) -> Any:
-        """A setting that is one for all layers, or one a part.
+        """A setting with one value for all layers, or one for each part.
 
         Raises:
-            ValueError: a part of the targets has none, or another part has one.
+            ValueError: a part of the targets has no value, or another part has one.
         """
         where = f"LoRA.{name}"
         if not isinstance(given, Mapping):
@@ -81,5 +81,5 @@ class LoRA(PeftStrategy):
 
 
 def _by_layer(modules: Mapping[str, Sequence[str]], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A value of each layer; peft reads the keys as patterns of whole names."""
+    """The value of each layer; peft reads the keys as patterns of whole names."""
     return {f"^{re.escape(name)}$": values[part] for part, names in modules.items() for name in names}

@@ -19,15 +19,15 @@ NORM_START = 1e-6
 
 
 class Mona(Strategy):
-    """Two convolutional adapters a block, one on the residual stream after attention and one after the MLP.
+    """Two convolutional adapters per block, one on the residual stream after attention and one after the MLP.
 
-    They see the whole map of a block, [B, H, W, C], after its windows were put together and its queries pooled. Unlike
-    the original, the last projection starts as zero, so that an attached base computes what it did before.
+    They see the whole map of a block, [B, H, W, C], after its windows are put together and its queries pooled. Unlike
+    the original, the last projection starts as zero, so that attaching does not change the base's results.
 
     Args:
-        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        placement: stages of the image encoder, a name for them, or blocks; see ``placement.Placement``.
         width: channels that the convolutions work on, the same in all blocks; the original's 64 by default.
-        dropout: probability inside the adapter, while training.
+        dropout: probability inside the adapter, in training.
     """
 
     def __init__(self, placement: Placement = (2, 3), width: int = 64, dropout: float = 0.1) -> None:
@@ -45,11 +45,11 @@ class Mona(Strategy):
 
 
 class MonaPair(Switch):
-    """The two adapters of a block, and how they reach its residual stream through hooks alone.
+    """The two adapters of a block, which reach its residual stream through hooks alone.
 
     A block computes y = x + MLP(norm2(x)). Wanted is y' = x' + m + c(x' + m) with x' = x + b(x), m = MLP(norm2(x')),
-    and b, c what the adapters add. The block adds whatever the MLP returns to its own x, so the hook on norm2 hands
-    x' to the MLP, and the hook on the MLP returns b(x) + m + c(x' + m).
+    and the adapters' outputs b and c. The block adds the MLP's result to its own x, so the hook on norm2 hands x' to
+    the MLP, and the hook on the MLP returns b(x) + m + c(x' + m).
     """
 
     def __init__(self, channels: int, width: int, dropout: float) -> None:
@@ -59,7 +59,7 @@ class MonaPair(Switch):
         self._kept: tuple[Tensor, ...] = ()
 
     def change_residual(self, _module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What norm2 gets: x' instead of x; keeps b(x) and x' for the other hook."""
+        """The input of norm2: x' instead of x; keeps b(x) and x' for the other hook."""
         if not self.enabled:
             return inputs
         change = self.after_attention(inputs[0])
@@ -68,7 +68,7 @@ class MonaPair(Switch):
         return (changed,)
 
     def change_result(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        """What the MLP returns: b(x) + m + c(x' + m)."""
+        """The result of the MLP: b(x) + m + c(x' + m)."""
         if not self.enabled:
             return output
         (change, changed), self._kept = self._kept, ()
@@ -77,7 +77,7 @@ class MonaPair(Switch):
 
 
 class ConvAdapter(nn.Module):
-    """What a Mona adds to its input: scaled norm, down, convolutions of three sizes, 1x1, GELU, up."""
+    """The branch that Mona adds to its input: scaled norm, down, convolutions of three sizes, 1x1, GELU, up."""
 
     def __init__(self, channels: int, width: int, dropout: float) -> None:
         super().__init__()

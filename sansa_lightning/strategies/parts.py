@@ -1,4 +1,4 @@
-"""Parts of a tracker by name, and what annotates the clips that they train on."""
+"""Parts of a tracker by name, and the kinds of prompts in their training clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETS: dict[str, tuple[str, ...]] = {
 """Rows of the paper's fine-tuning study (Table 3, left)."""
 
 PromptKinds = Literal["mask", "points", "mixed"]
-"""What annotates the references of the training clips: masks only; points and boxes only; or any of them."""
+"""The prompts of the training clips' references: masks only; points and boxes only; or any of them."""
 
 PROMPTS = get_args(PromptKinds)
 
@@ -30,7 +30,7 @@ def check_parts(parts: Sequence[str] | str, owner: str) -> tuple[str, ...]:
     (('mask_decoder',), ('trunk', 'neck'))
 
     Raises:
-        ValueError: nothing asked for, or an unknown name.
+        ValueError: no name, or an unknown one.
     """
     asked = list(parts) if isinstance(parts, Sequence) and not isinstance(parts, str) else [parts]
     if unknown := [name for name in asked if not isinstance(name, str) or name not in {*PARTS, *SETS}]:
@@ -59,13 +59,13 @@ def check_prompts(prompts: str, owner: str) -> None:
 
 
 def check_prompts_used(prompts: PromptKinds, kinds: frozenset[str], owner: str) -> None:
-    """Refuse training clips whose references are annotated otherwise than ``prompts`` says.
+    """Refuse training clips whose references have prompts other than ``prompts``.
 
-    What such clips use would stay frozen, and what they don't use would train without a gradient. "mixed" fits all.
+    Parameters that such clips use would stay frozen, and others would train without a gradient. "mixed" fits all.
 
     Args:
         prompts: the strategy's argument.
-        kinds: what annotates the references, "mask", "points" or both.
+        kinds: the prompts of the references: "mask", "points" or both.
         owner: the strategy's class.
 
     Raises:
@@ -81,6 +81,6 @@ def check_prompts_used(prompts: PromptKinds, kinds: frozenset[str], owner: str) 
 
 
 def part_parameters(tracker: Tracker, parts: Sequence[str]) -> dict[str, nn.Parameter]:
-    """Name and parameter of what ``parts`` consist of."""
+    """The parameters of ``parts`` by name."""
     wanted = {name for part in parts for name in tracker.in_part(part)}
     return {name: parameter for name, parameter in tracker.named_parameters() if name in wanted}

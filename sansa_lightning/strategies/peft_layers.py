@@ -1,4 +1,4 @@
-"""What all strategies of the peft library share: full module names, injection, modes, merging."""
+"""The base of all strategies of the peft library: full module names, injection, modes, merging."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PeftStrategy(Strategy):
     """Wraps layers of a tracker with layers of the peft library.
 
     Args:
-        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
-        targets: which layers; see ``targets.Targets``.
+        placement: stages of the image encoder, a name for them, or blocks; see ``placement.Placement``.
+        targets: the layers; see ``targets.Targets``.
     """
 
     def __init__(self, placement: Placement, targets: Targets) -> None:
@@ -36,8 +36,8 @@ class PeftStrategy(Strategy):
         """Wrap the layers.
 
         Raises:
-            ValueError: a target that no placed block has, or that is wrapped already; or peft wrapped something else
-                than it was asked to.
+            ValueError: no placed block has a target, or it is wrapped already; or peft wrapped something other than it
+                was asked to.
         """
         import peft
 
@@ -58,30 +58,30 @@ class PeftStrategy(Strategy):
         """Full names of the layers to wrap.
 
         Raises:
-            ValueError: a target that is nowhere.
+            ValueError: a target does not exist.
         """
         by_part = target_layers(tracker, self.placement, self.targets, type(self).__name__)
         return list(chain.from_iterable(by_part.values()))
 
     def train(self, tracker: Tracker, mode: bool) -> None:
-        """As for every strategy; dropout inside a wrapped layer is active while it trains."""
+        """See :meth:`Strategy.train`; dropout inside a wrapped layer is active while it trains."""
         super().train(tracker, mode)
         for layer in _wrapped(tracker).values():
             layer.train(mode)
             layer.get_base_layer().eval()
 
     def merge(self, tracker: Tracker) -> None:
-        """Fold what was learnt into the base's own weights: same logits, the base's own names, and none of it trains.
+        """Fold the learnt updates into the base's own weights: same logits, original names, and nothing of it trains.
 
-        What another strategy of the base has wrapped stays as it is.
+        Layers wrapped by another strategy of the base stay wrapped.
 
         Raises:
-            ValueError: there is nothing of this strategy to merge; it may have been merged already.
+            ValueError: this strategy has nothing to merge; it may have been merged already.
         """
         wrapped = _wrapped(tracker)
         own = [name for name in self.modules(tracker) if name in wrapped]
         if not own:
-            msg = f"{type(self).__name__}: nothing of it is there to merge; expected a base that it is attached to"
+            msg = f"{type(self).__name__}: there is nothing to merge; expected a base to which it is attached"
             raise ValueError(msg)
         for name in own:
             layer = wrapped[name]

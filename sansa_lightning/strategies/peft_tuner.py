@@ -13,15 +13,15 @@ from sansa_lightning.strategies.targets import Targets
 
 
 class PeftTuner(PeftStrategy):
-    """A tuner by the name peft gives it, with peft's own options; :class:`~sansa_lightning.strategies.lora.LoRA` aside.
+    """A tuner under peft's name for it, with peft's own options, except LoRA, which has its own class.
 
-    Tried with peft 0.21 on the base's [B, H, W, C] maps: LOHA, LOKR, IA3 (with ``feedforward_modules: []``), BOFT,
-    MISS, DELORA and ROAD start as nothing, bit by bit; HRA but for rounding; FOURIERFT and C3A start elsewhere. OFT
-    takes maps for images and GRALORA for sequences: they fail in the first forward pass.
+    Tried with peft 0.21 on the base's [B, H, W, C] maps: attaching LOHA, LOKR, IA3 (with ``feedforward_modules: []``),
+    BOFT, MISS, DELORA or ROAD changes no bit of the results; HRA changes rounding; FOURIERFT and C3A change results.
+    OFT takes maps for images and GRALORA takes them for sequences: both fail in the first forward pass.
 
     Args:
         tuner: a name of ``peft.PeftType``, for instance "LOHA".
-        placement: stages of the image encoder, a name of theirs, or blocks: see ``placement.Placement``.
+        placement: stages of the image encoder, a name for them, or blocks; see ``placement.Placement``.
         targets: layers of each block: "qkv", "proj" (of attention), "mlp" (both layers), "skip" (where width changes);
             or layers of any part, see ``targets.Targets``.
         options: fields of the tuner's peft configuration, without ``target_modules``.
@@ -43,7 +43,7 @@ class PeftTuner(PeftStrategy):
         """The tuner's peft configuration.
 
         Raises:
-            ValueError: peft has no such tuner or cannot inject it, or it takes no such options.
+            ValueError: peft has no such tuner or cannot inject it, or it does not take these options.
         """
         from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
         from peft.tuners.tuners_utils import BaseTuner

@@ -1,4 +1,4 @@
-"""Where an injected strategy sits: stages by number or by the paper's names, or single blocks."""
+"""The place of an injected strategy: stages by number or by the paper's names, or single blocks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from sansa_lightning.files.messages import counted
 from sansa_lightning.strategies.base import STAGES, check_stages, placed_blocks
 from sansa_lightning.trackers.base import Tracker
 
@@ -16,25 +17,25 @@ Placement = Sequence[int] | str
 """Stages of the image encoder, 0 to 3, as a list; or a name of ``NAMED``; or blocks, as "blocks 0-2, 5"."""
 
 Placed = tuple[int, ...] | str
-"""A placement in its one form."""
+"""A placement in its canonical form."""
 
 NONE = "none"
 NAMED: dict[str, tuple[int, ...]] = {"all": (0, 1, 2, 3), "early": (0, 1), "middle": (1, 2), "late": (2, 3)}
-"""Rows of the paper's placement study (Table 3, right): their stages. Beside them, "none" is no stage at all."""
+"""The stages in the rows of the paper's placement study (Table 3, right). There is also "none", no stage at all."""
 
 _RANGE = r"\d{1,3} *(?:- *\d{1,3} *)?"
 BLOCKS = re.compile(f"blocks? *({_RANGE}(?:, *{_RANGE})*)", re.ASCII)
-"""Blocks up to 999, more than any encoder has: a slip of the keyboard is not to be written out as a list."""
+"""Blocks up to 999, more than any encoder has, so that a typing error does not become a huge list."""
 
 
 def check_placement(placement: Placement, owner: str) -> tuple[int, ...] | str:
-    """The placement in its one form: stages ascending, "none", or "blocks 0-2, 5" ascending.
+    """The placement in its canonical form: stages ascending, "none", or "blocks 0-2, 5" ascending.
 
     >>> check_placement("late", "LoRA"), check_placement([3, 2], "LoRA"), check_placement("blocks 5,0-2, 1", "LoRA")
     ((2, 3), (2, 3), 'blocks 0-2, 5')
 
     Raises:
-        ValueError: a stage that no encoder has, an unknown name, or something that is no list of blocks.
+        ValueError: a stage that no encoder has, an unknown name, or a malformed list of blocks.
     """
     if not isinstance(placement, str):
         return check_stages(placement, owner)
@@ -54,20 +55,20 @@ def check_placement(placement: Placement, owner: str) -> tuple[int, ...] | str:
 
 
 def blocks_of(tracker: Tracker, placement: tuple[int, ...] | str, owner: str) -> list[int]:
-    """Numbers of the encoder blocks of a checked placement, ascending; says in the log which they are.
+    """Numbers of the encoder blocks of a checked placement, ascending; they are also logged.
 
     Raises:
-        ValueError: a block that this base does not have.
+        ValueError: the base does not have a block.
     """
     if placement == NONE:
-        log.warning("%s.placement is 'none': nothing is injected, and nothing of it trains", owner)
+        log.warning("%s.placement is 'none': nothing is injected, and it trains nothing", owner)
         return []
     if not isinstance(placement, str):
         blocks = placed_blocks(tracker, placement)
     else:
         blocks = _numbers(placement.removeprefix("blocks "))
         _check_blocks(tracker, blocks, owner)
-    log.info("%s sits in %d blocks: %s", owner, len(blocks), _by_stage(tracker, blocks))
+    log.info("%s is in %s: %s", owner, counted(len(blocks), "block"), _by_stage(tracker, blocks))
     return blocks
 
 
@@ -88,7 +89,7 @@ def _by_stage(tracker: Tracker, blocks: Sequence[int]) -> str:
 
 
 def _numbers(text: str) -> list[int]:
-    """From "0-2, 5" to [0, 1, 2, 5]; a range that runs backwards holds nothing."""
+    """From "0-2, 5" to [0, 1, 2, 5]; a reversed range is empty."""
     ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
     return sorted({block for pair in ends for block in range(pair[0], pair[-1] + 1)})
 

@@ -1,4 +1,4 @@
-"""The arguments that an object was built with, as a checkpoint keeps them; and classes by their names."""
+"""The constructor's arguments of an object, as a checkpoint keeps them; and classes by their names."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def plain_settings(built: Any) -> dict[str, Any]:
-    """The constructor's arguments of an object that keeps each under its own name, as plain values."""
+    """The constructor's arguments as plain values, from an object that keeps each under its own name."""
     return {name: _plain(getattr(built, name)) for name in inspect.signature(type(built)).parameters}
 
 
 def known_classes(root: type) -> dict[str, Any]:
-    """Every class below ``root`` that was imported, by its name: naming one in a file cannot make us import anything.
+    """Every imported class below ``root``, by its name; so a name in a file cannot make us import anything.
 
     Abstract classes are left out.
     """

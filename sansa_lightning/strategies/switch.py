@@ -1,4 +1,4 @@
-"""What a strategy adds to a base, with a switch: off, the base computes what it did before."""
+"""Injected modules with a switch: while they are off, the base computes its original results."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import nn
 class Switch(nn.Module):
     """A module that acts through hooks on the base's own modules; its hooks do nothing while it is not ``enabled``.
 
-    A strategy derives what it injects from this class, so that it can be left out for a while; see
+    Strategies derive injected modules from this class, so that these can be left out for a while; see
     :class:`~sansa_lightning.strategies.without.Without`.
 
     Attributes:
         enabled: whether it acts.
-        hooked: the modules that it acts on.
+        hooked: the modules on which it acts.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class Switch(nn.Module):
 
 
 def is_switch(module: nn.Module) -> bool:
-    """Whether it can be switched off: a :class:`Switch`, or a layer that a tuner of the peft library put around one."""
+    """Whether it can be switched off: a :class:`Switch`, or a layer wrapped by a tuner of the peft library."""
     return isinstance(module, Switch) or hasattr(module, "enable_adapters")
 
 
 @contextmanager
 def off(module: nn.Module) -> Iterator[None]:
-    """A switch that does not act while the block runs."""
+    """Switch a module off while the block runs."""
     if isinstance(module, Switch):
         before, module.enabled = module.enabled, False
         try:

@@ -1,4 +1,4 @@
-"""Which layers of a tracker a tuner wraps: of encoder blocks by short names, or of any part by the ends of names."""
+"""The layers that a tuner wraps: in encoder blocks by short names, or in any part by the ends of their names."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "mlp": ("mlp.layers.0", "mlp.layers.1"),
     "skip": ("proj",),
 }
-"""Linear layers of an encoder block; "skip" is the projection around the first block of a stage, others have none."""
+"""Linear layers of an encoder block; "skip" is the projection around a block, found only in the first of a stage."""
 
 Targets = Sequence[str] | Mapping[str, Sequence[str]]
-"""Names of ``LAYERS``, in the blocks of a placement; or by part the ends of the names of its layers, as
-``{"trunk": ["qkv", "proj"], "memory_attention": ["q_proj"]}``: of the trunk those in the placement, and with stage 0
-the patch embedding, too."""
+"""Names of ``LAYERS``, in the blocks of a placement; or, for each part, the ends of its layers' names, such as
+``{"trunk": ["qkv", "proj"], "memory_attention": ["q_proj"]}``. In the trunk only layers of the placement count, with
+stage 0 also the patch embedding."""
 
 WRAPPED = (nn.Linear, nn.Conv2d)
 
 
 def check_targets(targets: Any, owner: str) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
-    """The targets in their one form.
+    """The targets in their canonical form.
 
     Raises:
-        ValueError: no names, the same twice, or an unknown layer or part.
+        ValueError: no names, a repeated one, or an unknown layer or part.
     """
     if isinstance(targets, Mapping):
         if not targets or not set(targets) <= set(PARTS):
@@ -43,7 +43,7 @@ def check_targets(targets: Any, owner: str) -> tuple[str, ...] | dict[str, tuple
         near = [close for name in unknown for close in get_close_matches(name, LAYERS, n=1)]
         msg = (
             f"{owner}.targets: expected different layers out of {list(LAYERS)}, but got {list(names)}"
-            f"{f'; nearest {near}' if near else ''}; name the part of layers outside the encoder's blocks, as "
+            f"{f'; nearest {near}' if near else ''}; name the part of layers outside the encoder's blocks, as in "
             f"{{memory_attention: [q_proj]}}"
         )
         raise ValueError(msg)
@@ -73,7 +73,7 @@ def target_layers(
         owner: the strategy's class.
 
     Raises:
-        ValueError: a target that is nowhere in its part or in any placed block.
+        ValueError: a target is neither in its part nor in any placed block.
     """
     if not isinstance(targets, Mapping):
         return {"trunk": _of_blocks(tracker, blocks_of(tracker, placement, owner), targets, owner)}
@@ -96,7 +96,7 @@ def _of_blocks(tracker: Tracker, blocks: Sequence[int], targets: tuple[str, ...]
 
 
 def _left_out(tracker: Tracker, placed: set[str]) -> tuple[str, ...]:
-    """Beginnings of names in the trunk that a placement leaves out: other blocks, and what comes before stage 0."""
+    """Beginnings of names in the trunk outside a placement: other blocks, and the layers before stage 0."""
     others = [block for block in tracker.blocks() if block.name not in placed]
     (trunk,) = tracker.parts()["trunk"]
     early = [f"{trunk}.{name}." for name, _ in tracker.get_submodule(trunk).named_children() if name != "blocks"]

@@ -1,4 +1,4 @@
-"""What a prompter draws, for strategies that train other parameters with other prompts."""
+"""The kinds of prompts that a prompter draws, for strategies whose trained parameters depend on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def prompt_kinds(prompter: Any) -> frozenset[str]:
     """Whether references are annotated by "mask", by "points" (boxes too), or by both.
 
     Args:
-        prompter: as ``data.train_prompt``; one with ``prompters``, such as MultiPrompt, draws what any of them does.
+        prompter: as ``data.train_prompt``; one with ``prompters``, such as MultiPrompt, draws the kinds of all of them.
     """
     if several := getattr(prompter, "prompters", None):
         return frozenset().union(*map(prompt_kinds, several))

@@ -1,4 +1,4 @@
-"""What a strategy would train on a base, found on a copy without numbers: the base is not touched, no memory taken."""
+"""The parameters that a strategy would train, found on a copy of the base without numbers, which takes no memory."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sansa_lightning.trackers.base import Tracker
 
 
 def would_train(strategy: Strategy, tracker: Tracker, unused: Unused = all_used) -> dict[str, nn.Parameter] | None:
-    """Names and, on the meta device, parameters that attaching a strategy would train.
+    """The parameters that a strategy would train, by name, on the meta device.
 
     Args:
-        strategy: one that is attached to nothing else, as one that keeps what it made could not be attached again.
+        strategy: not attached to anything else; one that keeps its modules could not be attached again.
         tracker: a base without a strategy.
         unused: see :meth:`Strategy.attach`.
 
     Returns:
-        None for a strategy that cannot be tried in this way, since it reads the numbers of the base.
+        None for a strategy that reads the numbers of the base, and so cannot be tried.
 
     Raises:
         ValueError: the strategy does not fit the base.
@@ -29,13 +29,13 @@ def would_train(strategy: Strategy, tracker: Tracker, unused: Unused = all_used)
     try:
         with torch.device("meta"):
             strategy.attach(bare, unused)
-    except (NotImplementedError, RuntimeError):  # how torch refuses to read what has no numbers
+    except (NotImplementedError, RuntimeError):  # torch's refusals to read meta tensors
         return None
     return trained_parameters(bare)
 
 
 def without_numbers(tracker: Tracker) -> Tracker:
-    """A copy of which the parameters and buffers are on the meta device."""
+    """A copy with its parameters and buffers on the meta device."""
     memo: dict[int, Tensor] = {id(each): each.detach().to("meta") for each in tracker.buffers()}
     for each in tracker.parameters():
         memo[id(each)] = nn.Parameter(each.detach().to("meta"), each.requires_grad)

@@ -1,4 +1,4 @@
-"""A base without its strategy: bit by bit the one that it was built as, for as long as a block runs."""
+"""A base without its strategy, equal to the original base bit by bit, while a block runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 import torch
 from torch import Tensor, nn
 
+from sansa_lightning.files.messages import counted
 from sansa_lightning.strategies.attachment import valued
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.switch import is_switch, off
@@ -15,19 +16,19 @@ from sansa_lightning.trackers.zoo import base_of
 
 
 class Without(AbstractContextManager[None]):
-    """``with Without(tracker): ...`` computes what the base computed without a strategy, also after training.
+    """``with Without(tracker): ...`` computes the results of the base without its strategy, also after training.
 
-    Injected modules are switched off: nothing is copied. Where tensors of the base itself train (fine-tuning,
-    from scratch), those that differ now are taken from a base built anew, and are kept as long as this object is: at
-    most a second base. It can be entered again and again, and sees what was trained on since for injected strategies
-    only. Use it in eval mode; torch modules compiled as a whole do not notice.
+    Injected modules are switched off, and nothing is copied. If tensors of the base itself train (fine-tuning, from
+    scratch), the changed ones are taken from a newly built base and kept with this object: at most a second base. It
+    can be entered repeatedly; only for injected strategies may training continue in between. Use it in eval mode; it
+    has no effect on torch modules compiled as a whole.
 
     Args:
         tracker: a base with a strategy.
 
     Raises:
-        ValueError: the base has no strategy, or one that cannot be switched off; when entered, also: what it learnt
-            was merged into its weights.
+        ValueError: the base has no strategy, or one that cannot be switched off; on entering, also if a strategy was
+            merged into the weights.
     """
 
     def __init__(self, tracker: Tracker) -> None:
@@ -40,7 +41,7 @@ class Without(AbstractContextManager[None]):
     def __enter__(self) -> None:
         there = {id(module) for module in self.tracker.modules()}
         if any(id(switch) not in there for switch in self.switches):
-            msg = "Without: what this base learnt was merged into its weights; build the base anew to have it without"
+            msg = "Without: the strategy was merged into the base's weights; build the base again to have it without"
             raise ValueError(msg)
         own = self.attachment.tensors(self.tracker)
         with ExitStack() as stack:
@@ -54,20 +55,20 @@ class Without(AbstractContextManager[None]):
         self._entered.close()
 
     def _switches(self) -> list[nn.Module]:
-        """What the strategy added and can be switched off: all of it that has tensors."""
+        """The modules that the strategy added; all those with tensors must be switches."""
         switches = [module for module in self.attachment.injected if is_switch(module)]
         known = {id(parameter) for switch in switches for parameter in switch.parameters()}
         known |= {id(tensor) for tensor in self.attachment.tensors(self.tracker).values()}
         if loose := [name for name, parameter in self.tracker.named_parameters() if id(parameter) not in known]:
             msg = (
-                f"Without: {len(loose)} tensors that a strategy added cannot be switched off, first {loose[0]}; "
-                f"expected modules derived from strategies.switch.Switch"
+                f"Without: {counted(len(loose), 'tensor')} added by a strategy cannot be switched off, first "
+                f"{loose[0]}; expected modules derived from strategies.switch.Switch"
             )
             raise ValueError(msg)
         return switches
 
     def _originals(self) -> dict[str, Tensor]:
-        """The original values of the base's own tensors that differ from them; none unless some of them train."""
+        """The original values of the base's own tensors that have changed; empty unless some of them train."""
         own = self.attachment.tensors(self.tracker)
         if not any(tensor.requires_grad for tensor in own.values()):
             return {}

@@ -1,1 +1,1 @@
-"""What segments and tracks, behind one contract; the only room that imports sam2. Imports clips and files."""
+"""Trackers, which segment and track, behind one contract; the only room that imports sam2. Imports clips and files."""

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 AttentionBias = Callable[[Tensor, Tensor], Tensor]
-"""From queries [B, heads, h·w, C] and keys [B, heads, L, C] of one cross-attention, projected and with their rotary
-position, to what is added to its scores before the softmax: a float tensor that broadcasts to [B, heads, h·w, L]."""
+"""From the queries [B, heads, h·w, C] and keys [B, heads, L, C] of a cross-attention, projected and with their rotary
+position, to a float tensor that broadcasts to [B, heads, h·w, L] and is added to the scores before the softmax."""
 
 PARTS = ("trunk", "neck", "qkv", "memory_attention", "memory_encoder", "prompt_encoder", "mask_decoder")
-"""Parts of a tracker. All but "qkv", which lies in the trunk, share out every parameter."""
+"""Parts of a tracker. Every parameter belongs to exactly one, apart from "qkv", which lies in the trunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Features:
     """Features of F frames; F is often B·T, clip by clip.
 
     Attributes:
-        image: the map that memory attention and decoder work on, [F, C, h, w], stride 16 in SAM 2.
+        image: the map for memory attention and decoder, [F, C, h, w], stride 16 in SAM 2.
         fine: finer maps for the decoder, already projected by it, [F, C/8, 4h, 4w] and [F, C/4, 2h, 2w].
         position: sine position of ``image``, the same for every frame, [1, C, h, w].
     """
@@ -38,12 +38,12 @@ class Features:
         return Features(self.image[frames], tuple(level[frames] for level in self.fine), self.position)
 
     def with_image(self, image: Tensor) -> Features:
-        """The same frames with another map in the place of ``image``."""
+        """The same frames with another map as ``image``."""
         return Features(image, self.fine, self.position)
 
 
 class Memory(NamedTuple):
-    """What is kept of one frame of each clip.
+    """The memory of one frame of each clip.
 
     Attributes:
         features: spatial memory, [B, M, h, w].
@@ -61,12 +61,12 @@ class Memory(NamedTuple):
 
 
 class MemoryTokens(NamedTuple):
-    """What memory attention reads.
+    """The input of memory attention.
 
     Attributes:
         keys: [L, B, M], spatial memories first.
         positions: added to the keys, [L, B, M].
-        pointers: how many of the L tokens, the last ones, are of object pointers; they have no place in the image.
+        pointers: number of the L tokens, the last ones, that come from object pointers and have no place in the image.
     """
 
     keys: Tensor
@@ -76,12 +76,12 @@ class MemoryTokens(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DecoderPrompt:
-    """What tells the decoder where the object is, for G frames; with neither points nor a mask, the features alone do.
+    """The object's location for the decoder, for G frames; without points and mask, the decoder has the features alone.
 
     Attributes:
-        coords: (x, y) of P points a frame, float32 [G, P, 2], in pixels of the tracker's input.
+        coords: (x, y) of P points per frame, float32 [G, P, 2], in pixels of the tracker's input.
         labels: int32 [G, P], see ``clips.prompt.POINT_LABELS``; given with ``coords``.
-        mask: logits or what :meth:`Tracker.mask_prompt` makes of a mask, float32 [G, 1, 4h, 4w].
+        mask: logits, or the result of :meth:`Tracker.mask_prompt`, float32 [G, 1, 4h, 4w].
     """
 
     coords: Tensor | None = None
@@ -92,21 +92,21 @@ class DecoderPrompt:
 NO_PROMPT = DecoderPrompt()
 
 Place = Literal["stage 0", "stage 1", "stage 2", "stage 3", "neck", "decoder"]
-"""Where features can be listened to: the end of an encoder stage and of the neck, [F, C, h, w]; the features of the
-image that the decoder's transformer ends with, [G, h·w, C]."""
+"""Places where features can be tapped: the end of an encoder stage or of the neck, [F, C, h, w]; or the image features
+at the end of the decoder's transformer, [G, h·w, C]."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeRule:
-    """Which of the decoder's masks is taken.
+    """The choice among the decoder's masks.
 
     Attributes:
         masks: "single" takes the mask of the decoder's single-mask token, "best" the one of three with the highest
             predicted IoU.
-        stability: a single mask falls back to the best of three where the IoU of its areas above ``delta`` and above
-            ``-delta`` is less than this, as SAM 2 has it with 0.98, unless the decoder trains; None never falls back.
+        stability: a single mask falls back to the best of three if the IoU of its areas above ``delta`` and above
+            ``-delta`` is less than this (0.98 in SAM 2), unless the decoder trains; None never falls back.
         delta: in logits, for ``stability``.
-        gate: where the object score is not above 0, logits become -1024, as SAM 2 does when it tracks.
+        gate: whether logits become -1024 if the object score is not above 0, as in SAM 2's tracking.
     """
 
     masks: Literal["single", "best"] = "single"
@@ -116,13 +116,13 @@ class DecodeRule:
 
 
 class Decoded(NamedTuple):
-    """What the decoder says of G frames.
+    """The decoder's output for G frames.
 
     Attributes:
         mask: logits, float32 [G, 1, 4h, 4w].
         pointer: object pointer, [G, C].
         iou: predicted IoU of the mask, [G], in [0, 1].
-        object_score: logit of the object's being there, [G]; None from a tracker that was built without it.
+        object_score: logit of the object's presence, [G]; None from a tracker built without it.
     """
 
     mask: Tensor
@@ -132,12 +132,12 @@ class Decoded(NamedTuple):
 
 
 class EncoderBlock(NamedTuple):
-    """One block of the image encoder, as strategies change it.
+    """One block of the image encoder, as strategies see it.
 
     Attributes:
         number: from 0.
         stage: 0 to 3, from fine to coarse.
-        name: of its module in the tracker.
+        name: the name of its module in the tracker.
         module: a transformer block with ``norm1``, ``attn``, ``norm2`` and ``mlp``, on maps [F, H, W, C].
         dim: channels in.
         dim_out: channels out.
@@ -154,7 +154,7 @@ class EncoderBlock(NamedTuple):
 class Tracker(nn.Module, ABC):
     """A promptable video segmenter; its state dict has the keys of its published weights.
 
-    It holds no rule of a method: which frames are remembered and read, and which mask is taken, is said at each call.
+    It holds no rule of a method: each call says which frames are remembered and read, and which mask is taken.
 
     Attributes:
         image_size: side S of the square that frames are resized to, in pixels.
@@ -174,22 +174,22 @@ class Tracker(nn.Module, ABC):
     @property
     @abstractmethod
     def memory_rows(self) -> int:
-        """Rows of the temporal embedding; the last one is that of conditioning frames."""
+        """Rows of the temporal embedding; the last one is for conditioning frames."""
 
     @property
     @abstractmethod
     def most_pointers(self) -> int:
-        """Most object pointers that a frame is to read."""
+        """Largest number of object pointers that a frame reads."""
 
     @abstractmethod
     def encode(self, images: Tensor, chunk: int | None = None) -> Features:
         """Features of frames of any size.
 
-        No graph is kept below the first block that trains: nothing there requires a gradient.
+        No graph is kept below the first trained block: nothing there requires a gradient.
 
         Args:
             images: uint8 [F, 3, H, W], RGB, or float32, ImageNet-normalised.
-            chunk: how many frames go through the encoder at a time; all if None.
+            chunk: number of frames that the encoder takes at a time; all if None.
         """
 
     def stages(self, images: Tensor) -> list[Tensor]:
@@ -230,7 +230,7 @@ class Tracker(nn.Module, ABC):
 
         Args:
             features: of the frames, never conditioned on memory.
-            mask: as the memory encoder reads it, float32 [B, 1, S, S]; a method's rule makes it from logits.
+            mask: input of the memory encoder, float32 [B, 1, S, S]; a method's rule makes it from logits.
             pointer: [B, C].
         """
 
@@ -238,12 +238,12 @@ class Tracker(nn.Module, ABC):
     def tokens(
         self, memories: Sequence[tuple[Memory, int | None]], pointers: Sequence[tuple[Memory, int]], limit: int
     ) -> MemoryTokens:
-        """Memories as memory attention reads them.
+        """The tokens that memory attention reads.
 
         Args:
             memories: whose spatial memories are read, each with its row of the temporal embedding, or None for none.
             pointers: whose object pointers are read, each with its distance in frames.
-            limit: most pointers of the clip, by which distances are scaled where a tracker encodes them.
+            limit: most pointers of the clip; it scales the distances in trackers that encode them.
         """
 
     @abstractmethod
@@ -251,7 +251,7 @@ class Tracker(nn.Module, ABC):
         """Features of the next frame of each clip, after memory attention.
 
         Args:
-            features: of that frame, as encoded.
+            features: of that frame, from :meth:`encode`.
             tokens: see :meth:`tokens`.
             bias: added to the scores of each cross-attention; None adds nothing.
         """
@@ -263,10 +263,10 @@ class Tracker(nn.Module, ABC):
         Args:
             features: of the frames, conditioned on memory or not.
             prompt: of the same frames.
-            rule: which mask is taken.
+            rule: the choice of the mask.
 
         Raises:
-            ValueError: the rule gates by object scores, and this tracker has none.
+            ValueError: the rule gates by object scores, but this tracker has none.
         """
 
     @abstractmethod
@@ -275,7 +275,7 @@ class Tracker(nn.Module, ABC):
 
     @abstractmethod
     def parts(self) -> Mapping[str, tuple[str, ...]]:
-        """Each of ``PARTS`` with the names of its modules and of its parameters that are in no module of their own."""
+        """Each of ``PARTS`` with the names of its modules, and of its parameters outside any module of its own."""
 
     def tap(self, place: Place, hear: Callable[[Tensor], None]) -> RemovableHandle:
         """Call ``hear`` with the features of a place in every forward pass, until the handle is removed.
@@ -285,7 +285,7 @@ class Tracker(nn.Module, ABC):
         return RemovableHandle(OrderedDict())
 
     def in_part(self, part: str) -> list[str]:
-        """Names of the parameters of a part, whatever a strategy has added to it."""
+        """Names of the parameters of a part, including a strategy's additions."""
         owners = self.parts()[part]
         return [
             name

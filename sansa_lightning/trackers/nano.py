@@ -1,4 +1,4 @@
-"""`nano`: a SAM2 of the sam2 package's own classes, small enough to train on a laptop."""
+"""`nano`: a SAM 2 made of the sam2 package's own classes, small enough to train on a laptop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sansa_lightning.trackers.base import Tracker
 class NanoSize:
     """Dimensions of nano.
 
-    The sam2 classes ask for this much: the first block of a stage cannot be global, and a window divides the
-    stride-2 patch grid of its stage.
+    The sam2 classes require this: the first block of a stage is not global, and a window divides the stride-2 patch
+    grid of its stage.
 
     Attributes:
         image: side of the input in pixels.
@@ -121,7 +121,7 @@ def _memory_encoder(size: NanoSize) -> nn.Module:
     from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
     from sam2.modeling.position_encoding import PositionEmbeddingSine
 
-    # The published layer scale of 1e-6 is slow to leave when training starts from nothing.
+    # Training from scratch leaves the published layer scale of 1e-6 only slowly.
     fuser = Fuser(CXBlock(dim=size.channels, layer_scale_init_value=0.1), num_layers=2)
     return MemoryEncoder(
         out_dim=size.memory,

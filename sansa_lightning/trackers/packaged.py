@@ -1,4 +1,4 @@
-"""The weights that come with the package: nano's, a few MB, with a card that says where they are from."""
+"""The weights inside the package: nano's, a few MB, with a card that states their origin."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def packaged_weights(name: str, folder: Path = ASSETS) -> Path:
-    """The packaged file of a base, after comparing it with its card.
+    """The packaged file of a base, compared with its card.
 
     Args:
         name: of the base.
-        folder: where ``<name>.safetensors`` and its card ``<name>.json`` are.
+        folder: of ``<name>.safetensors`` and its card ``<name>.json``.
 
     Raises:
-        FileNotFoundError: one of the two is not there.
+        FileNotFoundError: one of the two is missing.
         ValueError: the file is not the one that the card describes.
     """
     path = folder / f"{name}.safetensors"
@@ -36,7 +36,7 @@ def packaged_weights(name: str, folder: Path = ASSETS) -> Path:
 
 
 def card(name: str, folder: Path = ASSETS) -> dict[str, Any]:
-    """What a packaged file says of itself: checksum, recipe, seed, steps, scores, versions.
+    """The card of a packaged file: checksum, recipe, seed, steps, scores, versions.
 
     Raises:
         FileNotFoundError: there is no card.

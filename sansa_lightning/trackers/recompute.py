@@ -1,4 +1,4 @@
-"""Activations that are computed again in the backward pass: less memory, more time."""
+"""Recomputing activations in the backward pass: less memory, more time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 def recompute_from_first_trained(blocks: Iterable[nn.Module], further: Iterable[nn.Module]) -> None:
-    """Recompute each of the blocks from the first one that trains on, and all of the further modules, one by one.
+    """Recompute each block from the first trained one on, and each of the further modules.
 
     Below the first trained block there is nothing to recompute, since no graph is kept.
     """
@@ -24,9 +24,9 @@ def recompute_from_first_trained(blocks: Iterable[nn.Module], further: Iterable[
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """A module's forward pass, computed again in the backward pass.
+    """A module's forward pass, recomputed in the backward pass.
 
-    An object, not a closure: a deep copy of a tracker has to run the modules of the copy, and copying follows
+    It is an object, not a closure: a deep copy of a tracker has to run the modules of the copy, and copying follows
     attributes.
 
     Attributes:
@@ -36,5 +36,5 @@ class Recomputed:
     forward: Callable[..., Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes."""
+        """The module's result."""
         return checkpoint(self.forward, *args, use_reentrant=False, **kwargs)

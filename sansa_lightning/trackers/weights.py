@@ -1,4 +1,4 @@
-"""Weights of a tracker: the file that a base asks for, strict loading, and a fingerprint."""
+"""Weights of a tracker: finding the file, strict loading, and a fingerprint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def find_weights(name: str, weights: str | Path) -> Path:
     """The file that ``weights`` asks for.
 
     Raises:
-        FileNotFoundError: there is none; the message names the file and where to put it.
+        FileNotFoundError: there is none; says which file is missing and where to put it.
     """
     if str(weights) != OFFICIAL:
         path = Path(weights).expanduser()
@@ -47,7 +47,7 @@ def find_weights(name: str, weights: str | Path) -> Path:
 
 
 def download_weights(name: str) -> Path:
-    """The published file in the local Hugging Face cache, fetched (resumed if broken off) when it is not there.
+    """The published file in the local Hugging Face cache, downloaded (or the download resumed) if it is missing.
 
     Raises:
         FileNotFoundError: the hub cannot be reached, or refuses.
@@ -56,7 +56,7 @@ def download_weights(name: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    # A connection that breaks raises an error of the hub's HTTP library, which its own errors derive from.
+    # A broken connection raises an error of the hub's HTTP library, from which the hub's own errors derive.
     parents: tuple[type, ...] = HfHubHTTPError.__mro__
     broken: list[type[Exception]] = [base for base in parents if base.__name__ in ("HTTPError", "OSError")]
     repository = "facebook/" + name.replace("_", "-")
@@ -81,13 +81,13 @@ def load_weights(tracker: nn.Module, path: Path, left_over: frozenset[str] = fro
     """Copy the tensors of a file into ``tracker``, strictly.
 
     Args:
-        tracker: what receives them.
+        tracker: receives them.
         path: .pt with ``{"model": state dict}`` or a bare state dict, or .safetensors.
         left_over: keys that the file may have beyond those of ``tracker``: all of them or none.
 
     Raises:
-        ValueError: keys, shapes or number formats differ in any other way, or a number is not finite; nothing was
-            copied then.
+        ValueError: keys, shapes or number formats differ in any other way, or a number is not finite; then nothing is
+            copied.
     """
     state = published_layout(read_tensors(path), path)
     own = tracker.state_dict()
@@ -107,7 +107,7 @@ def published_layout(content: Mapping[str, Any], path: Path) -> Mapping[str, Any
     """The state dict of a file: under "model", as published, or the file itself.
 
     Raises:
-        ValueError: something else is under "model", or its keys are no names.
+        ValueError: something else is under "model", or a key is not a name.
     """
     state = content.get("model", content)
     if not isinstance(state, Mapping):
@@ -120,9 +120,9 @@ def published_layout(content: Mapping[str, Any], path: Path) -> Mapping[str, Any
 
 
 def fingerprint(tracker: nn.Module) -> str:
-    """SHA-256 over names, shapes and float32 bytes of all tensors: what a checkpoint says it belongs to.
+    """SHA-256 over names, shapes and float32 bytes of all tensors, by which a checkpoint identifies its base.
 
-    Call it before a strategy is attached: a strategy may add or rename tensors.
+    Call it before a strategy is attached, which may add or rename tensors.
     """
     digest = hashlib.sha256()
     for key, tensor in sorted(tracker.state_dict().items()):

@@ -1,4 +1,4 @@
-"""The bases by name, and how each is built."""
+"""The bases by name, and their construction."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ BASES = (NANO, *PUBLISHED)
 """Names of the bases: ours, and the published ones."""
 
 SIDES = 32
-"""An input's side is a multiple of it: the coarsest map of the encoder has so many pixels a cell."""
+"""An input's side is a multiple of it: a cell of the encoder's coarsest map has so many pixels."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """Which tracker to build, and from which weights.
+    """A tracker to build, and its weights.
 
     Attributes:
-        name: one of ``BASES``, or the import path of a :class:`Tracker` of one's own, built without arguments.
+        name: one of ``BASES``, or the import path of one's own :class:`Tracker`, built without arguments.
         weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors), "official"
             for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub; for nano the
             packaged one; what a tracker of one's own is built with), or None for random weights.
         seed: of the random weights.
         image_size: side S of the tracker's input in pixels, a multiple of 32; that of the weights' training if None.
-        object_scores: build it with SAM 2's object scores, which SANSA does without.
+        object_scores: whether to build it with SAM 2's object scores, which SANSA does not use.
     """
 
     name: str = "sam2_hiera_tiny"
@@ -47,8 +47,8 @@ class Base:
         """Check the name and the size.
 
         Raises:
-            ValueError: the name is unknown, the encoder cannot halve the size five times, or only the published bases
-                have what is asked for.
+            ValueError: the name is unknown, the encoder cannot halve the size five times, or an option exists only for
+                the published bases.
         """
         if self.name not in BASES:
             own_tracker(self.name)
@@ -66,7 +66,7 @@ class Base:
         """The tracker, in eval mode, float32, on the CPU, with its weights.
 
         Raises:
-            FileNotFoundError: the weights are not where they should be; says where to put them.
+            FileNotFoundError: the weights are missing; says where to put them.
             ValueError: the file does not fit the base.
         """
         path = self.weights_file()
@@ -75,7 +75,7 @@ class Base:
             load_weights(tracker, path, left_over(self.name, self.object_scores))
         elif self.weights is None:
             log.warning(
-                "%s has RANDOM weights (weights: null, seed %d): it has learnt nothing and its masks mean nothing",
+                "%s has RANDOM weights (weights: null, seed %d): it has learnt nothing, and its masks mean nothing",
                 self.name,
                 self.seed,
             )
@@ -123,13 +123,13 @@ def own_tracker(path: str) -> type[Tracker]:
 
 
 def base_of(tracker: Tracker) -> Base:
-    """What a tracker was built from, and so whether it holds weights.
+    """The settings from which a tracker was built, which say whether it holds weights.
 
     Raises:
         ValueError: it was not built by :meth:`Base.build`.
     """
     found = getattr(tracker, "built_from", None)
     if not isinstance(found, Base):
-        msg = "this tracker does not say what it was built from; build it with sansa_lightning.trackers.zoo.Base"
+        msg = "the settings of this tracker are unknown; build it with sansa_lightning.trackers.zoo.Base"
         raise ValueError(msg)
     return found

@@ -173,7 +173,7 @@ def test_what_is_no_record_is_refused(write_table, commands, runs, tmp_path, cap
     (tmp_path / "odd.json").write_text('{"rows": [{"runs": [{"identity": "abc"}]}]}')
     with pytest.raises(SystemExit, match="2"):
         command_line(["ablate", str(path), "--runs", str(runs), "--recorded", str(tmp_path)])
-    assert "odd.json is no table that ablate wrote (KeyError: 'miou')" in capsys.readouterr().err
+    assert "odd.json is not a table that ablate wrote (KeyError: 'miou')" in capsys.readouterr().err
     assert commands == []
 
 
@@ -243,7 +243,7 @@ def test_an_interrupt_leaves_what_is_finished_and_the_same_command_goes_on(write
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert err.endswith("interrupted: 1 of 2 runs are finished; the same command goes on\n")
+    assert err.endswith("interrupted: 1 of 2 runs are finished; run it again to continue\n")
     where = folder(runs, "Long")
     assert result(where)["status"] == "interrupted"
     assert result(where)["steps"] >= 2

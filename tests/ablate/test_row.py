@@ -118,5 +118,5 @@ def test_what_a_sweep_ran_ablate_does_not_run_again(write_table, commands, tmp_p
     assert ablate([str(path), "--runs", str(runs)]) == 0
     assert commands == []
     out = capsys.readouterr().out
-    assert out.startswith("1 runs, 1 of them finished already\n")
+    assert out.startswith("1 run, 1 of them finished already\n")
     assert f"| Adapter | 1/1 | {100 * result(folder)['metrics']['test']['miou']:.1f} |" in out

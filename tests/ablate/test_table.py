@@ -110,7 +110,7 @@ WRONG = {
     "base": ({"rows": [ROW], "paper": PAPER | {"base": ["x"]}}, "paper.base: expected one of nano, sam2_hiera_tiny,"),
     "columns": (
         {"rows": [ROW | {"paper": {"method": "SANSA"}}], "paper": PAPER | {"columns": ["miou"]}},
-        "paper.columns: expected scores with the paper's names of them, but got ['miou']",
+        "paper.columns: expected scores with the paper's names for them, but got ['miou']",
     ),
     "column": (
         {"rows": [ROW | {"paper": {"method": "SANSA"}}], "paper": PAPER | {"columns": {"miuo": "x"}}},
@@ -118,7 +118,7 @@ WRONG = {
     ),
     "column's name": (
         {"rows": [ROW], "paper": PAPER | {"columns": {"miou": ["x"]}}},
-        "paper.columns: expected scores with the paper's names of them, but got {'miou': ['x']}",
+        "paper.columns: expected scores with the paper's names for them, but got {'miou': ['x']}",
     ),
     "title": ({"rows": [ROW], "title": [1]}, "title: expected a text, but got [1]"),
     "title is null": ({"rows": [ROW], "title": None}, "title: expected a text, but got None"),

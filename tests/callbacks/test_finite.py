@@ -56,7 +56,7 @@ def test_a_damaged_state_of_the_optimiser_is_not_written(tiny_yaml, tmp_path, ca
 
 def test_a_model_that_was_spoilt_in_the_last_step_gets_no_score(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, LR, 1e30, "--trainer.max_steps", 1, "--trainer.val_check_interval", 1)
-    assert line.startswith("val: the logits of 3 predicted clips are not finite, so there is no score")
+    assert line.startswith("val: 3 predicted clips with logits that are not finite, so there is no score")
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -131,6 +131,6 @@ def test_clips_are_counted_not_pixels():
     assert damaged_clips(logits).item() == 2
     DamagedClips().look(trainer(), "test")
     damaged = seen(logits, torch.zeros(3, 2), logits[1:2])
-    with pytest.raises(NotFiniteError, match=r"^test: the logits of 3 predicted clips"):
+    with pytest.raises(NotFiniteError, match=r"^test: 3 predicted clips with logits"):
         damaged.look(trainer(), "test")
     damaged.look(trainer(), "test")  # those since the last look

@@ -130,14 +130,14 @@ def test_a_strategy_of_somebody_elses(tmp_path: Path) -> None:
             r"checkpoint of this project: its 'class' is a int",
         ),
         (lambda c: c[HEADER]["strategy"].update(settings=[]), r"its 'settings' is a list; expected a mapping"),
-        (lambda c: c[HEADER]["strategy"]["settings"].update(scale=torch.ones(1)), r"holds a Tensor, no plain value"),
+        (lambda c: c[HEADER]["strategy"]["settings"].update(scale=torch.ones(1)), r"holds a Tensor, not a plain value"),
         (lambda c: c[HEADER]["strategy"]["settings"].update(placement=itself()), r"holds a container without end"),
         (lambda c: c[HEADER]["strategy"]["settings"].update(rank=4), r"unexpected keyword argument 'rank'"),
         (lambda c: c["state_dict"].clear(), r"does not fit what trains here: missing 12 tensors, first image_encoder"),
-        (lambda c: c["state_dict"].update(odd=torch.ones(1)), r"does not fit .*: unexpected 1 names, first 'odd'"),
+        (lambda c: c["state_dict"].update(odd=torch.ones(1)), r"does not fit .*: unexpected 1 name, first 'odd'"),
         (
             lambda c: c["state_dict"].update({3: torch.ones(1)}),
-            r"its 'state_dict' has 1 keys that are no names, first 3",
+            r"its 'state_dict' has 1 key other than names, first 3",
         ),
         (
             lambda c: c[HEADER]["strategy"]["settings"].update(factor=0.3),
@@ -172,7 +172,7 @@ def itself() -> list[Any]:
     return value
 
 
-OTHER = r"1 tensors of another type, first {}: %s; expected float16, bfloat16, float32, float64"
+OTHER = r"1 tensor of another type, first {}: %s; expected float16, bfloat16, float32, float64"
 KINDS = {
     "int8": (lambda value: value.to(torch.int8), OTHER % "int8"),
     "float8": (lambda value: value.to(torch.float8_e4m3fn), OTHER % "float8_e4m3fn"),
@@ -183,21 +183,21 @@ KINDS = {
     ),
     "inf": (
         lambda value: value / 0,
-        r"1 tensors with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) values are not",
+        r"1 tensor with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) values are not",
     ),
     "too large": (
         lambda value: value.double() + 1e300,
         r"with NaN or infinity, first {}: (?P<n>\d+) of its (?P=n) val",
     ),
-    "meta": (lambda value: value.to("meta"), r"1 entries .*, first .*{}'?: a tensor without numbers \(meta\)"),
-    "sparse": (lambda value: value.to_sparse(), r"1 entries .*, first .*{}'?: a tensor of layout sparse_coo"),
+    "meta": (lambda value: value.to("meta"), r"1 entry .*, first .*{}'?: a tensor without numbers \(meta\)"),
+    "sparse": (lambda value: value.to_sparse(), r"1 entry .*, first .*{}'?: a tensor of layout sparse_coo"),
     "quantised": (
         lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8),
-        r"1 entries that are no dense tensors, first .*{}'?: a quantised tensor \(qint8\)",
+        r"1 entry other than dense tensors, first .*{}'?: a quantised tensor \(qint8\)",
     ),
     "repeated": (
         lambda value: value.flatten()[:1].clone().expand(value.shape),
-        r"1 entries that are no dense tensors, first .*{}'?: a view that repeats its numbers, as \[",
+        r"1 entry other than dense tensors, first .*{}'?: a view that repeats its numbers, as \[",
     ),
 }
 """What a tensor must not be, and what is said of it."""
@@ -232,12 +232,12 @@ def test_two_names_of_one_tensor_are_refused(tmp_path: Path) -> None:
     state = published()
     key = next(iter(state))
     state[f"module.{key}"] = state[key] + 1
-    with pytest.raises(ValueError, match=r"adapter\.pth: image_encoder\.\S+ is there twice, with different prefixes"):
+    with pytest.raises(ValueError, match=r"adapter\.pth: image_encoder\.\S+ occurs twice, with different prefixes"):
         attach_from(written(tmp_path, {"model": state}), nano())
     content = own()
     key = next(iter(content["state_dict"]))
     content["state_dict"][key.removeprefix("base.")] = content["state_dict"][key] + 1
-    with pytest.raises(ValueError, match=r"unexpected 1 names, first 'image_encoder\.\S+'; expected base\.<\.\.\.>"):
+    with pytest.raises(ValueError, match=r"unexpected 1 name, first 'image_encoder\.\S+'; expected base\.<\.\.\.>"):
         attach_from(written(tmp_path, content), nano())
 
 
@@ -246,7 +246,7 @@ def test_nothing_is_copied_when_something_does_not_fit() -> None:
     before = {name: value.clone() for name, value in trained_state(sam).items()}
     state = {name: torch.zeros_like(value) for name, value in before.items()}
     state.popitem()
-    with pytest.raises(ValueError, match="run/x does not fit what trains here: missing 1 tensors"):
+    with pytest.raises(ValueError, match="run/x does not fit what trains here: missing 1 tensor"):
         load_trained(sam, state, "run/x")
     assert all(torch.equal(value, before[name]) for name, value in trained_state(sam).items())
 
@@ -401,7 +401,7 @@ def test_a_published_file_takes_the_place_of_the_strategy(tmp_path: Path, caplog
     scored_as_trained(path, parts(AdaptFormer([1], scale=0.3)), nano())
     (said,) = [record.getMessage() for record in caplog.records]
     assert said == (
-        f"adapter {path} is scored as it was trained: placement [2, 3] (model.strategy says [1]), "
+        f"adapter {path} is scored with its own settings: placement [2, 3] (model.strategy says [1]), "
         "scale 0.1 (model.strategy says 0.3)"
     )
     with pytest.raises(ValueError, match=r"it holds AdaptFormer's tensors, but model\.strategy is Frozen; use the"):

@@ -106,7 +106,7 @@ def test_nothing_but_what_a_key_wants_is_called(key, folder, tiny_yaml, capsys):
 
 def test_a_nested_class_is_of_its_kind_too(folder, tiny_yaml, capsys):
     for path, words in (
-        ("os.system", "'os.system' is of Python's own library, which has no class that a configuration may name"),
+        ("os.system", "'os.system' is in Python's own library, which has no class that a configuration may name"),
         (
             "of_mine.strategy",
             "terms.bad: expected the class that the key wants or a subclass of it, but of_mine.strate",
@@ -192,7 +192,7 @@ def names(path, parser):
         ("package.inner.B", "there is no 'B' in the module 'package.inner' (class path "),
         ("package.outer.B", "there is no 'outer' in the module 'package' (class path "),
         ("torch.optim.Adamw", "there is no 'Adamw' in the module 'torch.optim' (class path "),
-        ("antigravity.B", "'antigravity.B' is of Python's own library, which has no class that a configuration may n"),
+        ("antigravity.B", "'antigravity.B' is in Python's own library, which has no class that a configuration may n"),
     ],
 )
 def test_a_path_that_leads_nowhere_imports_nothing(path, message, folder, parser):

@@ -34,16 +34,16 @@ def test_a_mapping_is_read_as_it_is(tmp_path):
     [
         ("data:\n  size: [1,\n", r"some\.yaml, line 3, column 1: not valid YAML"),
         ("- 1\n", r"some\.yaml: expected a mapping of options at its top, but got a list"),
-        ("data:\n  size: 1\n  seed: 2\n  size: 3\n", r"line 4: the key 'size' is there twice"),
-        ("data: {size: 1}\nmodel: {}\ndata: {size: 2}\n", r"line 3: the key 'data' is there twice"),
-        ("[a, b]: 1\ndata: {{a: b}: 1, a: 2, a: 3}\n", r"line 2: the key 'a' is there twice"),
+        ("data:\n  size: 1\n  seed: 2\n  size: 3\n", r"line 4: the key 'size' occurs twice"),
+        ("data: {size: 1}\nmodel: {}\ndata: {size: 2}\n", r"line 3: the key 'data' occurs twice"),
+        ("[a, b]: 1\ndata: {{a: b}: 1, a: 2, a: 3}\n", r"line 2: the key 'a' occurs twice"),
         ("a: " + "[" * 3000 + "]" * 3000, r"line 1: nested more than 50 levels deep"),
         ("\n".join(" " * level + f"k{level}:" for level in range(200)), r"line \d+: nested more than 50 levels deep"),
         (BOMB, r"line 5: more than 10000 entries"),
-        ("a: &a [1, *a]\n", r"line 1: \*a is within what it repeats"),
+        ("a: &a [1, *a]\n", r"line 1: \*a is inside the value that it repeats"),
         ("a: [*b]\n", r"not valid YAML"),
-        ('data:\n  source: "a\\0b.yaml"\n', r"line 2: 'a\\x00b\.yaml' has a zero byte; expected text without"),
-        ('"a\\0b": 1\n', r"line 1: 'a\\x00b' has a zero byte"),
+        ('data:\n  source: "a\\0b.yaml"\n', r"line 2: 'a\\x00b\.yaml' has a null byte; expected text without one"),
+        ('"a\\0b": 1\n', r"line 1: 'a\\x00b' has a null byte"),
         ("x: 1\n" * 1 + "".join(f"k{number}: 1\n" for number in range(20_000)), r"more than 10000 entries"),
         ("a: '" + "x" * (5 << 20) + "'", r"expected at most 4 MiB, but it has 5\.0"),
     ],
@@ -88,7 +88,7 @@ def test_so_is_a_base_without_options(tmp_path):
 
 def test_a_key_and_what_is_below_it_elsewhere_are_said_twice(tmp_path):
     path = written(tmp_path, "model: {threshold: 0.4}\nmodel.threshold: 0.9\n")
-    with pytest.raises(ValueError, match=r"model\.threshold stands beside model; expected it below model, once"):
+    with pytest.raises(ValueError, match=r"model\.threshold stands beside model; expected it once, below model"):
         read(("--config", str(path)))
     read(("--config", str(written(tmp_path, "model.threshold: 0.4\nmodel.schedule: cosine\n"))))
 
@@ -97,7 +97,7 @@ def test_a_key_and_what_is_below_it_elsewhere_are_said_twice(tmp_path):
 def test_files_that_a_file_leads_to_are_read_as_strictly(first, tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "part").write_text("a: 1\na: 2\n")
-    with pytest.raises(ValueError, match=r"deep/part, line 2: the key 'a' is there twice"):
+    with pytest.raises(ValueError, match=r"deep/part, line 2: the key 'a' occurs twice"):
         read(("--config", str(written(tmp_path, f"{first}\n"))))
 
 
@@ -140,9 +140,9 @@ def test_an_option_that_needs_something_is_not_given_nothing(key, tmp_path, caps
 
 def test_the_command_line_says_it(tmp_path, capsys):
     path = written(tmp_path, "model:\n")
-    expected = "model: expected options below it, but got nothing; leave model out to keep what is set"
+    expected = "model: expected options below it, but got nothing; leave it out to keep the present values"
     assert refusal(capsys, "fit", "--config", path) == f"config {path}: {expected}"
-    assert "line 1: the key 'size' is there twice" in refusal(capsys, "fit", "--data", "{size: 1, size: 2}")
+    assert "line 1: the key 'size' occurs twice" in refusal(capsys, "fit", "--data", "{size: 1, size: 2}")
     assert "nested more than 50 levels" in refusal(capsys, "fit", "--data", "{size: " + "[" * 3000)
 
 

@@ -205,9 +205,7 @@ def test_a_published_adapter_is_refused_where_it_does_not_fit(published, tiny_ya
         return refusal(capsys, subcommand, *args, *options)
 
     line = refused("fit")
-    assert line.startswith(
-        f"ckpt_path: {published} is a published adapter, which holds no state of a run to go on with"
-    )
+    assert line.startswith(f"ckpt_path: {published} is a published adapter, which holds no state of a run to resume")
     assert "it holds AdaptFormer's tensors, but model.strategy is Frozen" in refused(
         "test", "--model.strategy", "Frozen"
     )
@@ -259,7 +257,9 @@ def test_a_checkpoint_is_a_file_whatever_its_name(fitted, tiny_yaml, tmp_path, m
     monkeypatch.chdir(tmp_path)
     for name in ("best", "hpc", "registry", "hf://someone/something", "https://localhost/a.ckpt"):
         line = refusal(capsys, "test", "--config", tiny_yaml, "--run_dir", "run", "--ckpt_path", name)
-        assert line == f"ckpt_path: {Path(name)} is not there; give a checkpoint file, or leave it out to start anew"
+        assert (
+            line == f"ckpt_path: {Path(name)} is not there; give a checkpoint file, or leave it out to start a new run"
+        )
     shutil.copy(fitted / "checkpoints" / "last.ckpt", "best")
     call("test", "--config", tiny_yaml, "--run_dir", "run", "--ckpt_path", "best")
     assert result(tmp_path / "run", "test")["metrics"]["test"] == result(fitted)["metrics"]["test"]
@@ -419,7 +419,7 @@ def test_files_that_are_no_checkpoints_are_refused(tiny_yaml, fitted, tmp_path, 
     name = next(iter(content["state_dict"]))
     content["state_dict"][name] = torch.zeros(3)
     torch.save(content, tmp_path / "shape.ckpt")
-    assert "1 tensors of another size" in refused("shape.ckpt")
+    assert "1 tensor of another size" in refused("shape.ckpt")
     assert name.removeprefix("base.") in refused("shape.ckpt")
     assert "nowhere.ckpt is not there" in refused("nowhere.ckpt")
 

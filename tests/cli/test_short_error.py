@@ -47,11 +47,11 @@ def parser():
         ),
         (
             'Parser key "data.source":\n  Expected a dot import path string: Frozen',
-            "data.source: expected a class, but 'Frozen' is none; it is sansa_lightning.strategies.frozen.Frozen",
+            "data.source: expected a class, but 'Frozen' is not one; it is sansa_lightning.strategies.frozen.Frozen",
         ),
         (
             'Parser key "model.strategy":\n  Expected a dot import path string: Lora',
-            "model.strategy: expected a Strategy, but 'Lora' is none; did you mean LoRA?",
+            "model.strategy: expected a Strategy, but 'Lora' is not one; did you mean LoRA?",
         ),
         (
             'Parser key "model.optimizer":\n  Expected a dot import path string: adamw',
@@ -67,7 +67,7 @@ def parser():
         ),
         (  # within another value no kind is known
             'Parser key "strategies":\n  Expected a dot import path string: Lora',
-            "strategies: expected a class, but 'Lora' is none; did you mean LoRA?",
+            "strategies: expected a class, but 'Lora' is not one; did you mean LoRA?",
         ),
         (
             "Parser key \"data.size\":\n  Expected a <class 'int'>. Got value: big",

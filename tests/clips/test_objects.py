@@ -24,5 +24,5 @@ def test_keeps_numbers_beyond_a_byte():
 
 
 def test_each_number_has_a_class():
-    with pytest.raises(ValueError, match=r"Objects: expected numbers up to 1, one an object, but got 2"):
+    with pytest.raises(ValueError, match=r"Objects: expected numbers up to 1, one per object, but got 2"):
         Objects.from_map(np.array([[2]], np.uint8), (4,))

@@ -108,7 +108,7 @@ def test_a_mask_of_a_clip_may_have_lost_all_but_what_is_ignored() -> None:
         (torch.ones(1, 4, 4), r"expected a mask of shape \[H, W\], but got \[1, 4, 4\]"),
         (Image.new("HSV", (4, 3)), r"expected a mask of shape \[H, W\], but got \[3, 4, 3\]"),
         (Image.fromarray(PICTURE.astype(np.uint16) * 257), r"but got 65535; for logits"),
-        (Image.fromarray(PICTURE // 85), r"0 and 255, but its highest value is 3, of 0, 3; of a map of several"),
+        (Image.fromarray(PICTURE // 85), r"0 and 255, but its highest value is 3, of 0, 3; for a map of several"),
         (None, r"expected a mask of shape \[H, W\], but got \[\]"),
         (torch.tensor([[-5.0, 3.0]]), r"expected bool, or whole numbers from 0 to 255, but got -5\.0; for logits or"),
         (np.array([[0.0, np.nan]]), r"but got nan; for logits or probabilities pass mask > threshold"),

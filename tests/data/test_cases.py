@@ -51,7 +51,10 @@ class Case:
         return f"{self.kind or self.folder}{'-' if self.options else ''}{'-'.join(map(str, self.options.values()))}"
 
 
-IGNORED, TAKEN = "crowd regions (iscrowd), which are ignored", "crowd regions (iscrowd), which are taken for objects"
+IGNORED, TAKEN = (
+    "crowd regions (iscrowd) ignored (crowds: objects would use them as objects)",
+    "crowd regions (iscrowd) used as objects",
+)
 RELATIVE = (
     r"{path}: (48 of 48|24 of 24|19 of 19) annotations with polygons have no coordinate beyond 1 \(first: annotation "
     r"\d+\); are they relative\? Expected pixels: x times width, y times height"
@@ -59,13 +62,13 @@ RELATIVE = (
 ONE_NAME = (
     r"Strict fold {fold}: '[\w ]+', class \d \(category \d\) would be trained and '[\w ]+', class \d \(category \d\) "
     r"tested as unseen, but they have one name, compared without capitals and spaces; so have 1 of the \d classes to "
-    r"test in coco_file in \S+; expected one class a name: merge or rename them"
+    r"test in coco_file in \S+; expected one class per name: merge or rename them"
 )
 ONE_CLASS = (
     r"Strict needs two classes at least, to train on one and to test another, but the train split of coco_file in \S+ "
     r"has one, 'bolt'; AllClasses trains and tests the same ones"
 )
-MERGED = {"images merged with others": (1, 1), "annotations left out, which are there twice": (1, 1)}
+MERGED = {"images merged with others": (1, 1), "annotations left out as duplicates": (1, 1)}
 CASES = (
     Case("cvat_crowd_half", "crowd_half", objects=(24, 12), notes={IGNORED: (24, 12)}),
     Case("cvat_crowd_half", "crowd_half", {"crowds": "objects"}, notes={TAKEN: (24, 12)}),
@@ -89,8 +92,8 @@ MADE = (
         "",
         "crowds_all",
         refused=r"Strict fold 0, base classes: none of its 3 classes has 2 images in the train split of coco_file "
-        r"in \S+; expected one with 2 at least; 24 crowd regions \(iscrowd\), which are ignored; crowds: objects would "
-        r"take them for objects \(first: annotation 1\)",
+        r"in \S+; expected one with at least 2; 24 crowd regions \(iscrowd\) ignored \(crowds: objects "
+        r"would use them as objects\) \(first: annotation 1\)",
     ),
 )
 
@@ -162,7 +165,7 @@ class TestDescribe:
         with pytest.raises(SystemExit, match=r"^0$"):
             call("data", "describe", "--config", "cfg.yaml", "--out", "sheet.png")
         lines = [line for line in capsys.readouterr().out.splitlines() if "crowd regions" in line]
-        what = "12 crowd regions (iscrowd), which are ignored; crowds: objects would take them for objects"
+        what = "12 crowd regions (iscrowd) ignored (crowds: objects would use them as objects)"
         assert [line.split(None, 1)[1] for line in lines] == [
             f"coco_file in img, {split} split: {what} (first: annotation 1)" for split in ("train", "val")
         ]
@@ -172,7 +175,7 @@ class TestDescribe:
         option = ("--data.source.init_args.crowds", "objects")
         with pytest.raises(SystemExit, match=r"^0$"):
             call("data", "describe", "--config", "cfg.yaml", "--out", "sheet.png", *option)
-        assert "12 crowd regions (iscrowd), which are taken for objects" in capsys.readouterr().out
+        assert "12 crowd regions (iscrowd) used as objects" in capsys.readouterr().out
 
     def test_a_refusal_is_one_line(self, configured, capsys):
         configured("dup_names")

@@ -58,7 +58,7 @@ def test_names_and_classes_for_the_table(fake):
 def test_dropped_classes_are_reported(fake, caplog):
     with caplog.at_level("INFO"):
         build(fake.root, protocol=Strict(3)).setup("test")
-    assert "test: 1 classes in the val split of coco in" in caplog.text
+    assert "test: 1 class in the val split of coco in" in caplog.text
     assert "1 left out, with too few images: rare" in caplog.text
 
 

@@ -29,7 +29,7 @@ def test_an_experiment(capsys, coco, tmp_path):
     text = describe(capsys, "--config", MINI, *options, "BoxPrompt", "--out", sheet, "--episodes", 2)
     assert re.search(r"^protocol +Strict\(fold=1, folds=4, layout=interleaved, min_images=2\)$", text, re.MULTILINE)
     assert re.search(r"^test prompt +BoxPrompt\(\)$", text, re.MULTILINE)
-    assert re.search(r"^train episodes +160 an epoch, of 1 reference\(s\) and 3 target\(s\)$", text, re.MULTILINE)
+    assert re.search(r"^train episodes +160 per epoch, of 1 reference and 3 targets$", text, re.MULTILINE)
     assert re.search(r"^test episodes +200, of 1 .* by RandomEpisodes with seed 0$", text, re.MULTILINE)
     assert re.search(rf"^train pool +5 classes, train split of coco in {coco.root}$", text, re.MULTILINE)
     assert re.search(r"^left out +1 of coco in .*, train, with too few images: rare$", text, re.MULTILINE)

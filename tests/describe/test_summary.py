@@ -134,7 +134,7 @@ def test_a_dataset_that_cannot_be_trained_on(tmp_path):
     assert found.train == ()
     assert "no classes in its train split" in found.untrained
     assert found.overlap is None
-    assert found.parts == ("test",)
+    assert found.phases == ("test",)
     assert found.counted == (0, 30)
     assert {row.objects for row in found.test.rows} == {None}
 

@@ -10,7 +10,12 @@ import torch
 from jsonargparse import ArgumentParser
 from torch.utils.data import DataLoader, Dataset
 
-from sansa_lightning.files.messages import brief, one_line, plain
+from sansa_lightning.files.messages import brief, counted, one_line, plain
+
+
+def test_a_count_has_its_noun_in_the_right_number() -> None:
+    assert [counted(number, "picture") for number in (0, 1, 2)] == ["0 pictures", "1 picture", "2 pictures"]
+    assert [counted(number, "class", "classes") for number in (1, 2)] == ["1 class", "2 classes"]
 
 
 class Thing:

@@ -71,8 +71,8 @@ REFUSED = {
     "method": (zipped(Calls(bytes.fromhex, "00")), "it asks for getattr, but only tensors"),
     "set": (zipped(Calls(slice, 1)), "it asks for slice, but only tensors"),
     "torchscript": (torchscript, "it is a TorchScript archive, which is a program; save the model's state_dict() ins"),
-    "tar": (tar, "it is in torch's old tar format, which cannot be read as data; save it anew with a current torch"),
-    "bomb": (bomb, "its parts would unpack to 50000000 bytes, over 20 times its own size"),
+    "tar": (tar, "it is in torch's old tar format, which cannot be read as data; save it again with a current torch"),
+    "bomb": (bomb, "it would unpack to 50000000 bytes, over 20 times its own size"),
 }
 
 
@@ -190,7 +190,9 @@ def test_a_changed_number_is_seen(tmp_path: Path) -> None:
     whole[whole.index(np.float32(50).tobytes())] ^= 1
     path.write_bytes(whole)
     assert not torch.equal(torch.load(path, weights_only=True)["a"], torch.arange(100.0))
-    with pytest.raises(ValueError, match=r"x\.ckpt cannot be read as a file of tensors: its part x/data/0 is damaged"):
+    with pytest.raises(
+        ValueError, match=r"x\.ckpt cannot be read as a file of tensors: its member x/data/0 is damaged"
+    ):
         read_tensors(path)
 
 

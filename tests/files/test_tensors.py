@@ -21,25 +21,25 @@ def changed(**entries):
         (changed(a=torch.nn.Parameter(torch.ones(2, 3).half())), []),
         (changed(extra=3), []),
         ({}, ["missing 3 tensors, first a"]),
-        (changed(a=torch.zeros(6)), ["1 tensors of another size, first a: [6] in the file, [2, 3] here"]),
-        (changed(a=None, b=3), ["2 entries that are no dense tensors, first a: a NoneType"]),
-        (changed(b=torch.zeros(4, dtype=torch.int8)), ["1 tensors of another type, first b: int8; expected {}"]),
-        (changed(n=torch.zeros(2)), ["1 tensors of another type, first n: float32; expected int64"]),
-        (changed(n=torch.zeros(2, dtype=torch.int32)), ["1 tensors of another type, first n: int32; expected int64"]),
+        (changed(a=torch.zeros(6)), ["1 tensor of another size, first a: [6] in the file, [2, 3] here"]),
+        (changed(a=None, b=3), ["2 entries other than dense tensors, first a: a NoneType"]),
+        (changed(b=torch.zeros(4, dtype=torch.int8)), ["1 tensor of another type, first b: int8; expected {}"]),
+        (changed(n=torch.zeros(2)), ["1 tensor of another type, first n: float32; expected int64"]),
+        (changed(n=torch.zeros(2, dtype=torch.int32)), ["1 tensor of another type, first n: int32; expected int64"]),
         (
             changed(a=torch.tensor([[1.0, torch.nan, 0], [torch.inf, -torch.inf, 0]])),
-            ["1 tensors with NaN or infinity, first a: 3 of its 6 values are not finite"],
+            ["1 tensor with NaN or infinity, first a: 3 of its 6 values are not finite"],
         ),
         (
             changed(b=torch.tensor([1e300, 1.0, 1e39, 0.0], dtype=torch.float64)),
-            ["1 tensors with NaN or infinity, first b: 2 of its 4 values are not finite"],
+            ["1 tensor with NaN or infinity, first b: 2 of its 4 values are not finite"],
         ),
         (
             {"a": torch.zeros(1), "b": torch.zeros(4, dtype=torch.bool)},
             [
-                "missing 1 tensors, first n",
-                "1 tensors of another size, first a: [1] in the file, [2, 3] here",
-                "1 tensors of another type, first b: bool; expected {}",
+                "missing 1 tensor, first n",
+                "1 tensor of another size, first a: [1] in the file, [2, 3] here",
+                "1 tensor of another type, first b: bool; expected {}",
             ],
         ),
     ],
@@ -81,5 +81,5 @@ def test_not_finite():
 
 def test_summary_is_short_and_can_be_printed():
     assert summary({"b", "a"}) == "2 tensors, first a"
-    assert summary({"x" * 9000}) == f"1 tensors, first {'x' * 120}"
-    assert summary({"a\nb\x00"}) == "1 tensors, first a b?"
+    assert summary({"x" * 9000}) == f"1 tensor, first {'x' * 120}"
+    assert summary({"a\nb\x00"}) == "1 tensor, first a b?"

@@ -160,7 +160,7 @@ def test_refused(tmp_path, kind):
     ) as found:
         read_object_mask(tmp_path / "mask.png")
     assert str(found.value).endswith(
-        "for several classes give each a folder of masks of its own, or use a source of label maps"
+        "for several classes, give each its own folder of masks, or use a source of label maps"
     )
     assert "\n" not in str(found.value)
     with pytest.raises(ValueError, match=rf"^Prompt\.mask: expected a mask of 0 and 1, .*{message}.* == number$"):

@@ -171,7 +171,7 @@ def test_update_does_not_wait_for_the_device():
     [
         (([],), r"at least one class id, each once, but got \[\]"),
         (([1, 2, 1],), r"at least one class id, each once, but got \[1, 2, 1\]"),
-        (([1, 2], ["one"]), r"expected 2 names, one a class, but got 1"),
+        (([1, 2], ["one"]), r"expected 2 names, one per class, but got 1"),
     ],
 )
 def test_bad_constructor_arguments(arguments, message):

@@ -30,7 +30,7 @@ def test_what_came_first_is_compared_with_what_comes_later(tmp_path):
 @pytest.mark.parametrize("text", ["", "abc  x\n", "g" * 64 + "  x\n", "0" * 64 + "\n"])
 def test_a_damaged_record_is_not_taken_for_none(tmp_path, text):
     (tmp_path / "x.sha256").write_text(text)
-    with pytest.raises(ValueError, match=r"x.sha256: expected a line of a SHA-256 and a file name"):
+    with pytest.raises(ValueError, match=r"x.sha256: expected a line with a SHA-256 and a file name"):
         recorded(tmp_path / "x")
 
 

@@ -70,7 +70,7 @@ def test_a_dry_run_does_nothing(capsys, small, server, tmp_path):
     fetched = found.benchmark.steps[0].remote.size
     assert any(line.startswith("fetch   http://127") and f"{fetched / 1000:.1f} kB" in line for line in lines)
     assert "by hand pascal.zip" in lines
-    assert lines[-3].startswith("to be fetched by hand: https://drive.google.com/")
+    assert lines[-3].startswith("to download by hand: https://drive.google.com/")
     assert str(root / "archives" / "pascal.zip") in lines[-2]
 
 
@@ -79,7 +79,7 @@ def test_what_is_still_to_be_fetched_by_hand_is_said(capsys, small, tmp_path):
     root = tmp_path / "root"
     status, lines = run(capsys, "prepare", "lung", "--root", root)
     assert status == 1
-    assert any(line.startswith("to be fetched by hand: https://www.kaggle.com/") for line in lines)
+    assert any(line.startswith("to download by hand: https://www.kaggle.com/") for line in lines)
     found.put_by_hand(root)
     status, lines = run(capsys, "prepare", "lung", "--root", root)
     assert (status, lines[-1]) == (0, "no faults")
@@ -95,7 +95,7 @@ def test_an_interruption_can_be_gone_on_from(capsys, small, server, tmp_path, mo
     with monkeypatch.context() as patch:
         patch.setattr("sansa_lightning.prepare.download._copy", interrupted)
         status, lines = run(capsys, "prepare", "coco20i", "--root", tmp_path / "root")
-    assert (status, lines[-1]) == (130, "interrupted; run the same command again to go on")
+    assert (status, lines[-1]) == (130, "interrupted; run the same command again to continue")
     assert run(capsys, "prepare", "coco20i", "--root", tmp_path / "root")[0] == 0
 
 
@@ -105,7 +105,7 @@ def test_a_failed_step_is_exit_status_1(capsys, small, server, tmp_path):
     status, lines = run(capsys, "prepare", "coco20i", "--root", tmp_path / "root")
     assert status == 1
     assert sum(line.startswith("failed  http://127") and "404" in line for line in lines) == 3
-    assert lines[-1] == "3 steps failed; run the same command again to go on"
+    assert lines[-1] == "3 steps failed; run the same command again to continue"
 
 
 @pytest.mark.parametrize(

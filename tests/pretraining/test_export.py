@@ -25,6 +25,6 @@ def test_a_base_is_built_from_the_file(tmp_path):
 def test_refuses_a_training_that_failed(tmp_path, value):
     sam, path = nano(), tmp_path / "nano.safetensors"
     torch.nn.init.constant_(sam.no_mem_embed, value)
-    with pytest.raises(ValueError, match="no_mem_embed holds numbers beyond 65504, or none; the training has failed"):
+    with pytest.raises(ValueError, match="no_mem_embed holds NaN or numbers beyond 65504; the training has failed"):
         write_weights(sam, path)
     assert not path.exists()

@@ -126,7 +126,7 @@ def test_a_checkpoint_of_something_else_is_refused_in_one_line():
         ({"state_dict": {}}, r"checkpoint does not fit what trains here: missing \d+ tensors, first base\."),
         (
             {"state_dict": whole["state_dict"] | {name: torch.full((1, 1, 96), torch.nan)}},
-            r"does not fit what trains here: 1 tensors with NaN or infinity, first base\.no_mem_embed: 96 of its 96",
+            r"does not fit what trains here: 1 tensor with NaN or infinity, first base\.no_mem_embed: 96 of its 96",
         ),
     ):
         with pytest.raises(ValueError, match=words):
@@ -136,7 +136,7 @@ def test_a_checkpoint_of_something_else_is_refused_in_one_line():
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"strategy": torch.zeros(2), "base": {}}, "its 'sansa_lightning' holds a Tensor, no plain value"),
+        ({"strategy": torch.zeros(2), "base": {}}, "its 'sansa_lightning' holds a Tensor, not a plain value"),
         ({"strategy": {"class": "TrackerModule"}, "base": {"name": "tiny"}}, "does not fit this run: it is of"),
         (3, "its 'sansa_lightning' is a int"),
     ],
@@ -150,7 +150,7 @@ def test_a_header_that_is_not_that_of_this_run_is_refused(said, words):
 def test_tensors_that_do_not_fit_are_refused():
     module = TrackerModule()
     content = {"sansa_lightning": module.header(), "state_dict": {"base.more": torch.zeros(2)}}
-    with pytest.raises(ValueError, match=r"^checkpoint does not fit what trains here: unexpected 1 tensors, first"):
+    with pytest.raises(ValueError, match=r"^checkpoint does not fit what trains here: unexpected 1 tensor, first"):
         module.on_load_checkpoint(content)
 
 

@@ -50,7 +50,7 @@ def test_conclusions_count_pairs_and_name_those_that_disagree():
 def test_one_run_a_row_decides_nothing():
     lines = conclusions(pairs([ranked("a", 2.0, 0.9), ranked("b", 1.0, 0.1)]))
     assert lines[0].startswith("order: agrees with the paper in 0 of 1 pairs, disagrees in 0, undecided 1 ")
-    assert lines[1] == "one fold and seed a row: no spread, so no pair is decided"
+    assert lines[1] == "one fold and seed per row: no spread, so no pair is decided"
 
 
 def test_only_what_both_have_is_compared_and_ties_of_the_paper_are_left_out():

@@ -41,7 +41,7 @@ def test_identities_of_another_version_are_refused_and_not_taken_for_runs_that_a
 @pytest.mark.parametrize("content", ["[]", "{", "{}", '{"rows": [{"runs": [{}]}]}'])
 def test_what_is_no_table_is_refused(content, tmp_path):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(ValueError, match=r"^--recorded: \S*a.json is no table that ablate wrote \("):
+    with pytest.raises(ValueError, match=r"^--recorded: \S*a.json is not a table that ablate wrote \("):
         Recorded.read(tmp_path, 2)
 
 

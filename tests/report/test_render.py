@@ -137,9 +137,7 @@ def test_where_the_paper_prints_nothing_no_order_is_claimed(written):
 
 def test_a_table_says_how_its_rows_were_trained_and_what_failed(written):
     text, content = written()
-    assert (
-        "- training: nano, 800 clips an epoch, 1 epoch(s), batch 4 a process, 320 test episodes, 1 reference(s)" in text
-    )
+    assert "- training: nano, 800 clips per epoch, 1 epoch, batch 4 per process, 320 test episodes, 1 reference" in text
     assert "- folds 0, 1, 2; seeds 0, 1; the test episodes are the same for every row and seed" in text
     assert "- row Full: data.shots = 1" in text
     assert "- failed: QKV00: it broke" in text

@@ -47,11 +47,11 @@ def test_home_is_expanded(monkeypatch, tmp_path):
     [
         ("x" * 300, "File name too long"),
         ("a\0b", "embedded null"),
-        ("file", "file is no folder"),
-        ("file/below", "file is no folder"),
-        ("loop/below", "loop is no folder"),
-        ("dangling", "is no folder"),
-        ("/proc/no/such", "No such file|not permitted|no right to write|Permission"),
+        ("file", "file is not a folder"),
+        ("file/below", "file is not a folder"),
+        ("loop/below", "loop is not a folder"),
+        ("dangling", "is not a folder"),
+        ("/proc/no/such", "No such file|not permitted|no permission to write|Permission"),
         ("/".join(["x" * 250] * 17), "File name too long"),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_name_that_cannot_be_is_refused_and_leaves_nothing(subcommand, name, r
 )
 def test_a_file_in_the_place_of_a_folder_is_refused(subcommand, name, tmp_path):
     (tmp_path / name).touch()
-    with pytest.raises(ValueError, match=f"cannot be written to: .*/{name} is no folder"):
+    with pytest.raises(ValueError, match=f"cannot be written to: .*/{name} is not a folder"):
         take_folder(tmp_path, subcommand)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -89,7 +89,7 @@ def test_a_folder_in_the_place_of_a_file_is_refused(subcommand, name, tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="everything can be written by root")
 def test_a_folder_without_the_right_to_write_is_refused(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(ValueError, match="no right to write"):
+    with pytest.raises(ValueError, match="no permission to write"):
         take_folder(tmp_path / "run", "fit")
 
 
@@ -164,7 +164,7 @@ def test_left_overs_do_not_make_a_run(tmp_path):
     (folder / LEFT.format("last.ckpt")).touch()
     refuse_taken(tmp_path, None)
     (folder / "best.ckpt").touch()
-    with pytest.raises(ValueError, match="holds a run; add --ckpt_path last to go on with it"):
+    with pytest.raises(ValueError, match="holds a run; add --ckpt_path last to resume it"):
         refuse_taken(tmp_path, None)
     with pytest.raises(ValueError, match="holds a run"):
         refuse_taken(tmp_path, str(tmp_path.parent / "other" / "checkpoints" / "last.ckpt"))
@@ -182,7 +182,7 @@ def test_an_interruption_says_how_to_go_on_and_is_in_the_result(tmp_path):
     (run / "checkpoints").mkdir()
     (run / "checkpoints" / "last.ckpt").touch()
     line = interruption("SIGTERM")
-    assert line == f"interrupted by SIGTERM: to go on, add to the same command: --ckpt_path last --run_dir '{run}'"
+    assert line == f"interrupted by SIGTERM: to resume, add to the same command: --ckpt_path last --run_dir '{run}'"
     found = result(run)
     assert (found["status"], found["steps"]) == ("interrupted", 3)
 

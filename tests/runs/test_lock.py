@@ -71,7 +71,7 @@ def test_where_files_cannot_be_locked_it_warns_and_goes_on(number, tmp_path, mon
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", none)
-    with pytest.warns(UserWarning, match=r"cannot be locked .*: see that no other run writes there"):
+    with pytest.warns(UserWarning, match=r"cannot be locked .*: make sure that no other run writes there"):
         lock = take(tmp_path / "fit.lock")
     assert lock.descriptor is None
     assert not list(tmp_path.iterdir())

@@ -41,8 +41,8 @@ def test_result_says_what_decides_about_the_numbers(fitted, coco):
 def test_result_counts_what_was_left_out_and_turned(fitted):
     """The crowds of two images, an image with an orientation, and in training the class that has one image."""
     notes = result(fitted)["notes"]
-    crowds = "crowd regions (iscrowd), which are ignored; crowds: objects would take them for objects"
-    turned = "pictures with an EXIF orientation left as stored, since their annotations have that size"
+    crowds = "crowd regions (iscrowd) ignored (crowds: objects would use them as objects)"
+    turned = "pictures with an EXIF orientation left as stored, since the annotations have that size"
     assert notes["coco/val"] == {crowds: 2, turned: 1}
     assert notes["coco/train"] == {crowds: 2, turned: 1, "classes left out, with too few images": 1}
 

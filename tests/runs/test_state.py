@@ -91,7 +91,7 @@ def test_a_run_that_does_not_go_on_takes_the_tensors_alone(whole, tmp_path):
 
 GROUP = ("optimizer_states", 0, "param_groups", 0)
 WHEN_BUILT = {
-    "loop": (put("loops", "fit_loop", value=None), "fit_loop is None, no mapping"),
+    "loop": (put("loops", "fit_loop", value=None), "fit_loop is None, not a mapping"),
     "progress": (
         put("loops", "fit_loop", "epoch_progress", "current", "ready", value="2"),
         "fit_loop.epoch_progress.current.ready is '2'; expected one like 0",
@@ -101,25 +101,25 @@ WHEN_BUILT = {
         "fit_loop.epoch_progress.current has 'increment_by', which is not known",
     ),
     "schedule": (put("lr_schedulers", 0, "optimizer", value=1), "lr_schedulers[0] has 'optimizer', which is not known"),
-    "no schedule": (put("lr_schedulers", value=[]), "lr_schedulers is []; expected 1 entries"),
-    "callback": (put("callbacks", "WatchTraining", value=3), "callback WatchTraining is 3, no mapping"),
+    "no schedule": (put("lr_schedulers", value=[]), "lr_schedulers is []; expected 1 entry"),
+    "callback": (put("callbacks", "WatchTraining", value=3), "callback WatchTraining is 3, not a mapping"),
     "optimisers": (put("optimizer_states", value=[]), "'optimizer_states' has 0 entries; expected 1"),
-    "groups": (put(*GROUP[:3], value=[]), "optimizer_states[0].param_groups is []; expected 1 entries"),
+    "groups": (put(*GROUP[:3], value=[]), "optimizer_states[0].param_groups is []; expected 1 entry"),
     "moment": (
         put("optimizer_states", 0, "state", 0, "exp_avg", value=torch.zeros(3)),
         "optimizer_states[0].state[0].'exp_avg' is [3]; expected [64]",
     ),
     "nan": (
         put("optimizer_states", 0, "state", 0, "step", value=torch.tensor(torch.nan)),
-        "optimizer_states[0].state[0].'step' has 1 values that are not finite",
+        "optimizer_states[0].state[0].'step' has 1 NaN or infinite value",
     ),
     "length": (
         put("lr_schedulers", 0, "T_max", value=9),
-        "its learning rate is scheduled over 9 steps, but here over 8; go on with the max_epochs, max_steps",
+        "its learning rate is scheduled over 9 steps, but here over 8; resume with the max_epochs, max_steps",
     ),
     "decay": (
         put(*GROUP, "weight_decay", value=0.5),
-        "its optimiser has weight_decay 0.5, but here it is 0.0; go on with the settings that it was trained with",
+        "its optimiser has weight_decay 0.5, but here it is 0.0; resume with the settings that it was trained with",
     ),
 }
 
@@ -138,10 +138,10 @@ def test_states_are_compared_with_those_of_this_run(case, whole, tiny_yaml, tmp_
 
 
 CLIPS = {
-    "none": (put("EpisodeDataModule", value=...), "says nothing of its training clips: it has no 'EpisodeDataModule'"),
+    "none": (put("EpisodeDataModule", value=...), "has no entry on its training clips ('EpisodeDataModule')"),
     "no mapping": (
         put("EpisodeDataModule", value=[3]),
-        "what it says of its training clips is [3]; expected a mapping",
+        "its entry on training clips is [3]; expected a mapping",
     ),
 }
 
@@ -175,7 +175,7 @@ def test_another_learning_rate_is_not_silently_the_old_one(fitted, tiny_yaml, tm
     args = ("--config", tiny_yaml, "--run_dir", tmp_path, "--ckpt_path", fitted / "checkpoints" / "last.ckpt")
     line = refusal(capsys, "fit", *args, "--model.optimizer.init_args.lr", 0.5)
     assert line.endswith(
-        "its optimiser has initial_lr 0.01, but here it is 0.5; go on with the settings that it was trained with"
+        "its optimiser has initial_lr 0.01, but here it is 0.5; resume with the settings that it was trained with"
     )
 
 
@@ -184,7 +184,7 @@ def test_nor_does_a_run_of_another_length_go_on_with_the_old_schedule(fitted, ti
     last = fitted / "checkpoints" / "last.ckpt"
     args = ("fit", "--config", tiny_yaml, "--ckpt_path", last, "--trainer.max_epochs", 3)
     line = refusal(capsys, *args, "--run_dir", tmp_path / "refused")
-    assert f"checkpoint {last}: its learning rate is scheduled over 8 steps, but here over 12; go on with" in line
+    assert f"checkpoint {last}: its learning rate is scheduled over 8 steps, but here over 12; resume with" in line
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_nor_does_a_run_of_another_length_go_on_with_the_old_schedule(fitted, ti
         ({"a": float("nan")}, {"a": 0.0}, ["s.a is nan; expected one like 0.0"]),
         ({}, {"a": 0}, ["s lacks 'a'"]),
         ({"a": 0, "b": 0}, {"a": 0}, ["s has 'b', which is not known"]),
-        ([1, 2], [1], ["s is [1, 2]; expected 1 entries"]),
+        ([1, 2], [1], ["s is [1, 2]; expected 1 entry"]),
         (["x"], [1], ["s[0] is 'x'; expected one like 1"]),
         (torch.zeros(2), torch.zeros(2), []),
         (torch.zeros(3), torch.zeros(2), ["s is tensor([0., 0., 0.]); expected one like tensor([0., 0.])"]),

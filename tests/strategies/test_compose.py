@@ -120,7 +120,7 @@ def test_each_merges_its_own() -> None:
     assert any("hada" in name for name in left)
     assert any("neck" in name for name in left)
     assert not any("lora" in name for name in sam.state_dict())
-    with pytest.raises(ValueError, match="LoRA: nothing of it is there to merge; expected a base that it is attached"):
+    with pytest.raises(ValueError, match="LoRA: there is nothing to merge; expected a base to which it is attached"):
         lora.merge(sam)
     loha.merge(sam)
     assert largest_difference(logits(sam), before) <= 1e-4

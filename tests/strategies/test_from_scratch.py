@@ -48,7 +48,7 @@ def test_random_weights_stay_as_they_are(reinitialise: bool) -> None:
 
 
 def test_a_base_of_unknown_origin() -> None:
-    with pytest.raises(ValueError, match=r"this base does not say what it was built from; build it with .*Base"):
+    with pytest.raises(ValueError, match=r"the settings of this tracker are unknown; build it with .*Base"):
         FromScratch().attach(nano(), UNUSED)
     assert base_of(Base("nano", None).build()) == Base("nano", None)
 

@@ -82,8 +82,8 @@ def test_the_log_says_where(caplog: pytest.LogCaptureFixture) -> None:
         blocks_of(nano(), (2, 3), "LoRA")
         blocks_of(nano(), "none", "LoRA")
     assert [record.getMessage() for record in caplog.records] == [
-        "LoRA sits in 5 blocks: stage 2: 2-5; stage 3: 6",
-        "LoRA.placement is 'none': nothing is injected, and nothing of it trains",
+        "LoRA is in 5 blocks: stage 2: 2-5; stage 3: 6",
+        "LoRA.placement is 'none': nothing is injected, and it trains nothing",
     ]
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
 

@@ -196,27 +196,27 @@ def drop(*keys: str) -> Any:
     ("change", "message"),
     [
         (drop("no_mem_embed", "maskmem_tpos_enc"), "missing 2 tensors, first maskmem_tpos_enc"),
-        (drop("no_obj_ptr"), "missing 1 tensors, first no_obj_ptr"),
-        (lambda s: s.update(extra=torch.ones(1)), "unexpected 1 tensors, first extra"),
+        (drop("no_obj_ptr"), "missing 1 tensor, first no_obj_ptr"),
+        (lambda s: s.update(extra=torch.ones(1)), "unexpected 1 tensor, first extra"),
         (
             lambda s: s.update(no_mem_embed=torch.ones(1, 1, 256)),
-            r"1 tensors of another size, first no_mem_embed: \[1, 1, 256\]",
+            r"1 tensor of another size, first no_mem_embed: \[1, 1, 256\]",
         ),
         (
             lambda s: s.update(no_mem_embed=s["no_mem_embed"].to(torch.int8)),
-            "1 tensors of another type, first no_mem_embed: int8; expected float16",
+            "1 tensor of another type, first no_mem_embed: int8; expected float16",
         ),
         (
             lambda s: s["no_mem_embed"].fill_(torch.nan),
-            "1 tensors with NaN or infinity, first no_mem_embed: 96 of its 96 values are not finite",
+            "1 tensor with NaN or infinity, first no_mem_embed: 96 of its 96 values are not finite",
         ),
         (
             lambda s: s.update(no_mem_embed=s["no_mem_embed"].to("meta")),
-            r"1 entries that are no dense tensors, first no_mem_embed: a tensor without numbers \(meta\)",
+            r"1 entry other than dense tensors, first no_mem_embed: a tensor without numbers \(meta\)",
         ),
         (
             lambda s: (s.clear(), s.update(epoch=torch.ones(1))),
-            r"missing \d+ tensors, .*; unexpected 1 tensors, first epoch",
+            r"missing \d+ tensors, .*; unexpected 1 tensor, first epoch",
         ),
     ],
 )
@@ -236,7 +236,7 @@ def test_safetensors_are_looked_at_too(tmp_path: Path, dtype: torch.dtype, value
     state["no_mem_embed"] = torch.full_like(state["no_mem_embed"], value, dtype=dtype)
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
     sam = nano()
-    with pytest.raises(ValueError, match=r"w\.safetensors does not fit this base: 1 tensors .*, first no_mem_embed: "):
+    with pytest.raises(ValueError, match=r"w\.safetensors does not fit this base: 1 tensor .*, first no_mem_embed: "):
         load_weights(sam, path, left_over("nano", object_scores=False))
     assert same(sam, nano())
 
@@ -244,7 +244,7 @@ def test_safetensors_are_looked_at_too(tmp_path: Path, dtype: torch.dtype, value
 def test_left_overs_of_2_1_belong_to_2_1_only(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     torch.save(state_of(nano(), SCORES | {"no_obj_embed_spatial"}), path)
-    with pytest.raises(ValueError, match=r"unexpected 1 tensors, first no_obj_embed_spatial"):
+    with pytest.raises(ValueError, match=r"unexpected 1 tensor, first no_obj_embed_spatial"):
         Base("nano", weights=path).build()
 
 

@@ -1,1 +1,1 @@
-"""Who carries the runs of a table out: this machine, or a cluster."""
+"""Launchers, which execute the runs of a table: on this machine, or on a cluster."""

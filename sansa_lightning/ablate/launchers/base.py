@@ -10,8 +10,8 @@ from sansa_lightning.ablate.jobs import Job
 
 
 class Launcher(ABC):
-    """Carries out runs and gives their outcomes as they end."""
+    """Executes runs and gives their outcomes as they end."""
 
     @abstractmethod
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
-        """Outcomes in the order in which the runs end; closing the generator ends those that still run."""
+        """Outcomes in the order in which the runs end; closing the generator ends the runs still going."""

@@ -13,10 +13,10 @@ from sansa_lightning.ablate.launchers.base import Launcher
 
 
 class LocalLauncher(Launcher):
-    """Runs in processes of their own on this machine.
+    """Executes runs in separate processes on this machine.
 
     Args:
-        at_once: how many at a time; the processor's cores are shared out among them.
+        at_once: number of runs at a time; they share the processor's cores.
     """
 
     def __init__(self, at_once: int = 1) -> None:

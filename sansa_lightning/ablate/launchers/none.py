@@ -1,4 +1,4 @@
-"""Nobody: to look at what is finished."""
+"""No launcher, for a look at the finished runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sansa_lightning.ablate.launchers.base import Launcher
 
 
 class NoLauncher(Launcher):
-    """Carries nothing out, so that tables show the runs that are there, also while others run."""
+    """Executes nothing, so that tables show the finished runs, also while others are running."""
 
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
-        """No outcome."""
+        """No outcomes."""
         yield from ()

@@ -14,10 +14,10 @@ from sansa_lightning.ablate.jobs import Job
 from sansa_lightning.ablate.launchers.base import Launcher
 
 RAISED = re.compile(r"[\w.]+(Error|Exception|Interrupt)\b")
-"""How the last line of a trace begins."""
+"""Beginning of the last line of a traceback."""
 
 POLL = 2.0
-"""Seconds between two looks at jobs that have not ended."""
+"""Seconds between two looks at running jobs."""
 
 
 class SlurmLauncher(Launcher):
@@ -28,7 +28,7 @@ class SlurmLauncher(Launcher):
     Args:
         runs: folder of the runs.
         settings: for submitit's ``update_parameters``: timeout_min, gpus_per_node, slurm_partition, ...
-        cluster: "slurm"; submitit also has "local" and "debug", which need none.
+        cluster: "slurm"; submitit also has "local" and "debug", which need no cluster.
     """
 
     def __init__(self, runs: Path, settings: dict[str, Any] | None = None, cluster: str = "slurm") -> None:
@@ -46,7 +46,7 @@ class SlurmLauncher(Launcher):
         self.threads = int((settings or {}).get("cpus_per_task", 1))
 
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
-        """See :meth:`Launcher.run`; a job that ends without an outcome, as by a time limit, is an error of its run."""
+        """See :meth:`Launcher.run`; a job that ends without an outcome, as at a time limit, is an error of its run."""
         waiting = {job.identity: self.executor.submit(execute, job, self.threads) for job in jobs}
         try:
             while waiting:
@@ -60,13 +60,13 @@ class SlurmLauncher(Launcher):
 
 
 def parse_settings(given: Sequence[str]) -> dict[str, Any]:
-    """Settings from ``KEY=VALUE``; values that are JSON, such as numbers, are taken as such.
+    """Settings from ``KEY=VALUE``; values in JSON, such as numbers, are read as JSON.
 
     >>> parse_settings(["timeout_min=240", "slurm_partition=gpu"])
     {'timeout_min': 240, 'slurm_partition': 'gpu'}
 
     Raises:
-        ValueError: something else.
+        ValueError: it has another form.
     """
     found: dict[str, Any] = {}
     for each in given:
@@ -87,6 +87,6 @@ def _outcome(identity: str, job: Any) -> Outcome:
         outcome: Outcome = job.result()
         return outcome
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    # Its text is a trace between rules and advice on where logs are.
+    # Its text is a traceback between rules, with advice on the place of logs.
     raised = [line for line in lines if RAISED.match(line)]
     return Outcome(identity, f"job {job.job_id}: {(raised or lines)[-1]}", 0.0)

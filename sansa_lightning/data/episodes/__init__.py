@@ -1,1 +1,1 @@
-"""From an index to an episode and to its clip, with what a test wants beside it; imports protocols and sources."""
+"""From an index to an episode and its clip, with the additions of a test; imports protocols and sources."""

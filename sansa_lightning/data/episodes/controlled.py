@@ -1,4 +1,4 @@
-"""Test clips with what the controls need: the objects of the targets, and the same targets after wrong references."""
+"""Test clips with the data of the controls: the targets' objects, and the same targets after wrong references."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sansa_lightning.data.sources.abilities import objects_of
 
 
 class ControlledClips(EvaluationClips):
-    """The clips of a dataset as they are scored, each with its :class:`Controls`.
+    """The clips of a dataset for scoring, each with its :class:`Controls`.
 
     Args:
         clips: the clips of the right episodes.
-        pool: where these were drawn from.
+        pool: the pool of these episodes.
         seed: of the wrong references, see :class:`WrongReferences`.
         score_at: see :class:`EvaluationClips`.
     """
@@ -32,7 +32,7 @@ class ControlledClips(EvaluationClips):
         return replace(right, controls=Controls(self._objects(right), self._wrong(right.clip, index)))
 
     def _objects(self, right: EvaluationClip) -> tuple[Objects | None, ...]:
-        """At the sizes that the targets are scored at."""
+        """The objects of each target, at the size at which it is scored."""
         source = self.clips.sources[right.clip.episode.source]
         found: list[Objects | None] = []
         for target in right.clip.episode.targets:
@@ -42,9 +42,9 @@ class ControlledClips(EvaluationClips):
         return tuple(found)
 
     def _wrong(self, right: Clip, index: int) -> Clip | None:
-        """The references of the wrong episode before the right one's targets, whose own class is the one to score."""
+        """The wrong episode's references before the right one's targets; the targets' own class is scored."""
         episode = self.wrong[index]
         if episode is None:
             return None
-        # The references alone: not every source can be asked for the wrong class in the target.
+        # Only the references are loaded: some sources cannot load a target with the mask of the wrong class.
         return right.after(self.clips.clip(replace(episode, targets=episode.references)))

@@ -1,4 +1,4 @@
-"""Episode -> Clip: load, resize, prompt; and what an evaluation wants beside its clips."""
+"""Episode -> Clip: load, resize, prompt; and the additions of an evaluation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ScoreAt = Literal["clip", "original"]
 
 
 class ClipList(Protocol):
-    """Clips by index, alone or with what their evaluation wants, and how many there are."""
+    """A list of clips, plain or for evaluation."""
 
     def __len__(self) -> int: ...
 
@@ -33,8 +33,8 @@ class ClipDataset(Dataset[Clip]):
     """Clips of a list of episodes; ``dataset[i]`` shows ``episodes[i]``.
 
     Args:
-        episodes: which clips.
-        sources: by the names that the episodes use.
+        episodes: the list.
+        sources: by the names in the episodes.
         size: of the clip's frames, whatever the sizes of the images.
         prompter: annotates references, from the mask at clip size.
     """
@@ -56,7 +56,7 @@ class ClipDataset(Dataset[Clip]):
         return self._load(self.episodes[index])
 
     def clip(self, episode: Episode) -> Clip:
-        """The clip of an episode, which need not be one of the list."""
+        """The clip of an episode, also of one outside the list."""
         return self._load(episode)[0]
 
     def _load(self, episode: Episode) -> tuple[Clip, tuple[Tensor, ...]]:
@@ -81,7 +81,7 @@ class ClipDataset(Dataset[Clip]):
 
 
 class EvaluationClips(Dataset[EvaluationClip]):
-    """The clips of a dataset as they are scored.
+    """The clips of a dataset for scoring.
 
     Args:
         clips: of the episodes.
@@ -101,13 +101,13 @@ class EvaluationClips(Dataset[EvaluationClip]):
 
 
 class FilledDataset(Dataset[EvaluationClip]):
-    """A dataset whose length is a multiple of the number of processes, so that each gets as many batches.
+    """A dataset filled up to a multiple of the number of processes, so that each gets equally many batches.
 
-    The clips that fill it up are its first ones again, with ``scored=False``: they keep collective operations
-    from waiting for a process that has run out, and count nowhere.
+    It is filled up with its first clips again, with ``scored=False``: they keep collective operations from waiting for
+    a process that has run out, and count nowhere.
 
     Args:
-        clips: what to fill up.
+        clips: the dataset to fill up.
         multiple: number of processes.
     """
 

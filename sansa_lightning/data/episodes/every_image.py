@@ -15,14 +15,14 @@ from sansa_lightning.data.sources.abilities import paired, picked, pictures_of
 
 
 class EveryImageEpisodes(DrawnEpisodes):
-    """Each picture of each class is the target once, in ascending order of picture and class, and then all over again.
+    """Each picture of each class is the target once, in ascending order of picture and class; then it starts again.
 
     That is FSS-1000's test, class by class (docs/sansa.md 4.3), and PASCAL-5i's, whose list is in that order and
     shorter than the 1,000 episodes (docs/sansa.md 4.10). References are drawn among the other pictures of the class,
     without repetition as long as there are enough.
 
     Args:
-        pools: what to draw from.
+        pools: to draw from.
         shots: K, references per episode.
         targets: 1.
         seed: >= 0.

@@ -1,4 +1,4 @@
-"""Episode lists as files, one line of JSON each, so that two methods or two machines score the same episodes."""
+"""Episode lists as files, one line of JSON per episode, so that two methods or machines score the same episodes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ManifestEpisodes(Episodes):
         lines = read_lines(self.path, "a manifest of episodes")
         self.episodes = tuple(self._parse(line, number) for number, line in enumerate(lines, 1))
         if not self.episodes:
-            msg = f"manifest {self.path}: expected one episode a line, but the file is empty"
+            msg = f"manifest {self.path}: expected one episode per line, but the file is empty"
             raise ValueError(msg)
         for number, episode in enumerate(self.episodes, 1):
             found, first = _counts(episode), _counts(self.episodes[0])
@@ -72,7 +72,7 @@ class ManifestEpisodes(Episodes):
 
 
 def write_manifest(episodes: Iterable[Episode], path: Path) -> None:
-    """Write one line of JSON per episode, whole or not at all."""
+    """Write one line of JSON per episode; the file is written whole or not at all."""
     write_text(path, _text(episodes))
 
 
@@ -90,7 +90,7 @@ def _counts(episode: Episode) -> tuple[int, int]:
 
 
 def _trouble(episode: Episode, images: dict[tuple[str, int], set[str | int]], sources: list[str]) -> str | None:
-    """What is wrong with an episode, or None."""
+    """The fault of an episode, or None."""
     if episode.source not in sources:
         return f"unknown source {brief(episode.source)}; expected one of {sources}"
     known = images.get((episode.source, episode.class_id))

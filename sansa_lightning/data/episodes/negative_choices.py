@@ -1,7 +1,7 @@
 """Semantic negatives: references of other classes beside a test clip's own (SANSA Table 11).
 
-The paper does not say which classes and images its negative references are of. Here they follow from the episode
-alone, so that a manifest, any number of workers and any model get the same ones.
+The paper does not name the classes and images of its negative references. Here they follow from the episode alone, so
+that a manifest, any number of workers and any model get the same ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sansa_lightning.images.pictures import Size, resize_mask, to_frame
 
 
 class NegativeChoice(ABC):
-    """Chooses the negative references of an episode; a subclass says of which classes.
+    """Chooses the negative references of an episode; a subclass chooses their classes.
 
     Args:
         count: negative references of a clip, each of another class, at least 1.
@@ -39,11 +39,11 @@ class NegativeChoice(ABC):
         self.count = count
 
     def draw(self, episode: Episode, pool: Pool) -> tuple[Episode, ...]:
-        """For each negative reference an episode with its class, it alone, and the targets; a function of the names.
+        """An episode for each negative reference, with its class, it alone, and the targets; depends on names alone.
 
         Args:
             episode: whose targets are to be segmented.
-            pool: where it was drawn from; images of its split are taken, never one of the episode's own.
+            pool: of the episode; its split provides the images, none of them one of the episode's own.
         """
         digest = hashlib.sha256(f"{episode.to_json()}#negatives".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
@@ -58,11 +58,11 @@ class NegativeChoice(ABC):
 
     @abstractmethod
     def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
-        """Other classes than the episode's, in the order in which they are to be used."""
+        """Classes other than the episode's, in the order of their use."""
 
 
 class OtherClasses(NegativeChoice):
-    """Any other classes of the test, whether a target shows them or not: nothing is known of the target."""
+    """Any other test classes, whether a target shows them or not: uses no knowledge of the target."""
 
     def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
         for class_id in rng.permutation(pool.classes).tolist():
@@ -71,10 +71,10 @@ class OtherClasses(NegativeChoice):
 
 
 class ShownClasses(NegativeChoice):
-    """Other classes that a target shows, trained on or not, and fewer of them where it shows fewer.
+    """Other classes that a target shows, trained on or not; fewer if it shows fewer.
 
-    They are chosen by the truth: a simulated user, who sees the target and names what is not meant. A score with
-    them is no score of a method that gets references alone.
+    The choice uses the truth, like a user who sees the target and points out wrong objects. A score with such negatives
+    is no score of a method that gets references alone.
     """
 
     def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
@@ -85,9 +85,9 @@ class ShownClasses(NegativeChoice):
 
 
 class Shown:
-    """The classes that an image shows: the answers of ``Source.shows``, from one look at all of its objects if it can.
+    """The classes that an image shows: the answers of ``Source.shows``, if possible from one look at all its objects.
 
-    Of a label map each answer of the source would cost a decoding of the map (157 ms for ADE20K's 150 classes).
+    With label maps, each answer of the source would decode the map again (157 ms for ADE20K's 150 classes).
 
     Args:
         source: of the image.
@@ -110,7 +110,7 @@ class Shown:
             return True
         if self.listed is not None and class_id not in self.listed:
             return False
-        # The source knows no objects, or one that others cover, or that has no pixel at all.
+        # The source knows no objects, or the object is covered by others, or has no pixel at all.
         return self.source.shows(self.key, class_id)
 
 
@@ -118,11 +118,11 @@ class ClipsWithNegatives(ClipDataset):
     """Clips of a list of episodes, each with its negative references.
 
     Args:
-        episodes: which clips.
+        episodes: the list.
         sources: see :class:`ClipDataset`.
         size: see :class:`ClipDataset`.
         prompter: annotates references and negative references.
-        pool: where the episodes were drawn from.
+        pool: of the episodes.
         negatives: chooses the negative references.
     """
 
@@ -153,7 +153,7 @@ class ClipsWithNegatives(ClipDataset):
 
 
 def _image(episode: Episode, class_id: ClassId, pool: Pool, rng: np.random.Generator) -> ImageKey | None:
-    """An image of the class that the episode does not have, or None."""
+    """An image of the class that is not in the episode, or None."""
     own = set(episode.references + episode.targets)
     others = [key for key in pool.source.images(class_id, pool.split) if key not in own]
     return others[int(rng.integers(len(others)))] if others else None

@@ -14,7 +14,7 @@ from sansa_lightning.data.sources.abilities import paired, picked, pictures_of
 
 
 class Episodes(ABC):
-    """A list of episodes; what a dataset reads clips from."""
+    """A list of episodes, from which a dataset makes clips."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -27,12 +27,12 @@ class Episodes(ABC):
 
 
 class DrawnEpisodes(Episodes):
-    """Episodes drawn at random; how a class is chosen is a subclass's matter.
+    """Episodes drawn at random; a subclass chooses the class.
 
-    Any index >= 0 has an episode: training goes on beyond ``len(self)`` in later epochs and never draws one again.
+    Any index >= 0 has an episode: later epochs of training continue beyond ``len(self)`` with new ones.
 
     Args:
-        pools: what to draw from.
+        pools: to draw from.
         shots: K, references per episode.
         targets: targets per episode: J in training, 1 in evaluation.
         seed: >= 0.
@@ -117,8 +117,8 @@ class Repeated(Episodes):
 def draw_images(rng: np.random.Generator, images: int, shots: int, targets: int) -> tuple[list[int], list[int]]:
     """Positions of references and of targets among a class's pictures; no picture is ever both.
 
-    All are different if the class has ``shots + targets`` pictures. If not, each is used, references get
-    theirs first (all but one picture, at most ``shots``), targets share what is left, and both repeat theirs in turn.
+    All are different if the class has ``shots + targets`` pictures. If not, every picture is used: first references get
+    theirs (all but one picture, at most ``shots``), targets share the rest, and both repeat theirs in turn.
 
     Args:
         rng: source of randomness.

@@ -1,7 +1,7 @@
 """The wrong-reference control: the same targets after references of another class.
 
-A model that follows the reference finds nothing there to follow; one that segments whatever stands out scores as
-before. The difference between the scores after right and after wrong references is the semantic margin.
+A model that follows the reference finds nothing to segment then; one that segments any salient object scores as before.
+The difference between the scores after right and after wrong references is the semantic margin.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sansa_lightning.data.protocols.base import Pool
 
 
 class WrongReferences:
-    """For each episode one of another class: with references of that class, and the very same targets.
+    """For each episode, one with references of another class and the same targets.
 
-    The other class is one of the pool's, drawn uniformly among those that no target shows; a function of (seed,
-    index), the episode and the pool. A pool of a single class has none.
+    The other class is drawn uniformly among the pool's classes that no target shows; it depends only on (seed, index),
+    the episode and the pool. A pool of a single class has no wrong episodes.
 
     Args:
         episodes: the right ones.
-        pool: where they were drawn from.
+        pool: of these episodes.
         seed: of the classes and references, >= 0.
     """
 

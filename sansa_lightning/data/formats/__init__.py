@@ -1,1 +1,1 @@
-"""How datasets are written on disk, each way read once; imports pictures and messages, and no source."""
+"""Readers of the file formats of datasets, each written once; imports pictures and messages, and no source."""

@@ -1,4 +1,4 @@
-"""Which values a folder of label maps shows, read once and kept in the cache folder."""
+"""The values in a folder of label maps, read once and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.files.whole import write_text
 
 VERSION = 3
-"""Of what these indices hold; to be raised with any change to how label maps are read."""
+"""Of the content of these indices; raise it with any change to how label maps are read."""
 
 LEAST_FILES = 100
-"""Fewer label maps are read anew each time, which takes less than half a second."""
+"""Fewer label maps are read again each time, which takes less than half a second."""
 
 
 def shown_values(folder: Path, files: Sequence[str]) -> list[list[int]]:
-    """The values that each label map shows, ascending.
+    """The values in each label map, ascending.
 
-    They are taken from the cache if that was made of files of the same names, sizes and times, and else read from
-    the label maps, about 4 ms each, and kept for the next time, if that is possible. Only one process of a machine
-    reads them; others wait for it.
+    They come from the cache if it was made from files of the same names, sizes and times. Otherwise they are read from
+    the label maps, about 4 ms each, and cached if possible. Only one process of a machine reads them; others wait for
+    it.
 
     Args:
         folder: of the label maps.
@@ -44,7 +44,7 @@ def shown_values(folder: Path, files: Sequence[str]) -> list[list[int]]:
     try:
         cache = _cache_of(folder)
     except OSError as error:
-        rank_zero_warn(f"the label maps in {folder} are read anew each time, since there is no cache folder: {error}")
+        rank_zero_warn(f"the label maps in {folder} are read again each time, since there is no cache folder: {error}")
         return _read(folder, files)
     known = _cached(cache, version, len(files))
     if known is not None:
@@ -60,12 +60,12 @@ def _made(cache: Path, version: str, folder: Path, files: Sequence[str]) -> list
     try:
         write_text(cache, json.dumps({"version": version, "sha256": _digest(shown), "shown": shown}))
     except OSError as error:
-        rank_zero_warn(f"the index of {folder} will be built anew each time, since {cache} cannot be written: {error}")
+        rank_zero_warn(f"the index of {folder} will be built again each time, since {cache} cannot be written: {error}")
     return shown
 
 
 def _cache_of(folder: Path) -> Path:
-    """The file that keeps what a folder's label maps show."""
+    """The cache file of a folder."""
     place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
     return cache_folder() / "indices" / f"labels-v{VERSION}-{place}.json"
 
@@ -80,7 +80,7 @@ def _values(path: Path) -> list[int]:
 
 
 def _version(folder: Path, files: Sequence[str]) -> str:
-    """Changes when a file is added, taken away or rewritten."""
+    """A text that changes when a file is added, removed or rewritten."""
     stats = ((file, _stat(folder / file)) for file in files)
     lines = (f"{file} {stat.st_size} {stat.st_mtime_ns}\n" for file, stat in stats)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -89,7 +89,7 @@ def _version(folder: Path, files: Sequence[str]) -> str:
 def _stat(path: Path) -> os.stat_result:
     try:
         return path.stat()
-    except OSError as error:  # listed, but a link to nothing, or to itself
+    except OSError as error:  # listed, but a broken link, or one to itself
         msg = f"{path} cannot be read: {error.strerror}"
         raise ValueError(msg) from error
 

@@ -1,7 +1,7 @@
-"""What was read from large annotation files, kept for the next time in a file that processes map and share.
+"""A cache of the content of large annotation files, in files that processes map and share.
 
-The files are in the folder ``indices`` below ``SANSA_CACHE``, or below ``~/.cache/sansa_lightning``; the datasets'
-own folders are never written to. Any of them may be deleted at any time.
+The files are in the folder ``indices`` below ``SANSA_CACHE``, or below ``~/.cache/sansa_lightning``; nothing is ever
+written to the datasets' own folders. Any of the files may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from numpy.typing import NDArray
 from sansa_lightning.files.whole import left_over, replacing, sha256_of, write_text
 
 CACHE_VARIABLE = "SANSA_CACHE"
-"""Environment variable: the folder of everything that can be made again."""
+"""Environment variable: the folder of all files that can be made again."""
 
 VERSION = 4
-"""Of what indices hold; to be raised with any change to how annotations are read."""
+"""Of the content of indices; raise it with any change to how annotations are read."""
 
 LEAST_BYTES = 1 << 20
-"""Annotation files below this size are read anew each time, which takes no longer."""
+"""Annotation files below this size are read again each time, which takes no longer."""
 
 _UNSETTLED = 2.0
-"""Seconds after a change in which another one might leave size and time as they are."""
+"""Seconds after a change in which a second change might leave size and time as they are."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 class Table(Protocol):
-    """What can be kept: it consists of arrays."""
+    """Anything that consists of arrays, and so can be cached."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it."""
+        """All of its content."""
 
     @classmethod
     def of_arrays(cls, arrays: Arrays, kept: Path | None) -> Self:
@@ -65,17 +65,17 @@ def cache_folder() -> Path:
 
 
 def cached(path: Path, kind: str, table: type[T], read: Callable[[Path], T]) -> T:
-    """What ``read`` makes of an annotation file, from the cache if it was read before.
+    """The result of ``read`` for an annotation file, from the cache if it was read before.
 
     An index belongs to the content of the file, its kind and :data:`VERSION`. A file whose size and times are those
-    of the last reading counts as unchanged; otherwise its hash decides. An index that is damaged is made anew. Only
-    one process of a machine builds; others wait for it.
+    of the last reading counts as unchanged; otherwise its hash decides. A damaged index is built again. Only one
+    process of a machine builds; others wait for it.
 
     Args:
         path: of the annotation file.
-        kind: which reader, and whatever else the result depends on; part of a file name.
+        kind: the reader, and whatever else the result depends on; it becomes part of a file name.
         table: type of the result.
-        read: gives it, if the file is there and well formed.
+        read: reads the file, if it exists and is well formed.
 
     Raises:
         FileNotFoundError: see ``read``.
@@ -89,30 +89,30 @@ def cached(path: Path, kind: str, table: type[T], read: Callable[[Path], T]) -> 
         kept = folder / f"{kind}-v{VERSION}-{_content_hash(path, folder)[:32]}.safetensors"
         found = opened(table, kept)
     except OSError as error:
-        rank_zero_warn(f"{path} is read anew each time, since there is no cache folder: {error}")
+        rank_zero_warn(f"{path} is read again each time, since there is no cache folder: {error}")
         return read(path)
     if found is not None:
         return found
     with alone(kept) as locked:
-        for leaving in left_over(folder, kept.name) if locked else ():  # of processes that were killed
+        for leaving in left_over(folder, kept.name) if locked else ():  # by killed processes
             leaving.unlink(missing_ok=True)
         found = opened(table, kept)
         if found is not None:
             return found
-        rank_zero_info(f"reading {path}, once; what is needed of it is kept in {kept}")
+        rank_zero_info(f"reading {path}, once; its index is kept in {kept}")
         built = read(path)
         if _stamp(path) != before:
             return built
         try:
             _write(kept, built)
         except OSError as error:
-            rank_zero_warn(f"{path} will be read anew each time, since {kept} cannot be written: {error}")
+            rank_zero_warn(f"{path} will be read again each time, since {kept} cannot be written: {error}")
             return built
     return opened(table, kept) or built
 
 
 def opened(table: type[T], kept: Path) -> T | None:
-    """The table in a file, its arrays mapped and not to be written to; None if it is not there, or not whole."""
+    """The table in a file, its arrays mapped and read-only; None if the file is missing or incomplete."""
     from safetensors import SafetensorError, safe_open
 
     if not kept.is_file():
@@ -131,10 +131,10 @@ def opened(table: type[T], kept: Path) -> T | None:
 
 
 def reopened(table: type[T], kept: Path) -> T:
-    """:func:`opened`, of a file that must be there: what a worker does that is sent a table.
+    """:func:`opened`, for a file that must exist; called in a worker that receives a table.
 
     Raises:
-        FileNotFoundError: it has vanished or been damaged since.
+        FileNotFoundError: the file has vanished or been damaged since.
     """
     found = opened(table, kept)
     if found is None:
@@ -144,12 +144,12 @@ def reopened(table: type[T], kept: Path) -> T:
 
 
 def to_bytes(content: Any) -> NDArray[np.uint8]:
-    """Names and the like as an array, by JSON."""
+    """Names and the like, as JSON in an array."""
     return np.frombuffer(json.dumps(content, separators=(",", ":")).encode(), np.uint8)
 
 
 def of_bytes(array: NDArray[np.uint8]) -> Any:
-    """What :func:`to_bytes` was given; tuples have become lists."""
+    """The inverse of :func:`to_bytes`; tuples have become lists."""
     return json.loads(array.tobytes())
 
 
@@ -157,7 +157,7 @@ def _write(kept: Path, table: Table) -> None:
     import torch
     from safetensors.torch import save_file
 
-    # Copies, since torch warns of arrays that are read-only.
+    # Copies, since torch warns of read-only arrays.
     tensors = {name: torch.from_numpy(array.copy()) for name, array in table.arrays().items()}
     with replacing(kept) as partial:
         save_file(tensors, partial)
@@ -165,7 +165,7 @@ def _write(kept: Path, table: Table) -> None:
 
 
 def _digest(path: Path) -> str:
-    """Of a safetensors file without its metadata; read in pieces, since what is touched of a map counts as memory."""
+    """Hash of a safetensors file without its metadata; read in pieces, since touched pages of a map count as memory."""
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         header.pop("__metadata__", None)
@@ -188,20 +188,20 @@ def _content_hash(path: Path, folder: Path) -> str:
     content = sha256_of(path)
     newest = max(stamp[1:]) / 1e9
     if _stamp(path) == stamp and abs(time.time() - newest) > _UNSETTLED:
-        with suppress(OSError):  # hashed again next time; the index may still be there to be read
+        with suppress(OSError):  # hashed again next time; the index may still be readable
             write_text(note, json.dumps({"path": str(path.resolve()), "stamp": stamp, "sha256": content}))
     return content
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size, time of change and time of change of name or rights, nanoseconds."""
+    """Size, and the times of the last change of content and of metadata, nanoseconds."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 @contextmanager
 def alone(kept: Path) -> Iterator[bool]:
-    """One process at a time that makes the file ``kept``; each by itself where files cannot be locked: False."""
+    """Let one process at a time make the file ``kept``; gives False where files cannot be locked and all may."""
     from filelock import FileLock
 
     lock = FileLock(kept.with_suffix(".lock"))

@@ -1,4 +1,4 @@
-"""Masks kept as picture files: label maps, and pictures of one class; and finding such files."""
+"""Masks in picture files: label maps, and masks of one class; and finding such files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sansa_lightning.images.object_masks import STEPS, ObjectMask, cut, object_m
 from sansa_lightning.images.orientation import Exif
 from sansa_lightning.images.pictures import check_image, decoded
 
-_SEVERAL = "for several classes give each a folder of masks of its own, or use a source of label maps"
+_SEVERAL = "for several classes, give each its own folder of masks, or use a source of label maps"
 
 
 def read_labels(path: Path, exif: Exif = "upright") -> NDArray[np.uint8]:
-    """The numbers of a label map, uint8 [H, W]; of a palette picture its indices, not its colours.
+    """The numbers of a label map, uint8 [H, W]; for a palette picture its indices, not its colours.
 
     Args:
         path: of the file.
@@ -47,7 +47,7 @@ def read_object_mask(path: Path, exif: Exif = "upright") -> ObjectMask:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file cannot be decoded, or is no mask of one class; names it and says what it has.
+        ValueError: the file cannot be decoded, or is not a mask of one class; names it and says what it holds.
     """
     picture, mode = decoded(path, exif=exif)
     try:
@@ -58,7 +58,7 @@ def read_object_mask(path: Path, exif: Exif = "upright") -> ObjectMask:
 
 
 def read_published_mask(path: Path, exif: Exif = "upright") -> NDArray[np.uint8]:
-    """The same of a published dataset, uint8 [H, W] in {0, 1, 255}: what the rule refuses is cut at 128.
+    """A mask of a published dataset, uint8 [H, W] in {0, 1, 255}: a mask that the rule refuses is cut at 128.
 
     Published numbers are of masks that are cut, whatever values there are (docs/sansa.md 4.3, 4.7 to 4.9).
 
@@ -74,16 +74,16 @@ def read_published_mask(path: Path, exif: Exif = "upright") -> NDArray[np.uint8]
 
 
 def check_pair(image: Path, mask: Path, same_size: bool = True, exif: Exif = "upright") -> Seen:
-    """Check that an image and its mask are whole pictures of one size, without decoding them where that can be avoided.
+    """Check that an image and its mask are whole pictures of one size, if possible without decoding them.
 
     Args:
         image: file of the image.
         mask: file of the mask.
         same_size: False allows a mask of another size.
-        exif: what to do about an EXIF orientation of the image where the size of the mask does not tell.
+        exif: what to do about an EXIF orientation of the image if the size of the mask does not settle it.
 
     Returns:
-        What their EXIF orientations do.
+        The effect of their EXIF orientations.
 
     Raises:
         FileNotFoundError: one is missing.
@@ -101,7 +101,7 @@ def check_pair(image: Path, mask: Path, same_size: bool = True, exif: Exif = "up
 
 
 def missing_files(files: Iterable[Path]) -> list[Path]:
-    """Those that are not there, found by listing each folder once."""
+    """The files that do not exist, found by listing each folder once."""
     folders: dict[Path, list[Path]] = defaultdict(list)
     for file in files:
         folders[file.parent].append(file)
@@ -113,11 +113,11 @@ def missing_files(files: Iterable[Path]) -> list[Path]:
 
 
 def stems(folder: Path, endings: Sequence[str]) -> list[str]:
-    """Names, without the ending, of a folder's files that end so; ascending; hidden files left out.
+    """Names of a folder's files with these endings, without the ending, ascending; hidden files are left out.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: two files differ in the case of their ending alone.
+        ValueError: two files differ only in the case of their endings.
     """
     if not folder.is_dir():
         msg = f"{folder} is not there; expected a folder with {' or '.join(endings)} files"
@@ -127,19 +127,19 @@ def stems(folder: Path, endings: Sequence[str]) -> list[str]:
     for file in files:
         other = known.setdefault(file.stem + file.suffix.lower(), file)
         if other != file:
-            msg = f"{other} and {file.name} differ in the case of their ending alone; expected one of them"
+            msg = f"{other} and {file.name} differ only in the case of their endings; expected one of them"
             raise ValueError(msg)
     return sorted(file.stem for file in files)
 
 
 class Endings:
-    """Finds files whose endings may be in any case; each folder is listed once."""
+    """Finds files with endings in any case, and lists each folder once."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, dict[str, str]] = {}
 
     def file(self, path: Path) -> Path:
-        """The file of this name, or else the one whose ending is in another case; the path itself if there is none."""
+        """The file of this name, or one whose ending differs in case; the path itself if there is none."""
         if path.parent not in self._folders:
             there = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
             self._folders[path.parent] = {_folded(file): file.name for file in there} | {f.name: f.name for f in there}

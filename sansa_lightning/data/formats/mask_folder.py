@@ -1,4 +1,4 @@
-"""A folder of images of one class with a folder of their masks: which belong together, and which show nothing."""
+"""A folder of images of one class and a folder of their masks: the pairs, and the masks that show nothing."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from sansa_lightning.data.formats.notes import Note, NoteBook
 from sansa_lightning.images.object_masks import Kind
 from sansa_lightning.images.orientation import Exif
 
-EMPTY = "images left out, since their mask is empty"
+EMPTY = "images left out, whose mask is empty"
 ONLY_IGNORED = "images left out, whose mask has ignored pixels (255) but no object"
-"""Masks of 0 and 255 alone in a dataset most of whose masks have 1, with 255 for what is ignored."""
+"""Masks of 0 and 255 alone, in a dataset whose other masks mostly have 1 for the object and 255 for ignored pixels."""
 VOID = "masks of 0, 1 and 255, of which 1 is the object and 255 is ignored"
 TWO_RULES = "masks of 0 and 255, with 255 for the object, in a dataset that also has masks of 0 and 1"
-NOT_READ = "masks not looked at (check_files), in which 255 counts as ignored beside 1, else as the object"
-TRANSPARENT = "masks read from the transparency (alpha) of their pictures"
+NOT_READ = "masks not looked at (check_files); in them 255 counts as ignored beside 1, else as the object"
+TRANSPARENT = "masks read from the transparency (alpha) of the picture"
 
 
 class MaskFolder:
-    """The images of a class, with their masks; :func:`settle` says what these mean.
+    """The images of a class, with their masks; :func:`settle` decides what these mean.
 
     Args:
         pictures: folder of the images.
         masks: folder of the masks.
         endings: of both, in lower case.
         exif: see ``orientation.Exif``.
-        look: whether to read all masks, and to leave images out whose mask shows nothing.
+        look: whether to read all masks, and to leave out images whose mask shows nothing.
 
     Attributes:
         images: names of the image files, ascending.
-        kinds: stems of the masks by the values that they have; none where nobody looked.
+        kinds: stems of the masks by the values that they have; empty if nobody looked.
 
     Raises:
-        FileNotFoundError: masks without an image.
-        ValueError: two images or two masks of one name; or all masks are empty.
+        FileNotFoundError: masks have no image.
+        ValueError: two images or two masks have one name, or all masks are empty.
     """
 
     def __init__(self, pictures: Path, masks: Path, endings: Sequence[str], exif: Exif, look: bool) -> None:
@@ -58,26 +58,26 @@ class MaskFolder:
 
     @property
     def notes(self) -> Sequence[Note]:
-        """What was left out, and how masks were understood."""
+        """The images left out, and how masks were understood."""
         return self._book.notes()
 
     def mask_of(self, image: str) -> Path:
-        """The mask of an image file; ``<name>.png`` where there is none."""
+        """The mask of an image file; ``<name>.png`` if there is none."""
         stem = Path(image).stem
         return self._folder / self._masks.get(stem, f"{stem}.png")
 
     def check(self, mask: Path) -> None:
-        """Check that a mask is one of one class.
+        """Check that a file is a mask of one class.
 
         Raises:
-            ValueError: it is none, or cannot be read.
-            FileNotFoundError: it is a link to nothing.
+            ValueError: it is not, or cannot be read.
+            FileNotFoundError: it is a broken link.
         """
         if mask.name in self._faults:
             raise self._faults[mask.name]
 
     def all_are(self, kind: Kind) -> bool:
-        """Whether there are masks of a kind, and none of another that shows something."""
+        """Whether there are masks of this kind, and none of another kind except empty ones."""
         return bool(self.kinds[kind]) and not any(
             self.kinds[other] for other in self.kinds if other not in (kind, "empty")
         )
@@ -86,7 +86,7 @@ class MaskFolder:
         """Leave out images that show nothing, and note how the others' masks are understood.
 
         Args:
-            ignored: whether 255 is ignored in this dataset, also where a mask has no 1.
+            ignored: whether 255 is ignored in this dataset, also in masks without 1.
             two_rules: whether the dataset has masks of 0 and 1 beside those of 0 and 255.
         """
         bare = self.kinds["0 and 255"]
@@ -98,14 +98,14 @@ class MaskFolder:
         self.images = tuple(file for file in self.images if Path(file).stem not in left_out)
 
     def first(self, kind: Kind) -> Path:
-        """The first mask of a kind, of which there is one."""
+        """The first mask of a kind; there must be one."""
         return self._folder / self._masks[self.kinds[kind][0]]
 
     def _look(self, exif: Exif) -> None:
         for stem, file in sorted(self._masks.items()):
             try:
                 found = read_object_mask(self._folder / file, exif)
-            except (ValueError, FileNotFoundError) as error:  # told by check, with all others
+            except (ValueError, FileNotFoundError) as error:  # check tells it, with all others
                 self._faults[file] = error
                 continue
             self.kinds[found.kind].append(stem)
@@ -114,7 +114,7 @@ class MaskFolder:
         empty = self.kinds["empty"]
         if empty and len(empty) == len(self._masks):
             msg = (
-                f"{self.first('empty')} is empty; expected masks that show the class, but all {len(empty)} of the "
+                f"{self.first('empty')} is empty; expected masks that show the class, but all {len(empty)} in the "
                 f"folder are empty"
             )
             raise ValueError(msg)
@@ -125,22 +125,22 @@ class MaskFolder:
 
 
 def settle(folders: Sequence[MaskFolder]) -> None:
-    """Decide what masks of 0 and 255 mean, once for all folders of a dataset, both splits'.
+    """Decide what masks of 0 and 255 mean, once for all folders and both splits of a dataset.
 
-    Where no mask has 0, 1 and 255, 255 is the object. Else it is ignored, and a mask of 0 and 255 shows nothing.
+    If no mask has 0, 1 and 255, 255 is the object. Otherwise it is ignored, and a mask of 0 and 255 shows nothing.
 
     Args:
         folders: of the dataset, each once.
 
     Raises:
-        ValueError: it may be either, since such masks are as many as those of 0, 1 and 255, or all of a folder.
+        ValueError: it could be either: such masks are as many as those of 0, 1 and 255, or all of a folder.
     """
     void, bare = ([folder for folder in folders if folder.kinds[kind]] for kind in ("0, 1 and 255", "0 and 255"))
     voids, bares = (sum(len(folder.kinds[kind]) for folder in folders) for kind in ("0, 1 and 255", "0 and 255"))
     doubtful = next((folder for folder in bare if folder.all_are("0 and 255")), None)
     if voids and bares and (bares >= voids or doubtful):
         msg = (
-            f"{(doubtful or bare[0]).first('0 and 255')}: expected masks of one kind, but {voids} of the dataset have "
+            f"{(doubtful or bare[0]).first('0 and 255')}: expected masks of one kind, but {voids} in the dataset have "
             f"0, 1 and 255 (first: {void[0].first('0, 1 and 255')}), where 255 is ignored, and {bares} have 0 and 255, "
             f"where it may be the object"
         )
@@ -151,7 +151,7 @@ def settle(folders: Sequence[MaskFolder]) -> None:
 
 
 def _by_stem(folder: Path, endings: Sequence[str], fault: str) -> dict[str, str]:
-    """Name without ending -> file, ascending; ``fault`` says what two files of one name are."""
+    """Name without ending -> file, ascending; ``fault`` is the error for two files of one name."""
     there = folder.iterdir() if folder.is_dir() else ()
     files = sorted(file for file in there if file.suffix.lower() in endings and file.name[0] != ".")
     found: dict[str, str] = {}

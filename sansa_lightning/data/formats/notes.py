@@ -1,19 +1,24 @@
-"""What a source did with data that were not as it wants them: what it turned, left out or merged, counted."""
+"""Notes of a source on its irregular data: counts of the things that it turned, left out or merged."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from sansa_lightning.files.messages import counted
+
+_PLURAL = re.compile(r"\b(?:(?P<ies>[a-z]+)ies|(?P<s>[a-z]+?)(?:(?<=ss)e)?s)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One kind of such a case.
+    """The cases of one kind.
 
     Attributes:
-        what: a phrase in the plural that stands behind the number: "pictures turned upright by EXIF".
+        what: the kind, a phrase in the plural, to follow a number: "pictures turned upright by EXIF".
         count: how many, at least 1.
-        first: where the first one is: a file, or an entry of a file.
+        first: the place of the first one: a file, or an entry of a file.
     """
 
     what: str
@@ -21,7 +26,7 @@ class Note:
     first: str
 
     def __str__(self) -> str:
-        return f"{self.count} {self.what} (first: {self.first})"
+        return f"{counted(self.count, _singular(self.what), self.what)} (first: {self.first})"
 
 
 class NoteBook:
@@ -35,7 +40,7 @@ class NoteBook:
         self.merge([Note(what, 1, where)])
 
     def merge(self, notes: Iterable[Note]) -> None:
-        """Count cases that were counted elsewhere: those of one kind as one, with the first that came."""
+        """Add cases that were counted elsewhere; a kind keeps the first place that it was given."""
         for note in notes:
             known = self._notes.get(note.what)
             self._notes[note.what] = note if known is None else replace(known, count=known.count + note.count)
@@ -45,10 +50,15 @@ class NoteBook:
         return tuple(self._notes.values())
 
     def __str__(self) -> str:
-        """All of them, for an error."""
+        """All notes, for an error."""
         return "; ".join(map(str, self._notes.values()))
 
 
 def as_counts(notes: Iterable[Note]) -> dict[str, int]:
     """The numbers alone, as ``result.json`` keeps them."""
     return {note.what: note.count for note in notes}
+
+
+def _singular(what: str) -> str:
+    """A note's phrase for a single case: its first noun in the singular."""
+    return _PLURAL.sub(lambda found: f"{found['ies']}y" if found["ies"] else found["s"], what, count=1)

@@ -1,4 +1,4 @@
-"""Reads published pickles as data: plain containers, text, numbers and numpy arrays, and no code."""
+"""Read published pickles as data: plain containers, text, numbers and numpy arrays, and no code."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import numpy as np
 
 from sansa_lightning.files.messages import plain
 
-# Booleans, numbers, text and objects. No structured dtypes: their state is written by the file, and one that lies
-# about its fields makes numpy follow pointers of the file's choice.
+# Booleans, numbers, text and objects. No structured dtypes: the file sets their state, and false fields make numpy
+# follow pointers of the file's choice.
 _PLAIN_DTYPE = re.compile(r"[<>|=]?(?:b1|[iufc]\d{1,2}|[SU]\d+|O8?)")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 _BUILTINS = ("builtins", "__builtin__")
 
 ROOM, ROOM_PER_BYTE = 1 << 28, 64
-"""Bytes that reading may take, and so many more for each byte of the file: an empty list, of two, takes 72."""
+"""Bytes that reading may use, and the number added for each byte of the file: an empty list, 2 bytes, takes 72."""
 
 
 def read_pickle(path: Path) -> Any:
@@ -53,9 +53,9 @@ def read_pickle(path: Path) -> Any:
 
 @contextmanager
 def _limited_memory(size: int) -> Iterator[None]:
-    """Let a file of ``size`` bytes take what it can need and no more: a single wrong bit can ask for all there is.
+    """Limit memory to the needs of a file of ``size`` bytes: a single wrong bit can ask for all memory.
 
-    Objects are numbered, and CPython makes room up to the highest number (its issue 115952).
+    A pickle numbers its objects, and CPython makes room up to the highest number (its issue 115952).
     """
     if sys.platform != "linux":
         yield
@@ -73,7 +73,7 @@ def _limited_memory(size: int) -> Iterator[None]:
 
 
 class _RefusedError(Exception):
-    """Something that is not data; its text says what."""
+    """Content that is not data; the text names it."""
 
 
 class _DataUnpickler(pickle.Unpickler):
@@ -86,7 +86,7 @@ class _DataUnpickler(pickle.Unpickler):
 
 
 class _Dtype:
-    """Takes the place of a dtype, so that the file never sets the state of a real one."""
+    """A stand-in for a dtype, so that the file never sets the state of a real one."""
 
     def __init__(self, code: str, *_: Any) -> None:
         if not isinstance(code, str) or not _PLAIN_DTYPE.fullmatch(code):
@@ -107,7 +107,7 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         version, shape, kind, is_fortran, content = state
-        # Numpy does not count the objects of a list, and reads on behind its end.
+        # Numpy does not count the objects of the list, and reads past its end.
         if isinstance(content, list) and len(content) != math.prod(shape):
             msg = f"an array of {math.prod(shape)} objects has {len(content)}"
             raise ValueError(msg)
@@ -126,7 +126,7 @@ def _reconstruct(*_: Any) -> _Array:
 
 
 def _frombuffer(buffer: bytes, kind: _Dtype, shape: tuple[int, ...], order: str) -> Any:
-    """As numpy writes contiguous arrays since protocol 5."""
+    """The form of contiguous arrays since protocol 5."""
     return np.frombuffer(buffer, _real(kind)).reshape(shape, order="F" if order == "F" else "C")
 
 
@@ -137,7 +137,7 @@ def _scalar(kind: _Dtype, content: bytes | str) -> Any:
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """As protocol 2 writes bytes."""
+    """The form of bytes in protocol 2."""
     if encoding not in ("latin1", "latin-1"):
         what = f"text in the encoding {encoding!r}"
         raise _RefusedError(what)
@@ -145,7 +145,7 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
 
 
 class _Call:
-    """A function of ours that a file can call but not change, as its attributes could be by the operation BUILD."""
+    """A function of ours that a file can call but not change; the operation BUILD could set its attributes."""
 
     __slots__ = ("_function",)
     _function: Callable[..., Any]

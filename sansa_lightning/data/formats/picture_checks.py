@@ -1,4 +1,4 @@
-"""Looking at all picture files of a split before a run: which are refused, and what was done about EXIF."""
+"""A look at all picture files of a split before a run: refusals, and the effects of EXIF."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sansa_lightning.data.formats.notes import Note, NoteBook
 from sansa_lightning.images.orientation import Turn
 
 TURNED = "pictures turned upright by EXIF"
-AS_SIZED = "pictures with an EXIF orientation left as stored, since their annotations have that size"
+AS_SIZED = "pictures with an EXIF orientation left as stored, since the annotations have that size"
 AS_ASKED = "pictures with an EXIF orientation left as stored, as the option exif says"
 MASKS = "masks turned upright by EXIF"
 DOUBTFUL = "pictures turned upright by EXIF, perhaps wrongly (see the source's option exif)"
-"""Their size does not tell which way up their annotations are, and others have annotations on stored pixels: if these
-have too, the option must be "stored"."""
+"""The size does not show which way up they were annotated, while others were annotated on stored pixels: if these were
+too, the option must be "stored"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class PictureFiles:
 
     Attributes:
         image: the picture.
-        size: (H, W) in pixels that its annotations are drawn for; (0, 0) where the mask file has it.
-        mask: its mask, where that is a file of its own.
+        size: (H, W) of the annotated picture, in pixels; (0, 0) if the mask file has it.
+        mask: its mask, if that is a separate file.
     """
 
     image: Path
@@ -35,11 +35,11 @@ class PictureFiles:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the EXIF orientations of an image and of its mask do; None where there is none.
+    """The effects of the EXIF orientations of an image and its mask; None without an orientation.
 
     Attributes:
         image: of the image.
-        mask: of its mask, where that is a file of its own.
+        mask: of its mask, if that is a separate file.
     """
 
     image: Turn | None = None
@@ -51,14 +51,14 @@ def check_pictures(pictures: Sequence[PictureFiles], check: Callable[[PictureFil
 
     Args:
         pictures: each once.
-        check: gives what it saw of one, or raises a ValueError or FileNotFoundError that names the file.
+        check: looks at one, or raises a ValueError or FileNotFoundError that names the file.
 
     Returns:
-        What was done about EXIF orientations.
+        Notes on EXIF orientations.
 
     Raises:
-        FileNotFoundError: the first one that was refused is not there; says how many were refused.
-        ValueError: it is broken, or of another size.
+        FileNotFoundError: the first refused one is missing; says how many were refused.
+        ValueError: it is broken, or has another size.
     """
     errors: list[ValueError | FileNotFoundError] = []
     book, doubtful = NoteBook(), NoteBook()
@@ -75,18 +75,18 @@ def check_pictures(pictures: Sequence[PictureFiles], check: Callable[[PictureFil
         if seen.mask is not None and seen.mask.upright:
             book.add(MASKS, str(files.mask))
     if errors:
-        raise counted(errors, len(pictures), "pictures cannot be used") from errors[0]
+        raise first_of(errors, len(pictures), "pictures cannot be used") from errors[0]
     notes = book.notes()
     return notes + doubtful.notes() if any(note.what == AS_SIZED for note in notes) else notes
 
 
-def counted(errors: Sequence[ValueError | FileNotFoundError], among: int, what: str) -> ValueError | FileNotFoundError:
+def first_of(errors: Sequence[ValueError | FileNotFoundError], among: int, what: str) -> ValueError | FileNotFoundError:
     """The first of several errors, with their number if there are more.
 
     Args:
         errors: at least one.
-        among: how many things were looked at.
-        what: "pictures cannot be used".
+        among: the number of things looked at.
+        what: the fault in the plural: "pictures cannot be used".
     """
     first = errors[0]
     text = str(first) if len(errors) == 1 else f"{first} (the first; {len(errors)} of {among} {what})"

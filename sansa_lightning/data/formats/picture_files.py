@@ -1,4 +1,4 @@
-"""The picture files that annotations name: that their names are harmless, and how large they are."""
+"""The picture files that annotations name: whether the names are harmless, and the sizes of the files."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sansa_lightning.files.messages import brief
+from sansa_lightning.files.messages import brief, counted
 from sansa_lightning.images.pictures import layout_of
 
 _ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|[^/]{256}")
-"""What no name of a file has, or none that can be shown in a message of one line."""
+"""Found in no file name, or in none that a one-line message could show."""
 
 
 def below(where: str, name: Any, parts: int | None = None) -> str:
-    """A file name from annotations, as one that stays below the folder it is relative to.
+    """A file name from annotations, checked to stay below the folder that it is relative to.
 
     Args:
-        where: what names it, for the error.
+        where: the place of the name, for the error.
         name: as written there, a path or an address with forward slashes.
-        parts: take only that many of its last parts; all of them if None.
+        parts: the number of last parts to take; all if None.
 
     Raises:
         ValueError: not text, with control characters, too long, or it leads out of the folder.
@@ -31,13 +31,14 @@ def below(where: str, name: Any, parts: int | None = None) -> str:
     if parts is not None:
         path = PurePosixPath(*path.parts[-parts:])
     if not path.parts or path.is_absolute() or ".." in path.parts or len(path.parts) < (parts or 1):
-        msg = f"{where}: expected the name of a picture in {parts or 'any number of'} parts, but got {brief(name)}"
+        many = counted(parts, "part") if parts else "any number of parts"
+        msg = f"{where}: expected the name of a picture in {many}, but got {brief(name)}"
         raise ValueError(msg)
     return str(path)
 
 
 def ending(where: str, name: Any, parts: int = 2) -> str | None:
-    """The last parts of a name or address, in which backslashes are separators too; None if it is no name.
+    """The last parts of a name or address; backslashes are separators too. None if it is no name.
 
     Raises:
         ValueError: it has fewer parts, or one that leads upwards.
@@ -46,7 +47,7 @@ def ending(where: str, name: Any, parts: int = 2) -> str | None:
 
 
 def listed(where: str, name: Any, parts: int = 2) -> str:
-    """A name in a published list, in which backslashes are separators too; of an absolute one the last parts.
+    """A name in a published list; backslashes are separators too. Of an absolute name, the last parts.
 
     Raises:
         ValueError: it is no name, or leads upwards.
@@ -58,7 +59,7 @@ def listed(where: str, name: Any, parts: int = 2) -> str:
 
 
 def as_written(where: str, name: Any) -> str | None:
-    """A name that may be absolute or have backslashes, for :func:`located`; None if it is no name.
+    """A name for :func:`located`, which may be absolute or have backslashes; None if it is no name.
 
     Raises:
         ValueError: a part of it leads upwards.
@@ -73,12 +74,12 @@ def as_written(where: str, name: Any) -> str | None:
 
 
 def located(where: str, names: Sequence[str], folder: Path) -> Sequence[str]:
-    """Names of :func:`as_written` as they are below a folder: the same ones, if all of them are.
+    """Names from :func:`as_written`, made relative to a folder; the same sequence if all of them are already.
 
-    A backslash is a separator, unless a file has the very name. Absolute names must lead into the folder.
+    A backslash is a separator, unless a file has exactly that name. Absolute names must lead into the folder.
 
     Args:
-        where: the file that they are in, for the error.
+        where: the file that lists them, for the error.
         names: of pictures, each once.
         folder: of the pictures.
 
@@ -109,7 +110,7 @@ def _inside(name: str, folder: Path) -> str | None:
     if not _ABSOLUTE.match(name):
         return str(PurePosixPath(name))
     path = Path(name)
-    # The folder as it is called, and where it really is; the file itself may well be a link to elsewhere.
+    # The folder by its given name, and by its real one; the file itself may be a link to elsewhere.
     for file, inside in ((path, folder.absolute()), (path.parent.resolve() / path.name, folder.resolve())):
         if file.is_relative_to(inside):
             return file.relative_to(inside).as_posix()

@@ -1,4 +1,4 @@
-"""Lists in text files, a line an entry."""
+"""Lists in text files, one entry per line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ def read_lines(path: Path, what: str) -> list[str]:
 
     Args:
         path: of the file, UTF-8.
-        what: it should be, for the error.
+        what: the expected content, for the error.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not UTF-8, or has characters that no text has; names the file and the line.
+        ValueError: it is not UTF-8, or has unprintable characters; names the file and the line.
     """
     if not path.is_file():
         msg = f"{path} is not there; expected {what}"

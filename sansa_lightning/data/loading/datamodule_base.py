@@ -1,4 +1,4 @@
-"""What all datamodules do with their clips: deal them to processes, load them, and end the loading processes."""
+"""The base of all datamodules: deals clips to processes, loads them, and ends the loading processes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from sansa_lightning.data.loading.loader import (
 class LoadingDataModule(LightningDataModule):
     """A datamodule that makes its loaders by :meth:`training` and :meth:`evaluation`.
 
-    A checkpoint says what decides about the training clips, and a run goes on only with the same: this is checked when
-    the checkpoint is loaded, since the loader may be built before the training loop knows that it goes on.
+    A checkpoint records the settings that determine the training clips, and a run resumes only with the same ones. They
+    are checked when the checkpoint is loaded, since the loader may be built before the training loop knows that it
+    resumes.
 
     Args:
-        batch_size: training clips a step in each process.
-        eval_batch_size: clips a step in each process, in validation, test and prediction.
+        batch_size: training clips per step in each process.
+        eval_batch_size: clips per step in each process, in validation, test and prediction.
         num_workers: loading processes for each loader; 0 loads in the main process.
 
     Raises:
@@ -50,11 +51,11 @@ class LoadingDataModule(LightningDataModule):
         self._loaders: list[ClipLoader] = []
 
     def training_list(self) -> tuple[int, str] | None:
-        """Clips of a training epoch, and what tells them from others; None if there is no such list (yet)."""
+        """The number of clips in a training epoch, and their identity; None if there is no list (yet)."""
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """What decides which clips the next step trains on, for a checkpoint."""
+        """The settings that determine the clips of the next step, for a checkpoint."""
         found = self.training_list()
         if self.trainer is None or found is None:
             return {}
@@ -62,10 +63,10 @@ class LoadingDataModule(LightningDataModule):
         return {**state, DONE: self.trainer.fit_loop.epoch_loop.batch_progress.total.completed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See that a run that goes on trains on the clips that it would have trained on.
+        """Check that a resumed run trains on the clips that it would have trained on.
 
         Raises:
-            ValueError: it would not, or the state is none; names what differs.
+            ValueError: it would not, or the state is malformed; names the differences.
         """
         fitting = self.trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
         found = self.training_list()
@@ -74,12 +75,12 @@ class LoadingDataModule(LightningDataModule):
             check_same_training(state_dict, training_of(batches, found[1]))
 
     def training(self, clips: Dataset[Any], length: int, identity: str, collate: Stack) -> ClipLoader:
-        """Batches of training clips for this process; a resumed run goes on where it stopped.
+        """Batches of training clips for this process; a resumed run continues where it stopped.
 
         Args:
             clips: index -> clip.
-            length: how many make an epoch.
-            identity: of the clips, so that a run does not go on with others.
+            length: number of clips in an epoch.
+            identity: of the clips, so that a run does not resume with others.
             collate: stacks them.
         """
         batches = TrainBatches(length, self.batch_size, *self.place())
@@ -90,7 +91,7 @@ class LoadingDataModule(LightningDataModule):
 
         Args:
             clips: the list.
-            collate: stacks what the methods see of them.
+            collate: stacks the clips that the methods see.
         """
         rank, processes = self.place()
         filled = FilledDataset(clips, processes)
@@ -99,11 +100,11 @@ class LoadingDataModule(LightningDataModule):
         return self._keep(ClipLoader(filled, batches, self.num_workers, whole))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Move a batch, to a GPU while the CPU goes on; Lightning's own way waits for each tensor."""
+        """Move a batch, to a GPU without waiting; Lightning's own way waits for each tensor."""
         return batch.to(device, non_blocking=device.type == "cuda")
 
     def episode_index(self, batch: int, position: int) -> int:
-        """Place in its list of the clip at ``position`` of this process's evaluation batch number ``batch``."""
+        """Index in the list of the clip at ``position`` in this process's evaluation batch number ``batch``."""
         rank, processes = self.place()
         return rank + processes * (batch * self.eval_batch_size + position)
 
@@ -112,11 +113,11 @@ class LoadingDataModule(LightningDataModule):
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
     def steps_done(self) -> int:
-        """Batches that were trained on, by the loop's own count, which it restores and mends when it resumes."""
+        """Batches trained on so far, by the loop's own count, which it restores and corrects when it resumes."""
         if self.trainer is None or not self.trainer.training:
             return 0
-        # ``total``, not the epoch's number and place: with ``max_steps`` set, a run that resumes from the end of an
-        # epoch counts an empty one (Lightning 2.6).
+        # ``total``, not epoch and place: with ``max_steps`` set, a run that resumes from the end of an epoch counts an
+        # empty one (Lightning 2.6).
         return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
 
     def teardown(self, stage: str) -> None:
@@ -126,7 +127,7 @@ class LoadingDataModule(LightningDataModule):
         self._loaders.clear()
 
     def on_exception(self, exception: BaseException) -> None:
-        """End the loading processes of a run that failed, for which ``teardown`` is not called."""
+        """End the loading processes of a failed run, for which ``teardown`` is not called."""
         self.teardown("")
 
     def _keep(self, loader: ClipLoader) -> ClipLoader:
@@ -140,7 +141,7 @@ MOST = {
     **dict.fromkeys(("seed", "test_seed"), 2**32 - 1),
     "num_workers": 1024,
 }
-"""Of arguments that a slip of the pen makes so large that a run hangs before it fails; of all others 10^9."""
+"""Limits of arguments that hang a run if a typing error makes them huge; the limit of all others is 10^9."""
 
 
 def at_least(least: int, **values: int) -> None:

@@ -1,4 +1,4 @@
-"""Which clips a process loads and in what order, also after a run was killed and resumed."""
+"""The clips that a process loads, and their order, also after a run was killed and resumed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sansa_lightning.clips.evaluation import EvaluationBatch
 from sansa_lightning.files.messages import brief, plain
 
 DONE = "batches"
-"""Key of a datamodule's state: how many batches each process has trained on."""
+"""Key of a datamodule's state: the number of batches that each process has trained on."""
 
 Batch = ClipBatch | EvaluationBatch
 """Clips to train on, or to evaluate."""
@@ -26,14 +26,14 @@ class TrainBatches:
     """The indices that one process trains on, as lists of ``batch_size``, an epoch at a time.
 
     Step s of a run, counted over all its epochs, covers ``batch_size * processes`` indices from
-    ``s * batch_size * processes`` on, cut into one consecutive piece a process: pieces are disjoint, each process
-    has as many, and no index comes twice.
+    ``s * batch_size * processes`` on, cut into one consecutive piece for each process: the pieces are disjoint and of
+    equal length, and no index comes twice.
 
     Args:
         length: episodes of an epoch, over all processes; those that do not fill a step go to the next epoch.
         batch_size: indices of a step, in each process.
         rank: this process, 0 .. processes - 1.
-        processes: how many take part.
+        processes: number of processes.
 
     Attributes:
         start: the step of the run that iteration begins with.
@@ -60,7 +60,7 @@ class TrainBatches:
         return self.length // (self.batch_size * self.processes)
 
     def __iter__(self) -> Iterator[list[int]]:
-        """As many steps as an epoch has, from ``start`` on; in a resumed epoch the loop takes only the first ones."""
+        """The steps of one epoch's length from ``start`` on; in a resumed epoch the loop takes only the first ones."""
         for step in range(self.start, self.start + len(self)):
             first = (step * self.processes + self.rank) * self.batch_size
             yield list(range(first, first + self.batch_size))
@@ -73,7 +73,7 @@ class EvalBatches:
         length: indices over all processes, a multiple of their number (see ``FilledDataset``).
         batch_size: indices of a step, in each process.
         rank: this process, 0 .. processes - 1.
-        processes: how many take part.
+        processes: number of processes.
     """
 
     def __init__(self, length: int, batch_size: int, rank: int = 0, processes: int = 1) -> None:
@@ -91,14 +91,14 @@ class EvalBatches:
 class ClipLoader:
     """Batches of clips. Not a ``DataLoader`` itself but the owner of one, for two reasons.
 
-    Lightning rebuilds the ``DataLoader`` objects it is given, with samplers of its own, and would so score clips
-    twice. And a ``DataLoader`` with workers fetches ahead from the moment it is iterated, which Lightning does before
-    it knows how far a resumed run had come; this one fetches nothing before the first batch is asked for.
+    Lightning rebuilds any ``DataLoader`` it is given with its own samplers, and would score clips twice. And a
+    ``DataLoader`` with workers fetches ahead from the moment it is iterated, which Lightning does before it knows how
+    far a resumed run had come; this one fetches nothing before the first batch is asked for.
 
     Args:
         dataset: index -> clip.
         batches: lists of indices.
-        num_workers: processes that load; they live until :meth:`close`. torch gives each a single thread.
+        num_workers: loading processes, which live until :meth:`close`; torch gives each a single thread.
         collate: stacks the clips.
     """
 
@@ -133,25 +133,25 @@ class ClipLoader:
             collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
-            # Its own stream: otherwise each iterator would take a number from the model's, and a resumed run
-            # makes one more of them.
+            # Its own random stream: otherwise each iterator would take a number from the model's, and a resumed run
+            # makes one iterator more.
             generator=torch.Generator(),
         )
 
 
 class TrainLoader(ClipLoader):
-    """Training batches that go on where a resumed run stopped, also in mid-epoch.
+    """Training batches that continue where a resumed run stopped, also in mid-epoch.
 
-    The step to go on with is asked of the training loop whenever an epoch's first batch is. Only the loop knows what
-    was *trained on*: workers have fetched more, and a checkpoint may be written before or after the loop counts the
-    batch that it has just finished. The loader's own state is what must not change for that step to mean the same.
+    When an epoch's first batch is asked for, the training loop gives the step to continue with. Only the loop knows
+    what was *trained on*: workers have fetched more, and a checkpoint may be written before or after the loop counts
+    the batch that it has just finished. The loader's own state holds the settings that give that step its meaning.
 
     Args:
         dataset: index -> clip.
         batches: lists of indices.
         num_workers: see :class:`ClipLoader`.
-        steps_done: gives the number of steps that the run has been trained for, over all epochs.
-        identity: what tells one list of training episodes from another; saved with the state.
+        steps_done: gives the number of steps that the run has trained, over all epochs.
+        identity: tells one list of training episodes from another; saved with the state.
         collate: see :class:`ClipLoader`.
     """
 
@@ -175,24 +175,24 @@ class TrainLoader(ClipLoader):
         yield from self._loader
 
     def state_dict(self) -> dict[str, Any]:
-        """What decides which episode stands where, for Lightning to save."""
+        """The settings that fix the order of episodes, for Lightning to save."""
         return training_of(self.train_batches, self.identity)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Check that a run resumed in mid-epoch goes on with the same list.
+        """Check that a run resumed in mid-epoch continues with the same list.
 
         Raises:
-            ValueError: it would not; names what differs.
+            ValueError: it would not; names the differences.
         """
         check_same_training(state, self.state_dict())
 
 
 def training_of(batches: TrainBatches, identity: str) -> dict[str, Any]:
-    """What decides which clip each process trains on in a step.
+    """The settings that determine which clips each process trains on in a step.
 
     Args:
         batches: the indices.
-        identity: what tells one list of clips from another.
+        identity: tells one list of clips from another.
     """
     return {
         "train_length": batches.length,
@@ -203,19 +203,17 @@ def training_of(batches: TrainBatches, identity: str) -> dict[str, Any]:
 
 
 def check_same_training(state: Any, here: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run on other clips, or on the same ones dealt otherwise.
+    """Refuse to resume a run on other clips, or on the same ones dealt differently.
 
     Args:
-        state: :func:`training_of` the run as it was, out of a checkpoint; with ``DONE`` it tells the place in an epoch.
+        state: :func:`training_of` the earlier run, from a checkpoint; with ``DONE`` it has the place in an epoch.
         here: the same of this process.
 
     Raises:
-        ValueError: they are not equal, or the first is no mapping; names what differs.
+        ValueError: they are not equal, or the first is no mapping; names the differences.
     """
     if not isinstance(state, Mapping):
-        msg = (
-            f"checkpoint: what it says of its training clips is {brief(state)}; expected a mapping with {sorted(here)}"
-        )
+        msg = f"checkpoint: its entry on training clips is {brief(state)}; expected a mapping with {sorted(here)}"
         raise ValueError(msg)
     differing = [
         f"{key} {plain(str(state.get(key)))} (now {value})" for key, value in here.items() if state.get(key) != value

@@ -30,7 +30,7 @@ class Body:
     Attributes:
         x: centre in pixels from the left edge; rounded to half pixels when drawn.
         y: centre in pixels from the upper edge.
-        radius: pixels that stand for reach 1; the area is pi * radius ** 2.
+        radius: pixels of reach 1; the area is pi * radius ** 2.
         reach: the silhouette, float64 [DIRECTIONS], before turning.
         turn: clockwise, in turns.
     """
@@ -44,7 +44,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """How a tile lies on an object; moves and turns with it.
+    """A tile laid on an object, with which it moves and turns.
 
     Attributes:
         tile: uint8 [TEXELS, TEXELS].
@@ -61,7 +61,7 @@ class Surface:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The pixels that an object covers, whether or not something lies in front.
+    """The pixels that an object covers, whether or not another one lies in front.
 
     Attributes:
         window: rows and columns of the canvas that hold the object.
@@ -73,7 +73,7 @@ class Coverage:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """Which pixels are covered by at least half, bool of the window's shape."""
+        """The pixels that are at least half covered, bool of the window's shape."""
         return self.alpha >= 128
 
 
@@ -171,7 +171,7 @@ def _interpolation(size: int, knots: int) -> Floats:
 
 
 def expose(canvas: Pixels, draws: Draws) -> Bytes:
-    """What the camera makes of a canvas: grey noise (standard deviation 5) and brightness +-7 %.
+    """A canvas as the camera sees it: with grey noise (standard deviation 5) and a brightness of +-7 %.
 
     Args:
         canvas: int32 [3, H, W].

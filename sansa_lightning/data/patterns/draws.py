@@ -29,7 +29,7 @@ _ONE = 1 << 14
 
 
 class Domain(IntEnum):
-    """First number of an address: what the numbers are for. Never renumber: pictures would change."""
+    """First number of an address: the purpose of the numbers. Never renumber: pictures would change."""
 
     CLASS_TILE = 1
     PRETRAINING_TILE = 2
@@ -41,7 +41,7 @@ class Domain(IntEnum):
 
 
 class Draws:
-    """The random numbers that live at one address.
+    """The random numbers at one address.
 
     Args:
         seed: 0 <= seed < 2**64.

@@ -1,8 +1,8 @@
 """The classes of the benchmark: 32 families of surface patterns.
 
-A family is named by what a person sees. Class ``c`` is in fold ``c % FOLDS``: each row of four holds relatives
-(stripes beside waves, truchet beside maze), so that every fold has one of each kind. Pretraining uses nothing of
-this file and of the two it lists (see :mod:`sansa_lightning.data.patterns.pretraining`).
+A family is named after its look. Class ``c`` is in fold ``c % FOLDS``: each row of four holds relatives (stripes beside
+waves, truchet beside maze), so that every fold has one of each kind. Pretraining uses nothing from this file or the
+two it imports (see :mod:`sansa_lightning.data.patterns.pretraining`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Periodic height fields and how one becomes a pattern tile; the geometry that all families share.
+"""Periodic height fields, and tiles made from them; the geometry that all families share.
 
-A tile is a torus of ``PERIODS`` by ``PERIODS`` units drawn on ``TEXELS`` by ``TEXELS`` texels. A family is a
-function from random numbers to heights on it; the figure is where the height is among the highest, and
-how much of the tile that is, is drawn from one distribution for all families, so that the amount of
-figure colour says nothing about the class.
+A tile is a torus of ``PERIODS`` by ``PERIODS`` units drawn on ``TEXELS`` by ``TEXELS`` texels. A family is a function
+from random numbers to heights on it. The highest texels are the figure. Its share of the tile is drawn from one
+distribution for all families, so that the amount of figure colour says nothing about the class.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def lattice(right: float, down: float | None = None, shift: float = 0.0) -> tupl
     Args:
         right: width of a cell; divides ``PERIODS``.
         down: height of a cell, divides ``PERIODS``; the width if None.
-        shift: how far each row is moved against the one above, in cells; times the number of rows it is whole.
+        shift: offset of each row from the one above, in cells; times the number of rows it is a whole number.
     """
     down = right if down is None else down
     moved = np.floor(V / down) * (shift * right)
@@ -122,7 +121,7 @@ def tile(family: Family, draws: Draws) -> Bytes:
 
 
 def _highest(heights: Floats, share: float) -> Integers:
-    """255 on the highest texels, 0 on the others, and what is missing for the exact share on the border.
+    """255 on the highest texels, 0 on the others, and a grey in between on the border that makes the share exact.
 
     Straight edges that follow the texels have many texels of equal height; without the grey border, their
     families would have other shares than the rest.

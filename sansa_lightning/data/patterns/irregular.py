@@ -1,4 +1,4 @@
-"""Families of the benchmark whose tiles are all different: the same rule, another throw of the dice."""
+"""Families of the benchmark whose tiles are all different: the same rule with other random numbers."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def bubbles(draws: Draws) -> Floats:
 
 
 def _per_cell(values: Floats | np.ndarray, step: float) -> Floats:
-    """The value of the cell that each texel lies in."""
+    """The value of each texel's cell."""
     rows, columns = (np.floor(axis / step).astype(np.int64) for axis in (V, U))
     return values[rows, columns].astype(np.float64)

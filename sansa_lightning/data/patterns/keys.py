@@ -20,7 +20,7 @@ _KEY = re.compile(f"{_PLAIN}(?:[+]{_NUMBER}=({_PLAIN}))?")
 
 @dataclass(frozen=True, slots=True)
 class PatternKey:
-    """An image key, taken apart.
+    """The content of an image key.
 
     Attributes:
         split: of the image.
@@ -42,7 +42,7 @@ class PatternKey:
 
     @classmethod
     def parse(cls, key: ImageKey) -> PatternKey:
-        """The parts of a key.
+        """The content of a key.
 
         Raises:
             KeyError: it is not one.

@@ -1,4 +1,4 @@
-"""Where objects lie: random silhouettes of random size, thrown until all of them can be seen."""
+"""The places of objects: random silhouettes of random size, thrown again until all are visible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEEN = 0.06
 """Least visible area of an object as a share of the image."""
 
 UNHIDDEN = 0.5
-"""Least share of the part of an object inside the image that no other object hides."""
+"""Least share that no other object hides, of an object's area inside the image."""
 
 _TRIES = 100
 _THROWS = 24
@@ -33,7 +33,7 @@ def throw(draws: Draws, size: int, count: int) -> list[Body]:
 
 
 def places(draws: Draws, size: int, radii: Floats) -> tuple[Floats, Floats]:
-    """Centres (x, y) in pixels: of some random places for each object, the first free or the freest."""
+    """Centres (x, y) in pixels: for each object, the first free or else the freest of some random places."""
     margin = np.minimum(0.62 * radii, 0.45 * size)[:, None]
     x, y = (margin + (size - 2 * margin) * draws.uniform(0, 1, len(radii), _THROWS) for _ in range(2))
     chosen = np.zeros(len(radii), dtype=np.int64)
@@ -48,7 +48,7 @@ def places(draws: Draws, size: int, radii: Floats) -> tuple[Floats, Floats]:
 
 
 def instance_map(size: int, coverages: Sequence[Coverage]) -> Bytes:
-    """Which object is in front: uint8 [size, size], 0 background, k + 1 the k-th object; later ones lie on top."""
+    """The object in front: uint8 [size, size], 0 background, k + 1 the k-th object; later ones lie on top."""
     instances = np.zeros((size, size), dtype=np.uint8)
     for number, coverage in enumerate(coverages, 1):
         instances[coverage.window][coverage.inside] = number
@@ -56,11 +56,11 @@ def instance_map(size: int, coverages: Sequence[Coverage]) -> Bytes:
 
 
 def shown(coverages: Sequence[Coverage], instances: Bytes) -> tuple[Floats, Floats]:
-    """How much of each object can be seen.
+    """The visible area of each object.
 
     Returns:
-        Its visible area as a share of the image, and as a share of what would be visible if it lay in front;
-        float64 [objects].
+        Its share of the image, and its share of the area that would be visible if the object lay in front; float64
+        [objects].
     """
     seen = np.bincount(instances.ravel(), minlength=len(coverages) + 1)[1:]
     whole = np.array([max(np.count_nonzero(coverage.inside), 1) for coverage in coverages])
@@ -68,7 +68,7 @@ def shown(coverages: Sequence[Coverage], instances: Bytes) -> tuple[Floats, Floa
 
 
 def arrange(draws: Draws, size: int, count: int) -> tuple[list[Body], list[Coverage], Bytes]:
-    """Bodies that can all be seen, what they cover and the instance map.
+    """Bodies that are all visible, their coverages and the instance map.
 
     Raises:
         ValueError: no arrangement was found: too many objects.

@@ -1,4 +1,4 @@
-"""How the objects of a tracking clip move, and the film of it: coverage and instances of each frame."""
+"""The motion of a tracking clip's objects, as a film: coverage and instances of each frame."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Shot:
 
 
 def film(draws: Draws, size: int, count: int, frames: int, subject: int, *, jump: bool) -> list[Shot]:
-    """Shots of a clip in which the subject can be seen all the time.
+    """Shots of a clip in which the subject is always visible.
 
     Args:
         draws: shapes and movements.
@@ -60,7 +60,7 @@ def film(draws: Draws, size: int, count: int, frames: int, subject: int, *, jump
         count: number of objects.
         frames: T.
         subject: number of the tracked object.
-        jump: whether everything lies elsewhere in every frame, as in a new image of the same objects.
+        jump: whether all objects change place in every frame, as in a new image of the same objects.
 
     Raises:
         ValueError: no such film was found: too many frames.

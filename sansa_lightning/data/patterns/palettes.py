@@ -1,4 +1,4 @@
-"""Palettes: what colours an object wears. They know nothing of its pattern."""
+"""Palettes, the colours of objects, drawn independently of their patterns."""
 
 from __future__ import annotations
 

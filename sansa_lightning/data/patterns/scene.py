@@ -1,7 +1,7 @@
-"""One image of the benchmark from its address: who is on it, where, in which colours, and its pixels.
+"""One image of the benchmark from its address: its objects, their places, their colours, and its pixels.
 
-Each of the four has a random address of its own, so that none can tell anything about another: a
-palette can be known, or exchanged, without drawing the image, and the class changes nothing but the tile.
+Each of the four has its own random address, so that none says anything about another: a palette can be known, or
+exchanged, without drawing the image, and the class changes nothing but the tile.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Scene:
     Attributes:
         seed: of the benchmark.
         split: "train" or "val"; decides which tiles of a class are used.
-        class_id: the class that the image is of.
+        class_id: the class of the image.
         index: number of the image in its class and split.
-        others: classes that distractors are of; ``class_id`` is skipped.
+        others: classes of the distractors; ``class_id`` is skipped.
         size: side in pixels.
     """
 
@@ -53,7 +53,7 @@ class Scene:
 
     @cached_property
     def classes(self) -> tuple[int, ...]:
-        """The class of each object, from the back to the front; at least one is of the image's class."""
+        """The class of each object, from the back to the front; at least one has the image's class."""
         return self._cast[0]
 
     @property

@@ -1,4 +1,4 @@
-"""Random silhouettes: how far an object reaches in each direction from its centre."""
+"""Random silhouettes: the reach of an object in each direction from its centre."""
 
 from __future__ import annotations
 

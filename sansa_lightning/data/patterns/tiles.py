@@ -1,4 +1,4 @@
-"""The tiles of a process, each drawn at its first use from its own address and then kept."""
+"""The tiles of a process, each drawn from its own address at its first use, and then kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sansa_lightning.data.patterns.draws import Bytes, Domain, Draws
 from sansa_lightning.data.patterns.fields import tile
 
 VARIANTS = {"train": range(8), "val": range(8, 12)}
-"""Tiles of a class in each split; no tile is in two."""
+"""Tiles of a class in each split; no tile is in both."""
 
 
 @cache

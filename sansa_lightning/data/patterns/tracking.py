@@ -1,7 +1,7 @@
 """Tracking clips: one object of class-free content moves, turns, scales and deforms among distractors.
 
-They are what the nano base is pretrained on and what the tracking score is taken on. Their surfaces come from
-:mod:`sansa_lightning.data.patterns.pretraining` alone, never from a class of the benchmark.
+The nano base is pretrained and its tracking is scored on them. Their surfaces come only from
+:mod:`sansa_lightning.data.patterns.pretraining`, never from a class of the benchmark.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ PURE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class TrackingClip(Clip):
-    """A clip that also says which tile is seen where; wherever a :class:`Clip` does, this does too.
+    """A clip with the tile of each cell, usable wherever a :class:`Clip` is.
 
     Attributes:
-        tokens: int64 [T, h, w], number of the tile that fills a cell of the grid, -1 where cells are mixed or
-            background; the target of the encoder's auxiliary classification.
+        tokens: int64 [T, h, w], number of the tile that fills a cell of the grid, -1 for mixed cells and background;
+            the target of the encoder's auxiliary classification.
     """
 
     tokens: Tensor = field(kw_only=True)
@@ -45,7 +45,7 @@ class TrackingClip(Clip):
 
 @dataclass(frozen=True, slots=True)
 class TrackingBatch(ClipBatch):
-    """Tracking clips of equal size, stacked; wherever a :class:`ClipBatch` does, this does too.
+    """Tracking clips of equal size, stacked; usable wherever a :class:`ClipBatch` is.
 
     Attributes:
         tokens: int64 [B, T, h, w], as in :class:`TrackingClip`.
@@ -55,10 +55,10 @@ class TrackingBatch(ClipBatch):
 
 
 class TrackingClips(Dataset[TrackingClip]):
-    """Tracking clips by index; any index >= 0 has one, a function of (seed, split, index) and these arguments.
+    """Tracking clips by index; any index >= 0 has one, which depends only on (seed, split, index) and the arguments.
 
-    The first frame is the reference. In some clips ("jump") everything lies elsewhere in every frame, on another
-    background, as in images of the same objects.
+    The first frame is the reference. In some clips ("jump") all objects change place in every frame, on another
+    background, as in separate images of the same objects.
 
     Args:
         length: clips of an epoch or of a test list.
@@ -72,7 +72,7 @@ class TrackingClips(Dataset[TrackingClip]):
         same_palette: probability that all distractors wear the tracked object's palette.
         same_pattern: probability that one distractor has its pattern, in other colours.
         jump: probability of a clip without continuous movement.
-        prompters: how the reference is annotated, drawn uniformly for each clip; by its mask if None.
+        prompters: annotate the reference; one is drawn uniformly for each clip. None for the mask.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class TrackingClips(Dataset[TrackingClip]):
         _check("size", "32 to 512", size, 32 <= size <= 512)
         _check("grid", f"a divisor of {size}", grid, grid >= 1 and size % grid == 0)
         _check("seed", "0 to 2**64 - 1", seed, 0 <= seed < 1 << 64)
-        _check("tiles", "at least 2 a split", (tiles, val_tiles), min(tiles, val_tiles) >= 2)
+        _check("tiles", "at least 2 per split", (tiles, val_tiles), min(tiles, val_tiles) >= 2)
         chances = (same_palette, same_pattern, jump)
         _check("same_palette, same_pattern, jump", "probabilities", chances, all(0 <= p <= 1 for p in chances))
         self.length = length

@@ -1,4 +1,4 @@
-"""The contract of a prompter, its randomness, and the plainest one: the mask itself."""
+"""The contract of a prompter, its randomness, and the simplest one: the mask itself."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class MaskPrompt(Prompter):
     """The mask itself; 255 counts as background."""
 
     def __call__(self, mask: Tensor, generator: torch.Generator) -> Prompt:
-        """A mask prompt; draws nothing."""
+        """A mask prompt; uses no randomness."""
         return Prompt.mask(mask == 1)
 
 
 def prompt_generator(episode: Episode, reference: int) -> torch.Generator:
-    """Randomness that belongs to one reference of one episode: the same episode always gets the same prompts.
+    """The randomness of one reference of one episode: the same episode always gets the same prompts.
 
     Args:
         episode: whose prompts are drawn.
@@ -46,7 +46,7 @@ def prompt_generator(episode: Episode, reference: int) -> torch.Generator:
 
 
 def numpy_randomness(generator: torch.Generator) -> np.random.Generator:
-    """NumPy's generator, seeded by one draw from torch's; it samples without replacement in time of the sample."""
+    """NumPy's generator, seeded by one draw from torch's; it samples without replacement in little time."""
     return np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator)))
 
 

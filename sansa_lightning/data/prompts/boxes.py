@@ -14,9 +14,9 @@ from sansa_lightning.data.prompts.base import Prompter, nowhere
 class BoxPrompt(Prompter):
     """The largest box of the foreground's connected parts, as released (docs/sansa.md 5).
 
-    Parts are connected by their pixels' sides. Their tight boxes, from top to bottom, are merged in one pass: each
-    into the first one before it that it overlaps, as that one has become by then. What was not merged by that
-    pass stays apart, so a class of several objects is boxed at one of them.
+    Pixels are connected by their sides. The components' tight boxes, from top to bottom, are merged in one pass: each
+    into the first earlier box that it overlaps, as merged by then. Boxes left after that pass stay apart, so for a
+    class of several objects the box may hold only one.
     """
 
     def __call__(self, mask: Tensor, generator: torch.Generator) -> Prompt:
@@ -39,7 +39,7 @@ class WholeBoxPrompt(Prompter):
 
 
 def part_boxes(foreground: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Tight boxes (x0, y0, x1, y1), ends exclusive, of the 4-connected parts, ascending by y0, then x0: [n, 4]."""
+    """Tight boxes (x0, y0, x1, y1), ends exclusive, of the 4-connected components, ascending by y0, then x0: [n, 4]."""
     from scipy import ndimage
 
     labels, number = ndimage.label(foreground)
@@ -50,7 +50,7 @@ def part_boxes(foreground: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def merged(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The boxes after one greedy pass: each joins the first kept one that it shares a pixel with, or is kept itself."""
+    """The boxes after one greedy pass: each joins the first kept box with a common pixel, or is kept itself."""
     kept = np.empty_like(boxes)
     number = 0
     for box in boxes:

@@ -12,7 +12,7 @@ from sansa_lightning.data.prompts.base import Prompter, nowhere, numpy_randomnes
 
 
 class PointPrompt(Prompter):
-    """Clicks on distinct random pixels of the foreground, ``least`` to ``most`` of them, each number as likely.
+    """Clicks on distinct random pixels of the foreground, ``least`` to ``most`` of them, each number equally likely.
 
     A smaller foreground is clicked on each pixel at most once. As published: 1 to 20 in training, and 20, or
     ``PointPrompt(least=20)``, in evaluation. Coordinates are whole pixels, without a shift to their centres
@@ -45,7 +45,7 @@ def number_range(owner: str, least: int, most: int) -> tuple[int, int]:
 
 
 def draw_pixels(mask: Tensor, least: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Distinct pixels of the foreground, their number uniform in {least .. most}, or in what the area allows of it.
+    """Distinct pixels of the foreground; their number is uniform in {least .. most}, as far as the area allows.
 
     Returns:
         (x, y) of each, [n, 2]; none if there is no foreground.

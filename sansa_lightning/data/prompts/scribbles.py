@@ -1,4 +1,4 @@
-"""Scribbles: free-form strokes, of which the pixels on the foreground become clicks."""
+"""Scribbles: free-form strokes, whose pixels on the foreground become clicks."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Brush:
         speed: longest distance between two vertices.
         acceleration: largest change of that distance from one step to the next.
         width: range of the stroke's width.
-        shift: standard deviation of the distance by which the stroke as a whole is moved in the end.
-        jitter: range by which half of its vertices are then moved, in x and in y.
+        shift: standard deviation of the final move of the whole stroke.
+        jitter: range of the moves of half of its vertices after that, in x and in y.
     """
 
     steps: tuple[int, int]
@@ -83,7 +83,7 @@ class ScribblePrompt(Prompter):
     Args:
         least: fewest strokes, at least 1.
         most: most strokes, at least ``least``.
-        brushes: names out of ``BRUSHES``; all strokes of a prompt are drawn with one of them, each as likely.
+        brushes: names out of ``BRUSHES``; one of them, equally likely, draws all strokes of a prompt.
         max_points: most clicks, chosen at random among the scribble's pixels; each click is a token of the decoder,
             and a scribble has hundreds to thousands. None keeps all, as published.
     """
@@ -119,7 +119,7 @@ class ScribblePrompt(Prompter):
 
 
 class Canvas:
-    """What has been drawn on so far.
+    """The pixels drawn on so far.
 
     Args:
         height: pixels.
@@ -141,5 +141,5 @@ class Canvas:
             self._pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
 
     def pixels(self) -> NDArray[np.bool_]:
-        """Which pixels are drawn on, [H, W]."""
+        """The pixels drawn on, [H, W]."""
         return np.asarray(self._image, bool)

@@ -1,1 +1,1 @@
-"""Which classes train and which test; imports sources."""
+"""Protocols, which decide which classes train and which test; imports sources."""

@@ -1,4 +1,4 @@
-"""Which classes train and which test. A protocol turns a source into pools that samplers draw episodes from."""
+"""Protocols decide which classes train and which test: they turn a source into pools to draw episodes from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sansa_lightning.data.protocols.same_names import (
 from sansa_lightning.data.sources.abilities import image_count, notes_of
 from sansa_lightning.data.sources.base import Source, Split
 
-Stage = Literal["train", "test"]
+PoolPhase = Literal["train", "test"]
 Layout = Literal["interleaved", "contiguous"]
 
 
@@ -29,11 +29,11 @@ class Pool:
     """Classes of one source, in one split, to draw episodes from.
 
     Attributes:
-        source: where images come from.
-        split: which of its images.
+        source: of the images.
+        split: of the source.
         classes: at least one class id, ascending.
         weight: share among the pools of a mix, > 0; the weights need not add up to 1.
-        dropped: classes that were asked for but have too few images.
+        dropped: wanted classes with too few images.
     """
 
     source: Source
@@ -53,7 +53,7 @@ class Pool:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What the source turned, left out or merged, and which of the classes share a name."""
+        """Things that the source turned, left out or merged, and classes that share a name."""
         return (*notes_of(self.source, self.split), *shared_names(self.source, self.classes))
 
     @classmethod
@@ -66,9 +66,9 @@ class Pool:
         be another one than with 1, and so would the folds (docs/sansa.md 4.2).
 
         Args:
-            source: where images come from.
-            split: which of its images.
-            wanted: class ids; those that the split does not have count as dropped.
+            source: of the images.
+            split: of the source.
+            wanted: class ids; those missing from the split count as dropped.
             min_images: at least 2, so that an episode has a reference and a target.
             what: name of the list for the error.
             weight: see :class:`Pool`.
@@ -81,42 +81,42 @@ class Pool:
         if not kept:
             few = f"none of its {len(wanted)} classes has {min_images} images" if wanted else "there are no classes"
             told = "".join(f"; {note}" for note in notes_of(source, split))
-            msg = f"{what}: {few} in the {split} split of {source}; expected one with {min_images} at least{told}"
+            msg = f"{what}: {few} in the {split} split of {source}; expected one with at least {min_images}{told}"
             raise ValueError(msg)
         return cls(source, split, kept, weight, tuple(c for c in sorted(wanted) if c not in kept))
 
     @classmethod
     def joined(cls, pools: Sequence[Pool]) -> Pool:
-        """Pools of one source and split as one, with all of their classes and all that they dropped."""
+        """Pools of one source and split as one, with all their classes and all their dropped ones."""
         classes = tuple(sorted({class_id for pool in pools for class_id in pool.classes}))
         dropped = tuple(sorted({class_id for pool in pools for class_id in pool.dropped}))
         return replace(pools[0], classes=classes, dropped=dropped)
 
 
 class Protocol(ABC):
-    """The rule that decides what may be trained on and what is tested."""
+    """The rule that decides which classes may be trained on and which are tested."""
 
     @abstractmethod
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """Pools to draw episodes from, one or more in training, one in testing.
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
+        """Pools to draw episodes from: one or more for training, one for testing.
 
         Args:
-            source: the datamodule's source; a protocol over several holds the others itself.
-            stage: "train", or "test" for validation, test and prediction.
+            source: the datamodule's source; a protocol over several sources holds the others itself.
+            phase: "train", or "test" for validation, test and prediction.
 
         Raises:
             ValueError: a pool would be empty.
         """
 
     def check(self, shots: int, targets: int) -> None:  # noqa: B027 - most lists of classes follow from the fold alone
-        """Check that class lists which follow the length of a clip were asked for the datamodule's.
+        """Check that class lists that depend on the length of a clip fit the datamodule's clips.
 
         Args:
             shots: K, references of a test clip.
             targets: J, targets of a training clip.
 
         Raises:
-            ValueError: they are of another length.
+            ValueError: they are for clips of another length.
         """
 
 
@@ -152,28 +152,28 @@ class Strict(Protocol):
         self.layout = layout
         self.min_images = min_images
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
         """One pool: base classes to train, unseen classes to test.
 
         Raises:
-            ValueError: there are none, or a base and an unseen class share a name.
+            ValueError: there are none, or a base class and an unseen class share a name.
         """
-        self._check_names(source, "train" if stage == "train" else "val")
-        if stage == "train":
+        self._check_names(source, "train" if phase == "train" else "val")
+        if phase == "train":
             return (self._pool(source, "train", unseen=False),)
         return (self._pool(source, "val", unseen=True),)
 
     def is_unseen(self, class_id: ClassId, classes: int) -> bool:
-        """Whether a class belongs to the fold, of a source with ids 0 .. classes - 1."""
+        """Whether a class of a source with ids 0 .. classes - 1 belongs to the fold."""
         return self._fold_of(class_id, classes) == self.fold
 
     def _fold_of(self, class_id: ClassId, classes: int) -> int:
         return class_id % self.folds if self.layout == "interleaved" else class_id * self.folds // classes
 
     def _number(self, source: Source, split: Split) -> int:
-        """How many ids are dealt to folds: to blocks those of both splits, or a class might be in another one in each.
+        """The number of ids dealt to folds: for blocks, the ids of both splits, so that a class has one fold in both.
 
-        Where ids are dealt in turn their number does not matter, and the other split is not read for it.
+        For interleaved ids their number does not matter, and the other split is not read for it.
         """
         dealt = known_classes(source, split) if self.layout == "contiguous" else source.classes(split)
         return max(dealt, default=-1) + 1
@@ -190,7 +190,7 @@ class Strict(Protocol):
         )
 
     def _nothing(self, source: Source, split: Split, ids: Sequence[ClassId]) -> str:
-        """Why there is no class to train or to test."""
+        """The reason why there is no class to train or to test."""
         name = type(self).__name__
         if len(ids) == 1:
             return (
@@ -218,11 +218,11 @@ class Strict(Protocol):
 
 
 class InDomain(Strict):
-    """Train as :class:`Strict` does, test on the same base classes in images of the val split (SANSA Table 4, left)."""
+    """Train like :class:`Strict`, test on the same base classes in images of the val split (SANSA Table 4, left)."""
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
         """One pool: base classes, in the train or the val split."""
-        return (self._pool(source, "train" if stage == "train" else "val", unseen=False),)
+        return (self._pool(source, "train" if phase == "train" else "val", unseen=False),)
 
 
 class Chosen(Protocol):
@@ -230,15 +230,15 @@ class Chosen(Protocol):
 
     Args:
         classes: ids, each with at least two images in the split.
-        split: whose images.
+        split: of the images.
     """
 
     def __init__(self, classes: Sequence[ClassId], split: Split = "train") -> None:
         self.classes = tuple(classes)
         self.split = split
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """One pool, whatever the stage.
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
+        """One pool, whatever the phase.
 
         Raises:
             ValueError: a class is unknown or has too few images.

@@ -1,10 +1,10 @@
-"""Protocols that train on other sources than the one they test."""
+"""Protocols that train on sources other than the one they test."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sansa_lightning.data.protocols.base import Pool, Protocol, Stage
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.sources.base import Source, Split
 
 MIX = {"lvis": 0.40, "coco": 0.45, "ade20k": 0.10, "paco": 0.05}
@@ -14,16 +14,16 @@ MIX = {"lvis": 0.40, "coco": 0.45, "ade20k": 0.10, "paco": 0.05}
 class Generalist(Protocol):
     """Train on a mix of sources, all their classes; test on all of the datamodule's source (docs/sansa.md 4.13).
 
-    A training episode is from each source with the probability of its weight. ``data.train_length`` is the number of
-    episodes of an epoch, 210,000 in the paper.
+    The weight of a source is the probability that a training episode comes from it. ``data.train_length`` is the
+    number of episodes of an epoch, 210,000 in the paper.
 
-    Nothing that is tested is called unseen: classes of one name may be trained and tested, in other pictures, and are
-    where the datamodule's source is in the mix. Names are not compared across sources.
+    No tested class is called unseen: classes of one name may be trained and tested, in different pictures, and they
+    are if the datamodule's source is in the mix. Names are not compared across sources.
 
     Args:
-        sources: what to train on; the keys name them in configurations.
-        weights: for each key the share of its source, > 0; they need not add up to 1. None takes those of the
-            paper's mix, for the keys ``lvis``, ``coco``, ``ade20k`` and ``paco``.
+        sources: to train on; the keys name them in configurations.
+        weights: the share of each key's source, > 0; they need not add up to 1. None takes those of the paper's mix,
+            for the keys ``lvis``, ``coco``, ``ade20k`` and ``paco``.
         min_images: pictures that a class needs in a split to be drawn there, at least 2.
     """
 
@@ -46,9 +46,9 @@ class Generalist(Protocol):
         self.weights = {key: given[key] for key in sources}
         self.min_images = min_images
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """A pool for each source to train, one of the datamodule's source to test."""
-        if stage == "test":
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
+        """A pool for each source to train; one pool of the datamodule's source to test."""
+        if phase == "test":
             return (_all_classes(source, "val", self.min_images, "Generalist, test classes"),)
         return tuple(
             _all_classes(each, "train", self.min_images, f"Generalist, source {key}", self.weights[key])
@@ -59,11 +59,11 @@ class Generalist(Protocol):
 class CrossDataset(Protocol):
     """Train on all classes of one source, test on all classes of the datamodule's.
 
-    Nothing that is tested is called unseen: classes of one name may be trained in one source and tested in the other.
-    Names are not compared, so whether classes of the two are the same thing is for those to know who combine them.
+    No tested class is called unseen: classes of one name may be trained in one source and tested in the other. Names
+    are not compared; whoever combines two sources has to know whether their classes overlap.
 
     Args:
-        train_source: what to train on.
+        train_source: to train on.
         min_images: pictures that a class needs in a split to be drawn there, at least 2.
     """
 
@@ -74,9 +74,9 @@ class CrossDataset(Protocol):
         self.train_source = train_source
         self.min_images = min_images
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
-        """One pool: the train source's classes to train, the datamodule's source's to test."""
-        if stage == "test":
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
+        """One pool: the train source's classes to train, those of the datamodule's source to test."""
+        if phase == "test":
             return (_all_classes(source, "val", self.min_images, "CrossDataset, test classes"),)
         return (_all_classes(self.train_source, "train", self.min_images, "CrossDataset.train_source"),)
 

@@ -1,4 +1,4 @@
-"""Folds that go by a class's position in a list instead of its number: LVIS-92i and PACO-Part."""
+"""Folds by a class's position in a list instead of its number: LVIS-92i and PACO-Part."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import ClassVar
 from lightning.pytorch.utilities import rank_zero_warn
 
 from sansa_lightning.clips.episode import ClassId
-from sansa_lightning.data.protocols.base import Pool, Protocol, Stage
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.protocols.same_names import check_apart
 from sansa_lightning.data.sources.abilities import image_count, listing
 from sansa_lightning.data.sources.base import Source, Split
 
 
 class ListFolds(Protocol):
-    """Train on the classes that the fold does not test, test on the fold's; a subclass says which these are.
+    """Test on the fold's classes, which a subclass chooses, and train on the others.
 
-    The lists are those of the classes with at least ``min_images`` pictures, whatever the number of references, so
-    that a class is never trained in one run and tested in another of the same fold.
+    The lists hold the classes with at least ``min_images`` pictures, whatever the number of references, so that no
+    class is trained in one run and tested in another of the same fold.
 
     The published lists are of classes with *more than K* pictures, with K = ``shots`` when testing and
     K = ``targets`` when training (docs/sansa.md 4.2): positions shift, and tested classes are trained on.
@@ -27,14 +27,14 @@ class ListFolds(Protocol):
     Args:
         fold: 0 .. ``FOLDS`` - 1.
         min_images: pictures that a class needs in a split to be in its list, at least 2.
-        released_lists: take the published lists, in the order of the annotation files, which is the published one for
-            the pickles (``LvisReleased``, ``PacoPartReleased``); warns of what leaks.
-        shots: as ``data.shots``, which must be the same with ``released_lists``; else not looked at.
-        targets: as ``data.train_targets``, likewise.
+        released_lists: take the published lists, in the order of the annotation files, which is the published order for
+            the pickles (``LvisReleased``, ``PacoPartReleased``); warns of the classes that leak.
+        shots: the value of ``data.shots``, used and checked only with ``released_lists``.
+        targets: the value of ``data.train_targets``, likewise.
     """
 
     FOLDS: ClassVar[int]
-    """How many folds the benchmark has; no argument, since a configuration would take it over from another protocol."""
+    """Number of the benchmark's folds; not an argument, which a configuration would inherit from another protocol."""
 
     def __init__(
         self, fold: int, *, min_images: int = 2, released_lists: bool = False, shots: int = 1, targets: int = 3
@@ -44,7 +44,7 @@ class ListFolds(Protocol):
             raise ValueError(msg)
         if min_images < 2 or min(shots, targets) < 1:
             msg = (
-                f"{type(self).__name__}: expected min_images of at least 2, shots and targets of at least 1, "
+                f"{type(self).__name__}: expected min_images of at least 2, and shots and targets of at least 1, "
                 f"but got {min_images}, {shots} and {targets}"
             )
             raise ValueError(msg)
@@ -59,16 +59,16 @@ class ListFolds(Protocol):
         for key, value, wanted in (("shots", self.shots, shots), ("targets", self.targets, targets)):
             if self.released_lists and value != wanted:
                 msg = (
-                    f"{type(self).__name__}.{key}: released_lists follow the length of a clip; expected {wanted}, as "
+                    f"{type(self).__name__}.{key}: released_lists depend on a clip's length; expected {wanted}, as "
                     f"data.{'shots' if key == 'shots' else 'train_targets'}, but got {value}"
                 )
                 raise ValueError(msg)
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
         """One pool: base classes to train, unseen classes to test.
 
         Raises:
-            ValueError: there are none, or a base and an unseen class share a name.
+            ValueError: there are none, or a base class and an unseen class share a name.
         """
         tested = self._unseen(source, self._least(self.shots))
         held_out = self._unseen(source, self._least(self.targets))
@@ -81,25 +81,25 @@ class ListFolds(Protocol):
             )
         trained = [class_id for class_id in wanted if image_count(source, class_id, "train") >= 2]
         check_apart(f"{type(self).__name__} fold {self.fold}", source, trained, tested)
-        if stage == "train":
+        if phase == "train":
             return (self._pool(source, "train", wanted, "base"),)
         return (self._pool(source, "val", tested, "unseen"),)
 
     @abstractmethod
     def _unseen(self, source: Source, least: int) -> list[ClassId]:
-        """The classes to test, if lists are of classes with at least so many pictures."""
+        """The classes to test, if lists hold the classes with at least ``least`` pictures."""
 
     @abstractmethod
     def _base(self, source: Source, least: int) -> list[ClassId]:
-        """The classes to train, before those that are held out are taken away."""
+        """The classes to train, still with the held-out ones."""
 
     def _eligible(self, source: Source, split: Split, least: int) -> list[ClassId]:
-        """The list of a split."""
+        """The list of a split: its classes with at least ``least`` pictures."""
         ordered = listing(source, split) if self.released_lists else source.classes(split)
         return [class_id for class_id in ordered if image_count(source, class_id, split) >= least]
 
     def _dealt(self, classes: list[ClassId]) -> list[ClassId]:
-        """Those at the positions fold, fold + FOLDS, ...; as many for each fold, what is left over for none."""
+        """The classes at positions fold, fold + FOLDS, ...; equally many per fold, the remainder in none."""
         return classes[self.fold : len(classes) // self.FOLDS * self.FOLDS : self.FOLDS]
 
     def _least(self, images: int) -> int:
@@ -128,14 +128,14 @@ class StrictByPosition(ListFolds):
 class StrictByTrainPosition(ListFolds):
     """PACO-Part (docs/sansa.md 4.5): the fold is dealt from the train list, and tests those that val has pictures of.
 
-    Of 448 train classes each of 4 folds has 112, of which about 76 can be tested; the others may be trained on.
+    Each of 4 folds has 112 of the 448 train classes; about 76 of them can be tested, the others may be trained on.
     Arguments as for :class:`ListFolds`; ``min_images`` counts val pictures.
     """
 
     FOLDS = 4
 
     def dealt(self, source: Source) -> list[ClassId]:
-        """The fold's share of the train list, also of classes that cannot be tested."""
+        """The fold's share of the train list, including classes that cannot be tested."""
         return self._dealt(self._eligible(source, "train", 1))
 
     def _unseen(self, source: Source, least: int) -> list[ClassId]:

@@ -1,9 +1,9 @@
-"""COCO to PASCAL: two datasets that name the same things, without a class in common between training and test."""
+"""COCO to PASCAL: two datasets of the same things, with no class in common between training and test."""
 
 from __future__ import annotations
 
 from sansa_lightning.clips.episode import ClassId
-from sansa_lightning.data.protocols.base import Pool, Protocol, Stage
+from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.protocols.same_names import check_apart
 from sansa_lightning.data.sources.base import Source
 
@@ -18,7 +18,7 @@ AS_IN_COCO = {
     "sofa": "couch",
     "tvmonitor": "tv",
 }
-"""PASCAL's classes that COCO calls otherwise; the other 14 have one name in both."""
+"""PASCAL's classes with another name in COCO; the other 14 have the same name in both."""
 
 
 class CocoToPascal(Protocol):
@@ -45,17 +45,17 @@ class CocoToPascal(Protocol):
         self.fold = fold
         self.min_images = min_images
 
-    def pools(self, source: Source, stage: Stage) -> tuple[Pool, ...]:
+    def pools(self, source: Source, phase: PoolPhase) -> tuple[Pool, ...]:
         """One pool: COCO's base classes to train, PASCAL's regrouped ones to test.
 
         Raises:
-            ValueError: the train source has not COCO's 80 classes, two of them on either side share a name, or a class
-                to test has no namesake among them.
+            ValueError: the train source does not have COCO's 80 classes, two classes of one side share a name, or a
+                class to test has no namesake in COCO.
         """
         ids = _by_name(self.train_source)
         what = f"CocoToPascal fold {self.fold}"
         base = [class_id for class_id in self.train_source.classes("train") if not self.holds_out(class_id)]
-        if stage == "train":
+        if phase == "train":
             held_out = [class_id for class_id in ids.values() if self.holds_out(class_id)]
             check_apart(what, self.train_source, base, held_out)
             return (Pool.filtered(self.train_source, "train", base, self.min_images, f"{what}, base classes"),)
@@ -83,6 +83,6 @@ def _namesake(source: Source, class_id: ClassId, ids: dict[str, ClassId]) -> Cla
     name = source.class_name(class_id)
     found = ids.get(AS_IN_COCO.get(name, name))
     if found is None:
-        msg = f"CocoToPascal: expected PASCAL's classes in {source}, but {name!r} is none that COCO knows"
+        msg = f"CocoToPascal: expected PASCAL's classes in {source}, but COCO has no class {name!r}"
         raise ValueError(msg)
     return found

@@ -1,4 +1,4 @@
-"""Classes of one name, compared without capitals and white space: never trained and tested at once."""
+"""Classes with the same name, compared without capitals and white space: never both trained and tested."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sansa_lightning.data.sources.abilities import image_count
 from sansa_lightning.data.sources.base import Source, Split
 
 _INVISIBLE = ("Z", "Cf", "Cc")
-"""Categories of characters: white space, and what has no width."""
+"""Unicode categories of white space and of characters without width."""
 
 _OTHER: dict[Split, Split] = {"train": "val", "val": "train"}
 
 
 def bare(name: str) -> str:
-    """A name without capitals, white space and characters that cannot be seen.
+    """A name without capitals, white space and invisible characters.
 
     >>> bare("Traffic  Light ")
     'trafficlight'
@@ -28,7 +28,7 @@ def bare(name: str) -> str:
 
 
 def same_names(source: Source, classes: Collection[ClassId]) -> list[tuple[ClassId, ...]]:
-    """Those of the classes that share a name, together, ascending."""
+    """Groups of classes that share a name, ascending."""
     found: dict[str, list[ClassId]] = defaultdict(list)
     for class_id in sorted(classes):
         found[bare(source.class_name(class_id))].append(class_id)
@@ -44,7 +44,7 @@ def known_classes(source: Source, split: Split) -> list[ClassId]:
 
 
 def has_split(source: Source, split: Split) -> bool:
-    """Whether a split is there and can be read."""
+    """Whether a split exists and can be read."""
     try:
         return bool(source.classes(split))
     except (FileNotFoundError, ValueError):
@@ -52,12 +52,12 @@ def has_split(source: Source, split: Split) -> bool:
 
 
 def has_images(source: Source, class_id: ClassId, split: Split, least: int) -> bool:
-    """Whether a split has so many images of a class, which it need not know."""
+    """Whether a split has at least ``least`` images of a class, which may be unknown to it."""
     return class_id in source.classes(split) and image_count(source, class_id, split) >= least
 
 
 def check_apart(what: str, source: Source, trained: Collection[ClassId], tested: Collection[ClassId]) -> None:
-    """Check that no class to train has the name of another class that is tested as unseen.
+    """Check that no class to train has the name of another class, tested as unseen.
 
     Args:
         what: the protocol, for the error.
@@ -66,7 +66,7 @@ def check_apart(what: str, source: Source, trained: Collection[ClassId], tested:
         tested: classes to test.
 
     Raises:
-        ValueError: classes do; names the first two and says how many tested ones do.
+        ValueError: some have; names the first two and says how many tested classes are affected.
     """
     by_name = {bare(source.class_name(class_id)): class_id for class_id in sorted(trained, reverse=True)}
     named = ((by_name.get(bare(source.class_name(class_id))), class_id) for class_id in sorted(tested))
@@ -76,13 +76,13 @@ def check_apart(what: str, source: Source, trained: Collection[ClassId], tested:
         msg = (
             f"{what}: {one} would be trained and {other} tested as unseen, but they have one name, compared without "
             f"capitals and spaces; so have {len(clashes)} of the {len(tested)} classes to test in {source}; expected "
-            f"one class a name: merge or rename them"
+            f"one class per name: merge or rename them"
         )
         raise ValueError(msg)
 
 
 def shared_names(source: Source, classes: Collection[ClassId]) -> tuple[Note, ...]:
-    """A note of the classes that share a name, if there are any."""
+    """A note on classes that share a name, if there are any."""
     groups = same_names(source, classes)
     if not groups:
         return ()

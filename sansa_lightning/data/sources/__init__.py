@@ -1,1 +1,1 @@
-"""One file a dataset, which is why there are more than twelve, and what they share; imports ``formats``."""
+"""Sources, one file for each dataset (hence more than twelve files), and their common bases; imports ``formats``."""

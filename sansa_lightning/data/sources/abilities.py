@@ -1,7 +1,7 @@
-"""What a source may be able to do beyond the contract: small protocols, each with what holds for all other sources.
+"""Optional abilities of a source, beyond the contract: small protocols, each with a default for all other sources.
 
-A source has an ability by having its methods; nothing is to be inherited or registered. Callers ask by the functions
-here, which say what is done without the ability.
+A source has an ability if it has its methods; nothing is inherited or registered. Callers use the functions here,
+which define the behaviour without the ability.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ ObjectMap = tuple[NDArray[np.integer[Any]], tuple[ClassId, ...]]
 
 @runtime_checkable
 class KnowsObjects(Protocol):
-    """Knows every annotated object of all its images, of whatever class."""
+    """Knows every annotated object in its images, of any class."""
 
     def objects(self, key: ImageKey) -> ObjectMap:
-        """The objects of an image; where they overlap, the smaller one has the pixel.
+        """The objects of an image; where they overlap, the pixel belongs to the smaller one.
 
         Raises:
             KeyError: the key is unknown.
@@ -38,7 +38,7 @@ class CountsObjects(Protocol):
     """Tells the objects of a class apart."""
 
     def object_count(self, class_id: ClassId, split: Split) -> int:
-        """How many annotated objects of the class its images show."""
+        """The number of annotated objects of the class in its images."""
 
 
 @runtime_checkable
@@ -46,46 +46,46 @@ class HasCrops(Protocol):
     """Has several images of one picture, such as crops of its objects; an episode shows each picture once."""
 
     def pictures_of(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
-        """What the images of an episode are drawn among, so that no two show the same picture."""
+        """One key for each picture; an episode draws among these, so that it never shows a picture twice."""
 
     def pick(self, picture: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split) -> ImageKey:
-        """The image to show of a picture that was drawn.
+        """The image to show of a drawn picture.
 
         Args:
             picture: one of :meth:`pictures_of`.
             class_id: the episode's class.
             rng: randomness of the episode.
-            split: that it was drawn from.
+            split: of the picture.
         """
 
 
 @runtime_checkable
 class PairsImages(Protocol):
-    """Has images that can be made for each other."""
+    """Can make images that fit each other."""
 
     def pair(
         self, reference: ImageKey, target: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split
     ) -> ImageKey:
-        """The target as it is to be shown after a reference; samplers call it once for every target they draw.
+        """The target to show after a reference; samplers call it once for every target they draw.
 
         Args:
             reference: key of the episode's first reference.
             target: key of the drawn target.
             class_id: the episode's class.
             rng: randomness of the episode.
-            split: that both are drawn from.
+            split: of both.
 
         Returns:
-            A key for ``load``, the whole of what the image depends on.
+            A key for ``load``, which determines the image completely.
         """
 
 
 @runtime_checkable
 class HasListing(Protocol):
-    """Has a published list of classes, in an order of its own."""
+    """Has a published list of classes, in its own order."""
 
     def listing(self, split: Split) -> tuple[ClassId, ...]:
-        """The classes in the order of the list, which published folds go by."""
+        """The classes in the order of the list, on which published folds are based."""
 
 
 @runtime_checkable
@@ -93,7 +93,7 @@ class HasFiles(Protocol):
     """Has its images in files."""
 
     def picture(self, key: ImageKey) -> str:
-        """Path of the picture that an image shows, or is cut out of.
+        """Path of the picture that an image shows, or from which it is cut.
 
         Raises:
             KeyError: the key is unknown.
@@ -108,10 +108,10 @@ class HasFiles(Protocol):
         """
 
     def check_picture(self, files: PictureFiles) -> Seen:
-        """Check that an image's files are whole and of the right size, decoding only where that cannot be avoided.
+        """Check that an image's files are whole and of the right size, if possible without decoding them.
 
         Returns:
-            What their EXIF orientations do.
+            The effects of their EXIF orientations.
 
         Raises:
             FileNotFoundError: one is missing.
@@ -124,15 +124,15 @@ class TakesNotes(Protocol):
     """Turns, leaves out or merges some of its data, and counts them."""
 
     def notes(self, split: Split) -> Sequence[Note]:
-        """What was turned, left out or merged in a split; complete after ``verify``."""
+        """Counts of things turned, left out or merged in a split; complete after ``verify``."""
 
 
 @runtime_checkable
 class HasFileIds(Protocol):
-    """Numbers images and categories otherwise than its annotation file, and knows the file's ids."""
+    """Numbers images and categories differently from its annotation file, and knows the file's ids."""
 
     def ids_in_file(self, key: ImageKey, class_id: ClassId) -> tuple[Any, Any]:
-        """The ids of an image and of a category as the annotation file has them."""
+        """The ids of an image and of a category in the annotation file."""
 
 
 def objects_of(source: Source, key: ImageKey) -> ObjectMap | None:
@@ -141,17 +141,17 @@ def objects_of(source: Source, key: ImageKey) -> ObjectMap | None:
 
 
 def object_count(source: Source, class_id: ClassId, split: Split) -> int | None:
-    """How many annotated objects of the class its images show; None if the source does not tell them apart."""
+    """The number of annotated objects of the class in its images; None if the source does not tell them apart."""
     return source.object_count(class_id, split) if isinstance(source, CountsObjects) else None
 
 
 def pictures_of(source: Source, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
-    """What the images of an episode are drawn among; the images themselves, if each is of a picture of its own."""
+    """The keys among which an episode draws; all images, if each shows its own picture."""
     return source.pictures_of(class_id, split) if isinstance(source, HasCrops) else source.images(class_id, split)
 
 
 def image_count(source: Source, class_id: ClassId, split: Split) -> int:
-    """How many pictures show the class: fewer than there are keys where one picture has several."""
+    """The number of pictures that show the class; fewer than keys if a picture has several."""
     return len(pictures_of(source, class_id, split))
 
 
@@ -163,7 +163,7 @@ def picked(source: Source, picture: ImageKey, class_id: ClassId, rng: np.random.
 def paired(
     source: Source, reference: ImageKey, target: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split
 ) -> ImageKey:
-    """The target as it is to be shown after a reference; as it is, if images are not made for each other."""
+    """The target to show after a reference; unchanged, if the source does not pair images."""
     return source.pair(reference, target, class_id, rng, split) if isinstance(source, PairsImages) else target
 
 
@@ -173,10 +173,10 @@ def listing(source: Source, split: Split) -> tuple[ClassId, ...]:
 
 
 def picture_of(source: Source, key: ImageKey) -> str:
-    """What tells the picture that an image shows from all others: the path of its file, if it has one."""
+    """An identity for the picture that an image shows: the path of its file, if it has one."""
     return source.picture(key) if isinstance(source, HasFiles) else f"{source.name} {key}"
 
 
 def notes_of(source: Source, split: Split) -> tuple[Note, ...]:
-    """What was turned, left out or merged in a split; nothing, if the source takes no notes."""
+    """Counts of things turned, left out or merged in a split; empty if the source takes no notes."""
     return tuple(source.notes(split)) if isinstance(source, TakesNotes) else ()

@@ -27,8 +27,8 @@ class Ade20k(LabelMaps):
     Layout: ``{images,annotations}/{training,validation}`` with label maps of class id + 1, where 0 (other) and 255 are
     background, and the class names in ``objectInfo150.txt``, as published, or ``utils/ade20k_classes.json``, a list.
 
-    Which classes an image shows is read from all label maps at the first use and kept in the cache folder, see
-    ``index_cache``. Nothing here asks for a least area: a class counts where it has a pixel.
+    At the first use, the classes of each image are read from all label maps and kept in the cache folder, see
+    ``index_cache``. There is no least area: one pixel of a class is enough.
 
     Args:
         root: the folder ``ADEChallengeData2016``.
@@ -66,10 +66,10 @@ class Ade20k(LabelMaps):
 
 
 def _rows(path: Path) -> Iterator[str]:
-    """Of each row Idx, Ratio, Train, Val, Name, between tabs, below a line of these titles; of several names the first.
+    """The name in each row Idx, Ratio, Train, Val, Name (separated by tabs, below a header); the first of several.
 
     Raises:
-        ValueError: the rows are not those of 1, 2, ...; names the line.
+        ValueError: the rows are not numbered 1, 2, ...; names the line.
     """
     rows = [line.split("\t") for line in read_lines(path, "the names of the classes") if line.strip()]
     for number, row in enumerate(rows[1:], 1):

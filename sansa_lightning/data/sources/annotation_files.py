@@ -1,4 +1,4 @@
-"""Regions from one annotation file a split: read once, and kept in the cache folder if it is large."""
+"""Regions from one annotation file per split: read once, and cached if it is large."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sansa_lightning.images.orientation import Exif
 
 
 class AnnotationFiles(RegionSource):
-    """A dataset with one annotation file a split.
+    """A dataset with one annotation file per split.
 
     Args:
         root: see :class:`RegionSource`.
@@ -41,7 +41,7 @@ class AnnotationFiles(RegionSource):
 
     @abstractmethod
     def _kind(self) -> str:
-        """Which reader, and whatever else the result depends on; part of the name of the kept index."""
+        """The reader, and whatever else the result depends on; it goes into the name of the cached index."""
 
     @abstractmethod
     def _read_file(self, path: Path, folder: Path) -> Regions:

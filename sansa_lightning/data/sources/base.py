@@ -1,4 +1,4 @@
-"""The contract of a source: four methods, and a new dataset is one file. What it may do beyond is in ``abilities``."""
+"""The contract of a source: four methods, so that a new dataset is one file. Optional ones are in ``abilities``."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from sansa_lightning.clips.episode import ClassId, ImageKey
 
 Split = Literal["train", "val"]
-"""Which images: those to train on or those to test on. Which *classes* is a protocol's business."""
+"""The images to train on or to test on. The *classes* are a protocol's business."""
 
 
 class Source(ABC):
     """A dataset: its classes, the images of a class, and one (image, mask) pair at a time.
 
-    A constructor only stores and checks its own arguments; annotation files are read at the first use,
-    once, so that objects are cheap to build and to send to workers.
+    A constructor only stores and checks its own arguments. Annotation files are read once, at the first use, so that
+    sources are cheap to build and to send to workers.
     """
 
     equal_classes: ClassVar[bool] = False
-    """Whether both splits have the same classes, so that one need not be read to know those of the other."""
+    """Whether both splits have the same classes; then reading one is enough to know them."""
 
     name: str
     """Short, lower case; written into episodes and manifests."""
@@ -34,7 +34,7 @@ class Source(ABC):
 
     @abstractmethod
     def class_name(self, class_id: ClassId) -> str:
-        """A person's word for the class."""
+        """The name of the class, for people."""
 
     def class_label(self, class_id: ClassId) -> str:
         """Name and number of a class, for messages."""
@@ -58,11 +58,11 @@ class Source(ABC):
         """
 
     def shows(self, key: ImageKey, class_id: ClassId) -> bool:
-        """Whether an image shows an object of a class, as far as the dataset says."""
+        """Whether an image shows an object of a class, as far as the dataset knows."""
         return bool((self.load(key, class_id)[1] == 1).any())
 
     def verify(self, split: Split) -> None:  # noqa: B027 - a source without files has nothing to check
-        """Check that everything which :meth:`load` will need for a split is there; called before any run.
+        """Check that everything that :meth:`load` needs for a split is there; called before any run.
 
         Raises:
             FileNotFoundError: a file is missing.
@@ -70,5 +70,5 @@ class Source(ABC):
         """
 
     def __str__(self) -> str:
-        """How messages call the source: its name, and where its data are."""
+        """The source in messages: its name, and the place of its data."""
         return self.name

@@ -1,4 +1,4 @@
-"""What datasets have in common that have a mask file for each image and class."""
+"""The base of datasets with a mask file for each image and class."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sansa_lightning.data.sources.paired import Index, PairedFiles
 
 
 class ClassMasks(PairedFiles):
-    """A dataset with a mask file for each image and class, see ``object_masks``; no other class may be asked for."""
+    """A dataset with a mask file for each image and class, see ``object_masks``; other classes may not be asked for."""
 
     def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """One image, RGB also where it is stored in grey, with its mask of a class that it is annotated for."""
+        """One image, RGB even if stored in grey, with its mask of a class that it is annotated for."""
         split, stem, _ = self._find(key)
         if stem not in self._listing(split).get(self._known(class_id, split), ()):
             shown = ", ".join(str(other) for other, stems in self._listing(split).items() if stem in stems)

@@ -1,4 +1,4 @@
-"""COCO, and every dataset in its format: ``annotations/instances_<split>.json`` beside folders of images."""
+"""COCO, and any dataset in its format: ``annotations/instances_<split>.json`` beside folders of images."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sansa_lightning.images.orientation import Exif
 
 
 class Coco(AnnotationFiles):
-    """Objects in photographs, with the class ids 0, 1, ... given to the categories in ascending order of id.
+    """Objects in photographs; categories in ascending order of id have the class ids 0, 1, ...
 
-    The mask of a class in an image is the union of its objects. Crowd regions (``iscrowd``) are 255, to be
-    left out of loss and score, except where an object is. Image keys are ``train/<file_name>`` and
-    ``val/<file_name>``, whatever the folders are called.
+    The mask of a class in an image is the union of its objects. Crowd regions (``iscrowd``) are 255, left out of loss
+    and score, except where an object is. Image keys are ``train/<file_name>`` and ``val/<file_name>``, whatever the
+    names of the folders.
 
     Args:
         root: folder that holds the image folders and ``annotations``.
@@ -33,9 +33,9 @@ class Coco(AnnotationFiles):
             has a pixel.
         check_files: whether :meth:`verify` opens each image file, about 0.1 ms each from a warm disk.
         name: of the source, for a mix of several sets in this format.
-        crowds: what regions marked ``iscrowd`` are. COCO's are crowds, to be ignored; some labelling tools mark every
-            object so that is painted with a brush, for which there is "objects".
-        exif: what to do about EXIF orientations where the width and height in the annotation file do not tell; see
+        crowds: the treatment of regions marked ``iscrowd``. COCO's are crowds, to be ignored; for labelling tools that
+            mark every object painted with a brush there is "objects".
+        exif: what to do about EXIF orientations if the width and height in the annotation file do not settle it; see
             ``orientation.Exif``.
     """
 
@@ -81,7 +81,7 @@ class Coco(AnnotationFiles):
         return f"{name} (category {table.category_ids[class_id]})"
 
     def ids_in_file(self, key: ImageKey, class_id: ClassId) -> tuple[Any, Any]:
-        """The ids of an image and of a category as the annotation file has them."""
+        """The ids of an image and of a category in the annotation file."""
         split, table, view = self._view(key)
         return table.image_ids[view], table.category_ids[self._known(class_id, split)]
 
@@ -105,5 +105,5 @@ class Coco(AnnotationFiles):
 
 
 def _categories(table: Regions) -> set[tuple[Any, str]]:
-    """(Id in the form for comparison, name) of each; in ascending order of id in every file."""
+    """(Id in the form for comparison, name) of each category; every file has them in ascending order of id."""
     return set(zip(map(id_of, table.category_ids), table.names.values(), strict=True))

@@ -34,15 +34,15 @@ _FOLDERS: dict[Split, str] = {"train": "trn", "val": "val"}
 
 
 class Coco20iReleased(LabelMaps):
-    """COCO 2014 with the image lists that published COCO-20i numbers go by, whatever rule of area made them.
+    """COCO 2014 with the image lists behind published COCO-20i numbers, whatever rule of area made them.
 
     ``splits/trn/fold<f>.pkl`` lists the images of the 60 base classes of fold f, ``splits/val/fold<f>.pkl`` those of
     its 20 unseen ones. Image keys are ``<split>/<folder>/<file>.jpg``.
 
     Args:
         root: folder with ``train2014``, ``val2014``, ``annotations`` (class maps) and ``splits``.
-        fold: read the lists of this fold alone; the protocol's fold must be the same. None takes the list of each
-            class from the first fold that has it, as the released code does for all classes (folds 0 and 1 in train).
+        fold: read only the lists of this fold, which must be the protocol's. None takes the list of each class from
+            the first fold that has it, as the released code does for all classes (folds 0 and 1 in train).
         check_files: see :class:`PairedFiles`.
         name: of the source.
         exif: see :class:`PairedFiles`.
@@ -85,7 +85,7 @@ class Coco20iReleased(LabelMaps):
 
 
 def _lists(path: Path) -> Index:
-    """Class id -> images, of the classes that have some."""
+    """Class id -> images, for classes with any."""
     index: Index = {}
     for class_id, files in by_class(str(path), read_pickle(path)).items():
         if class_id >= len(NAMES) or not isinstance(files, _LISTS):

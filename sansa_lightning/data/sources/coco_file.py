@@ -10,10 +10,10 @@ from sansa_lightning.images.orientation import Exif
 
 
 class CocoFile(Coco):
-    """One annotation file in COCO's format and one folder of images, which are both splits.
+    """One annotation file in COCO's format and one folder of images, which serve as both splits.
 
     Use a protocol that tests other classes than it trains, such as ``Strict``; any other would test on the images
-    that it trains on. For data with a split of its own there is ``Coco``.
+    that it trains on. For data that are split already, use ``Coco``.
 
     Args:
         root: folder of the images.

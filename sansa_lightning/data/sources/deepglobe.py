@@ -12,11 +12,11 @@ from sansa_lightning.data.sources.class_masks import EvaluationOnly
 from sansa_lightning.data.sources.paired import Index
 
 NAMES = ("agriculture land", "urban land", "rangeland", "forest land", "water", "barren land")
-"""Of the folders 1 to 6, whose order is that of the colours in the script that cut the patches (PATNet)."""
+"""The classes of folders 1 to 6, in the order of the colours in the script that cut the patches (PATNet)."""
 
 
 class DeepGlobe(EvaluationOnly):
-    """Six kinds of land; a patch may show several, and then has a mask of each.
+    """Six kinds of land; a patch may show several, and then has a mask for each.
 
     Layout (docs/sansa.md 4.7): ``image/<id>_sat_<patch>.jpg`` and ``filter_mask/<1..6>/<id>_mask_<patch>.png``.
 

@@ -1,4 +1,4 @@
-"""What sources have in common whose data are files below a folder: read once, looked up by key, verified."""
+"""The base of sources whose data are files below a folder: read once, looked up by key, verified."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from sansa_lightning.images.orientation import Exif, check_exif
 from sansa_lightning.images.pictures import check_image
 
 Listing = TypeVar("Listing")
-"""What is read of a split before any picture: which classes it has, and which images show them."""
+"""The content of a split, read before any picture: its classes, and the images that show them."""
 
 
 class FileSource(Source, Generic[Listing]):
-    """A dataset in files. Image keys are ``<split>/<name>``; a subclass says what names a split has.
+    """A dataset in files. Image keys are ``<split>/<name>``; a subclass gives the names of a split.
 
     Args:
         root: the dataset's folder.
         check_files: whether :meth:`verify` opens each picture.
-        exif: what to do about EXIF orientations where sizes do not tell; see ``orientation.Exif``.
+        exif: what to do about EXIF orientations if sizes do not settle it; see ``orientation.Exif``.
     """
 
     def __init__(self, root: Path, check_files: bool = True, exif: Exif = "upright") -> None:
@@ -42,7 +42,7 @@ class FileSource(Source, Generic[Listing]):
         return f"{self.name} in {self.root}"
 
     def __getstate__(self) -> dict[str, object]:
-        """Without what follows from the listings: workers that are spawned make it themselves."""
+        """Without anything derived from the listings: spawned workers derive it themselves."""
         return self.__dict__ | {"_images": {}, "_places": {}}
 
     @abstractmethod
@@ -73,11 +73,11 @@ class FileSource(Source, Generic[Listing]):
         return self._images[class_id, split]
 
     def verify(self, split: Split) -> None:
-        """Check that all files of a split are there and, with ``check_files``, that they are whole.
+        """Check that all files of a split exist and, with ``check_files``, that they are whole.
 
         Raises:
-            FileNotFoundError: names the first files that are missing and says how many are.
-            ValueError: names the first picture that is broken, or of another size than its annotations, and says how
+            FileNotFoundError: names the first missing files and says how many are missing.
+            ValueError: names the first picture that is broken, or has another size than its annotations, and says how
                 many there are.
         """
         pictures = self.picture_files(split)
@@ -96,11 +96,11 @@ class FileSource(Source, Generic[Listing]):
         return Seen(check_image(files.image, files.size, self.exif).turn)
 
     def notes(self, split: Split) -> Sequence[Note]:
-        """What was left out or merged when the files were read, and, after :meth:`verify`, what EXIF turned."""
+        """Counts of things left out or merged in reading and, after :meth:`verify`, of pictures turned by EXIF."""
         return (*self._reading_notes(split), *self._picture_notes.get(split, ()))
 
     def _lister(self, split: Split) -> str:
-        """Which files a split has, for messages."""
+        """A phrase that says where the files are listed, for messages."""
         return f"of the {split} split"
 
     def _reading_notes(self, split: Split) -> Sequence[Note]:
@@ -118,7 +118,7 @@ class FileSource(Source, Generic[Listing]):
             raise FileNotFoundError(msg)
 
     def _find(self, key: ImageKey) -> tuple[Split, str, int]:
-        """Split and name of a key, and the name's place among all of the split."""
+        """Split and name of a key, and the name's index in the split."""
         start, _, name = str(key).partition("/")
         for split in get_args(Split):
             if start == split:

@@ -1,4 +1,4 @@
-"""One's own data: a folder a class."""
+"""One's own data: one folder for each class."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 class Folder(ClassMasks):
-    """Images with a mask each, in a folder for each class: data of one's own without an annotation file.
+    """Images and their masks, in one folder for each class: one's own data without an annotation file.
 
     Layout: ``train/<class>/images/<name>.jpg`` (or .jpeg, .png, .webp, .bmp, .tif, in any case) with
-    ``train/<class>/masks/<name>.png`` (or one of the others), and ``val`` likewise. Class ids are given to the names of
-    the class folders of both splits in ascending order. Masks are 0 and 1, or 0 and 255 (grey in between is cut at
-    128), or 0, 1 and 255 to be ignored; what else is read is in ``object_masks``.
+    ``train/<class>/masks/<name>.png`` (or one of the others), and ``val`` likewise. The class folders of both splits
+    have class ids in ascending order of name. Masks are 0 and 1, or 0 and 255 (grey in between is cut at 128), or 0, 1
+    and 255 for ignored pixels; ``object_masks`` lists further forms.
 
     With ``check_files`` the masks of both splits are read at the first use: images whose mask is empty are left out and
-    counted, and what 255 means is decided once for all of them.
-    An image without a mask is an error: whether it shows nothing of the class or its mask got lost, nobody can tell.
+    counted, and the meaning of 255 is decided once for all masks.
+    An image without a mask is an error: nobody can tell whether it shows nothing of the class or its mask got lost.
 
-    The protocol decides what the splits are for. ``Strict`` and ``ClassSplits`` never test a class that they train, so
-    that one folder of images can serve as both splits: ``train: ., val: .``. ``AllClasses`` and ``InDomain`` would then
-    test on the images that they train on.
+    The protocol decides the use of the splits. ``Strict`` and ``ClassSplits`` never test a class that they train, so
+    one folder of images can serve as both splits: ``train: ., val: .``. ``AllClasses`` and ``InDomain`` would then test
+    on the images that they train on.
 
     Args:
         root: folder that holds the splits.
         train: folder of the train split, below ``root``.
         val: folder of the val split, below ``root``.
-        check_files: whether each file is opened before a run; without it empty masks stay, and each mask is read by
-            itself.
+        check_files: whether each file is opened before a run; without it empty masks stay, and each mask is judged on
+            its own.
         name: of the source, for a mix of several sets of this kind.
         exif: see :class:`PairedFiles`.
     """
@@ -62,14 +62,14 @@ class Folder(ClassMasks):
         self._masks: dict[Path, MaskFolder] = {}
 
     def check_picture(self, files: PictureFiles) -> Seen:
-        """Check an image with its mask, and that the mask is one of one class."""
+        """Check an image with its mask, and that the mask shows one class."""
         seen = super().check_picture(files)
         if files.mask is not None:
             self._masks[files.mask.parents[1]].check(files.mask)
         return seen
 
     def _reading_notes(self, split: Split) -> Sequence[Note]:
-        """What was left out, and how masks were understood."""
+        """The images left out, and how masks were understood."""
         self._listing(split)
         book = NoteBook()
         for name in _class_folders(self.folders[split]):
@@ -93,7 +93,7 @@ class Folder(ClassMasks):
         }
 
     def _read_masks(self) -> None:
-        """All class folders, of which both splits may have the same."""
+        """Read all class folders; the splits may share some."""
         folders = {folder / name for folder in self.folders.values() for name in _class_folders(folder)}
         found = {
             folder: MaskFolder(folder / "images", folder / "masks", ENDINGS, self.exif, self.check_files)

@@ -23,7 +23,7 @@ _LISTS = ("trn", "val", "test")
 
 
 class Fss1000(ClassMasks):
-    """One object on each image; the train split has other classes than the val split, so use ``ClassSplits``.
+    """One object in each image; the splits have different classes, so use ``ClassSplits``.
 
     Layout (docs/sansa.md 4.3): ``data/<class>/<n>.jpg`` with ``<n>.png``, and the lists ``splits/{trn,val,test}.txt``,
     a class a line, 520, 240 and 240 of them as published. Class ids count through the lists, each sorted by name. Where
@@ -32,7 +32,7 @@ class Fss1000(ClassMasks):
 
     Args:
         root: folder that holds ``data`` and ``splits``.
-        val: which list is this source's val split; published results are on "test".
+        val: the list that serves as val split; published results are on "test".
         check_files: whether :meth:`verify` opens each file.
         exif: see :class:`PairedFiles`.
     """
@@ -74,13 +74,13 @@ class Fss1000(ClassMasks):
         return {self._names.index(name): self._stems_of(name) for name in listed}
 
     def _stems_of(self, name: str) -> tuple[str, ...]:
-        # Masks too, so that one without an image is found to lack it.
+        # Masks too, so that a mask without an image is noticed.
         numbers = sorted(set(stems(self.root / "data" / name, [".jpg", ".png"])), key=lambda stem: (len(stem), stem))
         return tuple(f"{name}/{number}" for number in numbers)
 
     def _listed(self, name: str) -> list[str]:
         path = self._list(name)
-        lines = enumerate(read_lines(path, "the published list of classes, one a line"), 1)
+        lines = enumerate(read_lines(path, "the published list of classes, one per line"), 1)
         return sorted(below(f"{path}, line {number}", line.strip()) for number, line in lines if line.strip())
 
     def _list(self, name: str) -> Path:

@@ -10,15 +10,16 @@ from sansa_lightning.data.formats.mask_files import stems
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.class_masks import EvaluationOnly
 from sansa_lightning.data.sources.paired import Index
+from sansa_lightning.files.messages import counted
 
 NAMES = ("nevus", "melanoma", "seborrheic keratosis")
-"""Of the folders 1 to 3, by their published numbers of images: 1867, 519 and 208."""
+"""The classes of folders 1 to 3, identified by their published numbers of images: 1867, 519 and 208."""
 
 _IMAGES, _MASKS = "ISIC2018_Task1-2_Training_Input", "ISIC2018_Task1_Training_GroundTruth"
 
 
 class Isic(EvaluationOnly):
-    """Three kinds of lesions, one lesion on an image.
+    """Three kinds of lesions, one lesion per image.
 
     Layout (docs/sansa.md 4.8): ``ISIC2018_Task1-2_Training_Input/<1..3>/<id>.jpg`` and
     ``ISIC2018_Task1_Training_GroundTruth/<id>_segmentation.png``. The folders 1 to 3 are not in the official download:
@@ -41,7 +42,8 @@ class Isic(EvaluationOnly):
         masks = [stem.removesuffix("_segmentation") for stem in stems(self.root / _MASKS, [".png"])]
         left = [name for name in masks if name not in sorted_in]
         if left:
-            msg = f"{self}: {len(left)} masks have no image in {_IMAGES}/1 to 3: {', '.join(left[:3])}"
+            many = counted(len(left), "mask")
+            msg = f"{self}: {many} without an image in {_IMAGES}/1 to 3: {', '.join(left[:3])}"
             raise FileNotFoundError(msg)
         return index
 

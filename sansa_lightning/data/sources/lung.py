@@ -1,4 +1,4 @@
-"""Chest X-rays of two hospitals: lungs to test on."""
+"""Chest X-rays from two hospitals: lungs to test on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MASK_ENDING = "_mask"
 
 
 class Lung(EvaluationOnly):
-    """One class, both lungs. Images without a mask are left out: 704 of 800 have one as published.
+    """One class, both lungs. Images without a mask are left out; 704 of the 800 published ones have one.
 
     Layout (docs/sansa.md 4.9): ``CXR_png/<id>.png`` and in ``masks`` ``<id>.png``, as of the Montgomery set (MCUCXR),
     or ``<id>_mask.png``, as of the Shenzhen set.

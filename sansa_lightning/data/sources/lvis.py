@@ -43,8 +43,8 @@ class Lvis(PublishedAnnotations):
 class LvisReleased(Lvis):
     """LVIS from the pickles in circulation: category id -> picture -> ``{"annotations": [...]}``.
 
-    They hold no names and no sizes: a class is called by its number, and sizes are read from the pictures, which
-    must be there.
+    They hold no names and no sizes: a class is named by its number, and sizes are read from the pictures, which must
+    exist.
     """
 
     kind = "lvis-released"

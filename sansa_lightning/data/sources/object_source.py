@@ -1,4 +1,4 @@
-"""Sources that show one object of a picture at a time, cut out by its box."""
+"""Sources whose images show one object of a picture, cut out by its box."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sansa_lightning.images.pictures import LARGEST_SIDE
 
 
 def object_mark(number: int | str) -> str:
-    """``#<object>``, which an object's image has behind the name of its picture."""
+    """``#<object>``, which follows the picture's name in the name of an object's image."""
     return f"#{number}"
 
 
 def box_numbers(where: str, box: Any) -> tuple[float, float, float, float]:
-    """The four numbers of a box, corners or corner and size.
+    """The four numbers of a box: two corners, or a corner and the size.
 
     Raises:
         ValueError: not four numbers of pixels.
@@ -42,18 +42,18 @@ def window(x0: float, y0: float, x1: float, y1: float) -> tuple[int, int, int, i
 
 
 def picture_of(key: ImageKey) -> str:
-    """The part of an object's key that names its picture."""
+    """The beginning of an object's key, which names its picture."""
     return str(key).rpartition("#")[0]
 
 
 class ObjectSource(RegionSource):
-    """A source whose keys are ``<split>/<file>#<object>``, several for a picture with several objects.
+    """A source with keys ``<split>/<file>#<object>``, one for each object of a picture.
 
     As in the released code, an episode draws pictures, and then one of the objects in each (docs/sansa.md 4.4, 4.5).
     """
 
     def __getstate__(self) -> dict[str, object]:
-        """Without what follows from the tables."""
+        """Without anything derived from the tables."""
         return super().__getstate__() | {"_objects": {}}
 
     def pictures_of(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:

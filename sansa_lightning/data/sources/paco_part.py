@@ -21,19 +21,19 @@ from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.object_source import ObjectSource, box_numbers, object_mark, window
 from sansa_lightning.data.sources.published_annotations import PublishedAnnotations
-from sansa_lightning.files.messages import brief
+from sansa_lightning.files.messages import brief, counted
 
-NO_OWNER = "parts left out, whose object is not in the file, not in their image or without a box"
+NO_OWNER = "parts left out, whose object is not in the file, not in the same image or without a box"
 _PICKLED = {"category_id", "obj_ann_id", "obj_bbox", "segmentation"}
 
 Box = tuple[float, float, float, float]
 
 
 class PacoPart(PublishedAnnotations, ObjectSource):
-    """Parts of objects, each object cut out by its box; the mask of a class is the union of the object's parts of it.
+    """Parts of objects, each object cut out by its box; a class's mask is the union of the object's parts of it.
 
-    Class ids are PACO's category ids; the classes of a split are the parts that it has annotations of. Image keys
-    are ``<split>/<folder>/<file>#<annotation id of the object>``.
+    Class ids are PACO's category ids; the classes of a split are the parts with annotations in it. Image keys are
+    ``<split>/<folder>/<file>#<annotation id of the object>``.
     """
 
     dataset = kind = "paco"
@@ -65,8 +65,8 @@ class PacoPart(PublishedAnnotations, ObjectSource):
 class PacoPartReleased(PacoPart):
     """PACO-Part from the pickles in circulation: ``{"cid2img": {...}, "img2anno": {...}}``.
 
-    They hold no names and no sizes: a class is called by its number, and sizes are read from the pictures, which
-    must be there.
+    They hold no names and no sizes: a class is named by its number, and sizes are read from the pictures, which must
+    exist.
     """
 
     kind = "paco-released"
@@ -96,7 +96,7 @@ class PacoPartReleased(PacoPart):
 
 
 def _is_part(entry: Entry) -> bool:
-    """Whether an annotation is not that of an object itself."""
+    """Whether an annotation is of a part, not of an object itself."""
     return id_of(entry.get("obj_ann_id")) != id_of(entry.get("id"))
 
 
@@ -120,7 +120,8 @@ def _boxes(content: AnnotationFile, pictures: Pictures) -> dict[tuple[Id, int], 
         if boxes.setdefault((number, row), box) != box:
             several.append(f"annotation {brief(number)}")
     if several:
-        msg = f"{content.path}: expected one box an object, but {several[0]} has two; {len(several)} objects have"
+        many = counted(len(several), "object")
+        msg = f"{content.path}: expected one box per object, but {several[0]} has two; {many} in all"
         raise ValueError(msg)
     return boxes
 
@@ -134,7 +135,7 @@ class _Objects:
         self.drawn: dict[tuple[ClassId, int], list[bytes]] = defaultdict(list)
 
     def view(self, file: str, number: Id, box: Box, size: tuple[int, int]) -> int:
-        """The place of an object's view, with the first box that was given for it."""
+        """The place of an object's view, whose box is the first one given for it."""
         if (file, number) not in self.views:
             x, y, width, height = box
             shown = window(x, y, x + width, y + height)
@@ -147,10 +148,10 @@ class _Objects:
         keep_once(self.drawn[class_id, view], runs, where, self.book)
 
     def pack(self, path: Path, names: dict[ClassId, str]) -> Regions:
-        """What was added.
+        """The regions of all parts added.
 
         Raises:
-            ValueError: nothing was.
+            ValueError: there are none.
         """
         if not self.drawn:
             why = f"; {self.book}" if self.book.notes() else ""
@@ -162,7 +163,7 @@ class _Objects:
 def _pickled_entries(
     path: Path, classes: dict[ClassId, Any], annotations: dict[Any, Any]
 ) -> Iterator[tuple[ClassId, str, str, Entry]]:
-    """Class id, where it is, picture and part, in the order of the file."""
+    """Class id, place in the file, picture and part, in the order of the file."""
     for class_id, images in classes.items():
         for image_id, name in _pickled_images(f"{path}: cid2img, class {class_id}", images):
             here = f"class {class_id}, image {brief(image_id)}"
@@ -194,13 +195,13 @@ def _pickled_parts(where: str, parts: Any) -> list[Entry]:
     whole_ones = [part for part in found if None not in (part["obj_ann_id"], part["category_id"])]
     if len(whole_ones) < len(listed):
         msg = (
-            f"{where}: expected img2anno to list its parts with {', '.join(sorted(_PICKLED))}, ids being numbers; "
-            f"{len(listed) - len(whole_ones)} of {len(listed)} are otherwise"
+            f"{where}: expected img2anno to list its parts with {', '.join(sorted(_PICKLED))}, and numbers as ids; "
+            f"{len(listed) - len(whole_ones)} of {len(listed)} differ"
         )
         raise ValueError(msg)
     return whole_ones
 
 
 def _numbered(part: Entry) -> Entry:
-    """With its ids as numbers, None for what is none."""
+    """The entry with its ids as numbers; None for an id that is not a number."""
     return part | {key: whole(part[key]) for key in ("obj_ann_id", "category_id")}

@@ -1,4 +1,4 @@
-"""What datasets of image files with mask files have in common; one of them is an index and two paths more."""
+"""The base of datasets of image files with mask files; a dataset adds an index and two paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sansa_lightning.images.orientation import Exif
 from sansa_lightning.images.pictures import read_image
 
 LOOKS = 3
-"""Masks of each class that are looked at before a run."""
+"""Number of masks of each class that are looked at before a run."""
 
 Index = dict[ClassId, tuple[str, ...]]
 """Class id -> stems of its images in one split; ids ascending, stems in a fixed order."""
@@ -33,12 +33,12 @@ class PairedFiles(FileSource[Index]):
 
     Args:
         root: the dataset's folder.
-        check_files: whether :meth:`verify` opens each file, about half a millisecond a pair from a warm disk.
-        exif: what to do about EXIF orientations where the size of the mask does not tell; see ``orientation.Exif``.
+        check_files: whether :meth:`verify` opens each file, about half a millisecond per pair from a warm disk.
+        exif: what to do about EXIF orientations if the size of the mask does not settle it; see ``orientation.Exif``.
     """
 
     same_size = True
-    """Whether a mask must have the size of its image; it is resized else."""
+    """Whether a mask must have the size of its image; otherwise it is resized."""
 
     def __init__(self, root: Path, check_files: bool = True, exif: Exif = "upright") -> None:
         super().__init__(root, check_files, exif)
@@ -46,7 +46,7 @@ class PairedFiles(FileSource[Index]):
         self._endings = Endings()
 
     def __getstate__(self) -> dict[str, object]:
-        """Without the names of all files: workers that are spawned list folders themselves."""
+        """Without the names of all files: spawned workers list folders themselves."""
         return super().__getstate__() | {"_endings": Endings()}
 
     @abstractmethod
@@ -70,11 +70,11 @@ class PairedFiles(FileSource[Index]):
         return tuple(self._listing(split))
 
     def class_name(self, class_id: ClassId) -> str:
-        """As the dataset calls it."""
+        """The dataset's name for the class."""
         return self._names[self._known(class_id, "val")]
 
     def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """One image, RGB also where it is stored in grey, with the mask of one class."""
+        """One image, RGB even if stored in grey, with the mask of one class."""
         split, stem, _ = self._find(key)
         image_path, mask_path = self._found(split, stem, self._known(class_id, split))
         mask = self._read_mask(mask_path, class_id)
@@ -87,12 +87,12 @@ class PairedFiles(FileSource[Index]):
         return str(self._found(split, stem, 0)[0])
 
     def verify(self, split: Split) -> None:
-        """Check that all files of a split are there and show their classes; with ``check_files``, that they are whole.
+        """Check that all files of a split exist and show their classes and, with ``check_files``, that they are whole.
 
         Raises:
-            FileNotFoundError: names the first files that are missing and says how many are.
-            ValueError: names a file that is broken or an image of another size than its mask, and says how many there
-                are; or masks that are empty.
+            FileNotFoundError: names the first missing files and says how many are missing.
+            ValueError: names a broken file, or an image of another size than its mask, and says how many there are; or
+                names empty masks.
         """
         super().verify(split)
         self._check_shown(split)
@@ -108,14 +108,14 @@ class PairedFiles(FileSource[Index]):
         return Seen() if files.mask is None else check_pair(files.image, files.mask, self.same_size, self.exif)
 
     def _found(self, split: Split, stem: str, class_id: ClassId) -> tuple[Path, Path]:
-        """The image and the mask of a stem, as the files are called."""
+        """The image and the mask of a stem, under the files' real names."""
         image, mask = self._files(split, stem, class_id)
         return self._endings.file(image), self._endings.file(mask)
 
     def _check_shown(self, split: Split) -> None:
-        """Refuse a class whose first masks are all empty: files of other rules than ours.
+        """Refuse a class whose first masks are all empty: such files follow other rules than ours.
 
-        A single empty mask is passed: published lists are to be scored as they are.
+        A single empty mask passes: published lists are scored unchanged.
         """
         for class_id, listed in self._listing(split).items():
             masks = [self._found(split, stem, class_id)[1] for stem in listed[:LOOKS]]
@@ -128,7 +128,7 @@ class PairedFiles(FileSource[Index]):
                 raise ValueError(msg)
 
     def _look_at(self, path: Path, class_id: ClassId) -> NDArray[np.uint8]:
-        """The mask of a class, read more strictly than :meth:`_read_mask` may do: a list is not wrong all along."""
+        """The mask of a class for this check, which may be read more strictly than :meth:`_read_mask` reads it."""
         return self._read_mask(path, class_id)
 
     def _fitted(self, mask: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -153,16 +153,16 @@ class PairedFiles(FileSource[Index]):
 
 
 class LabelMaps(PairedFiles):
-    """A dataset with one mask file an image, whose values are class id + 1, and 255 for pixels to ignore.
+    """A dataset with one mask file per image, with class id + 1 as values and 255 for ignored pixels.
 
-    Any class may be asked for in any image; the mask is empty where it is not shown.
+    Any class may be asked for in any image; the mask is empty if the image does not show it.
     """
 
     def _read_labels(self, path: Path) -> NDArray[np.uint8]:
         """The label map, uint8 [H, W] of 0 to the number of classes, and 255.
 
         Raises:
-            ValueError: it has other values, as one has whose palette was turned to grey; names the file.
+            ValueError: it has other values, such as those of a palette turned to grey; names the file.
         """
         labels = read_labels(path, self.exif)
         unknown = labels[(labels > len(self._names)) & (labels != IGNORE)]
@@ -185,7 +185,7 @@ class LabelMaps(PairedFiles):
         return bool((self._read_labels(self._found(split, stem, 0)[1]) == wanted).any())
 
     def objects(self, key: ImageKey) -> tuple[NDArray[np.integer], tuple[ClassId, ...]]:
-        """All of a class in an image is one object here, since label maps do not tell instances apart."""
+        """One object for each class in the image, since label maps do not tell instances apart."""
         split, stem, _ = self._find(key)
         labels = self._read_labels(self._found(split, stem, 0)[1])
         classes = tuple(int(value) - 1 for value in np.unique(labels) if 0 < value <= len(self._names))

@@ -1,4 +1,4 @@
-"""PASCAL-5i: VOC 2012 with the masks of SBD, by the lists in circulation."""
+"""PASCAL-5i: VOC 2012 with the masks of SBD and the lists in circulation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = (
     *("diningtable", "dog", "horse", "motorbike", "person"),
     *("pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
-"""In VOC's order; a line a fold."""
+"""In VOC's order; one line per fold."""
 
 FOLDS = 4
 _CLASSES_PER_FOLD = len(NAMES) // FOLDS

@@ -30,7 +30,7 @@ _EXCLUDED = {("aeroplane", "TAIL")}
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A class: an object's part, and the pictures that are listed for it."""
+    """A class: an object's part, and the pictures listed for it."""
 
     group: str
     owner: str
@@ -39,15 +39,15 @@ class _Part:
 
 
 class PascalPart(ObjectSource):
-    """Parts of objects, each object cut out by its box; the mask of a class is the union of the object's parts of it.
+    """Parts of objects, each object cut out by its box; a class's mask is the union of the object's parts of it.
 
-    A class is an object with a part, such as ``dog:HEAD``, that pictures are listed for in both splits; the tail of
-    the aeroplane is left out as in the literature. Class ids count the classes of all groups, so that they mean the
-    same whichever are chosen. Image keys are ``<split>/<file>#<position among the picture's objects>``.
+    A class is an object with a part, such as ``dog:HEAD``, with pictures in both splits; the tail of the aeroplane is
+    left out as in the literature. Class ids count the classes of all groups, so that they do not depend on the group.
+    Image keys are ``<split>/<file>#<position among the picture's objects>``.
 
     Args:
         root: folder with ``VOCdevkit/VOC2010``.
-        group: whose classes to have; None has all.
+        group: its classes are used; None for all.
         check_files: see :class:`RegionSource`.
         name: of the source.
         exif: see :class:`RegionSource`.
@@ -74,7 +74,7 @@ class PascalPart(ObjectSource):
         parts = dict(enumerate(_parts(self.index)))
         chosen = {number: part for number, part in parts.items() if self.group in (None, part.group)}
         if not chosen:
-            msg = f"{self.index}: expected parts that are listed in train and val for {self.group or 'a group'}"
+            msg = f"{self.index}: expected parts listed in both train and val for {self.group or 'a group'}"
             raise ValueError(msg)
         book = NoteBook()
         masks = Segmentations(book)
@@ -111,7 +111,7 @@ class _Object:
 
 def _parts(index: Path) -> Iterator[_Part]:
     """The classes of all groups, in the order of the literature's folds and then of the file."""
-    content = read_json(index, "the index of Pascal-Part that is in circulation")
+    content = read_json(index, "the circulating index of Pascal-Part")
     for group in get_args(Group):
         for owner, about in _children(index, content, group, "object").items():
             for part, lists in _children(index, {owner: about}, owner, "part").items():
@@ -168,7 +168,7 @@ def _masks(part: Entry) -> list[Any]:
 
 
 def _size(mask: Any) -> tuple[int, int] | None:
-    """(H, W) that run lengths say they are of, pixels."""
+    """(H, W) of run lengths, as they state it, pixels."""
     size = mask.get("size") if isinstance(mask, dict) else None
     sides = [whole(side) for side in size] if isinstance(size, list) else []
     height, width = sides if len(sides) == 2 else (None, None)

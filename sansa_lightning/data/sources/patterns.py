@@ -1,4 +1,4 @@
-"""The embedded benchmark: 32 classes of surface patterns on random silhouettes, rendered when asked for."""
+"""The embedded benchmark: 32 classes of surface patterns on random silhouettes, rendered on demand."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _RULES = ("neutral", "adversarial")
 
 
 class Patterns(Source):
-    """A procedural few-shot benchmark in which looking alike is not being alike (``docs/patterns.md``).
+    """A procedural few-shot benchmark in which similar looks do not mean the same class (``docs/patterns.md``).
 
     An image shows two or three objects, one of them (sometimes two) of its class, the others of other classes.
-    The class is the surface pattern; silhouette, palette, size, place and background are drawn without it. An
-    image is a function of (seed, key) and of nothing else, equal to the bit on every machine.
+    The class is the surface pattern; silhouette, palette, size, place and background are drawn independently of it. An
+    image depends on (seed, key) alone, and is equal to the bit on every machine.
 
-    Distractors of train images must not show what a fold keeps for its test. By default they come from the fold
-    of the image's own class, so that no training under any ``Strict`` fold ever shows an unseen class, not even as
-    a distractor. With ``held_out`` they come from all classes outside one fold: more variety, for that fold
-    only. Distractors of val images come from all classes.
+    Distractors in train images must not show a fold's test classes. By default they come from the fold of the image's
+    own class, so that training under any ``Strict`` fold never shows an unseen class, not even as a distractor. With
+    ``held_out`` they come from all classes outside one fold: more variety, for that fold only. Distractors in val
+    images come from all classes.
 
     Args:
         size: side of the images in pixels, 32 to 512.
@@ -39,8 +39,8 @@ class Patterns(Source):
         val_images: images per class in the val split.
         held_out: fold whose classes train images of other folds never show; None for each class's own fold.
         transfer: probability that an object of a target wears the reference's palette, see :meth:`pair`.
-        train_rule: which object that is in the train split.
-        val_rule: which object that is in the val split.
+        train_rule: selects that object in the train split.
+        val_rule: selects that object in the val split.
     """
 
     name = "patterns"
@@ -78,7 +78,7 @@ class Patterns(Source):
         return tuple(_CLASSES)
 
     def class_name(self, class_id: ClassId) -> str:
-        """What a person sees."""
+        """A description of the pattern."""
         return NAMES[self._known(class_id)]
 
     def images(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
@@ -100,7 +100,7 @@ class Patterns(Source):
         return scene.image(worn), scene.mask(self._known(class_id))
 
     def objects(self, key: ImageKey) -> tuple[NDArray[np.uint8], tuple[ClassId, ...]]:
-        """What the image shows, for controls that know no class or choose among the objects.
+        """The objects of an image, for controls that ignore the class or choose among the objects.
 
         Returns:
             The instance map, uint8 [H, W], 0 background and k + 1 the k-th object, and the class of each object.
@@ -112,16 +112,16 @@ class Patterns(Source):
         return scene.instances, scene.classes
 
     def shows(self, key: ImageKey, class_id: ClassId) -> bool:
-        """Whether one of the objects is of the class; each shows some pixels."""
+        """Whether one of the objects belongs to the class; each object has visible pixels."""
         return self._known(class_id) in self._open(key)[1].classes
 
     def pair(
         self, reference: ImageKey, target: ImageKey, class_id: ClassId, rng: np.random.Generator, split: Split
     ) -> ImageKey:
-        """The target, in which (with probability ``transfer``) one object wears the palette of the reference's subject.
+        """The target; with probability ``transfer``, one of its objects wears the palette of the reference's subject.
 
-        Under the rule "adversarial" that is a distractor, so that following the colours leads astray; under
-        "neutral" it is any object, so that colours say nothing and avoiding them does not pay either.
+        Under the rule "adversarial" it is a distractor, so that following the colours leads astray; under "neutral" it
+        is any object, so that colours say nothing and avoiding them does not pay either.
         """
         if rng.random() >= self.transfer:
             return target
@@ -132,7 +132,7 @@ class Patterns(Source):
         return str(parts.lend(wearers[int(rng.integers(len(wearers)))], lender))
 
     def _open(self, key: ImageKey) -> tuple[PatternKey, Scene]:
-        """The parts of a key and the image they name, after a check that there is one."""
+        """The content of a key and the image that it names, checked to exist."""
         parts = PatternKey.parse(key)
         for part in (parts, parts.lender or parts):
             if part.class_id not in _CLASSES or part.index >= self.counts[part.split]:

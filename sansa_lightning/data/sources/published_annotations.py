@@ -1,4 +1,4 @@
-"""Regions in COCO's photographs, from one annotation file a split that goes by the name it was published under."""
+"""Regions in COCO's photographs, from one annotation file per split under its published name."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sansa_lightning.images.orientation import Exif
 
 
 class PublishedAnnotations(AnnotationFiles):
-    """A dataset in COCO's photographs. Class ids are its own, and mean the same whichever of its formats is read.
+    """A dataset in COCO's photographs. Class ids are its own, and mean the same in all of its formats.
 
     Args:
         root: folder with the pictures in ``coco/train2017`` and ``coco/val2017``.
-        train_annotations: below ``root``; called as published if None.
-        val_annotations: below ``root``; called as published if None.
+        train_annotations: below ``root``; the published name if None.
+        val_annotations: below ``root``; the published name if None.
         check_files: see :class:`RegionSource`.
         name: of the source; the dataset's if None.
         exif: see :class:`RegionSource`.
     """
 
     dataset: ClassVar[str]
-    """Its name; the same for all of its formats, since the episodes mean the same."""
+    """The dataset's name; the same for all of its formats, since their episodes mean the same."""
 
     kind: ClassVar[str]
-    """Of the annotation files; part of the names of their kept indices."""
+    """The format of the annotation files; it goes into the names of their cached indices."""
 
     looks_up_sizes: ClassVar[bool] = False
-    """Whether sizes are those of the pictures, so that what is read depends on ``exif``."""
+    """Whether sizes come from the pictures, so that the result of reading depends on ``exif``."""
 
     published: ClassVar[dict[Split, str]]
     """The annotation files, below ``root``."""

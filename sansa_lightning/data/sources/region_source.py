@@ -1,4 +1,4 @@
-"""What sources have in common whose annotations are regions of pictures, or of single objects in pictures."""
+"""The base of sources whose annotations are regions in pictures, or in windows around single objects."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SPLITS: tuple[Split, ...] = ("val", "train")
 
 
 class RegionSource(FileSource[Regions]):
-    """Pictures with regions of classes; a dataset adds how its annotations are read.
+    """Pictures with regions of classes; a dataset adds the reader of its annotations.
 
     Args:
         root: the dataset's folder.
         folders: of each split's pictures, below ``root``.
         check_files: whether :meth:`verify` opens each picture, about 0.1 ms each from a warm disk.
         name: of the source.
-        exif: what to do about EXIF orientations where the annotations' size does not tell; see ``orientation.Exif``.
-        min_area: least area, in pixels of the picture, of the union of a class's objects for an image to count as one
-            that shows the class.
+        exif: what to do about EXIF orientations if the annotations' size does not settle it; see ``orientation.Exif``.
+        min_area: least area of the union of a class's objects, in pixels of the picture, for an image to count as
+            showing the class.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RegionSource(FileSource[Regions]):
         self.min_area = min_area
 
     def classes(self, split: Split) -> tuple[ClassId, ...]:
-        """The classes that the split's annotations have."""
+        """The classes in the split's annotations."""
         return self._listing(split).classes
 
     def listing(self, split: Split) -> tuple[ClassId, ...]:
@@ -56,7 +56,7 @@ class RegionSource(FileSource[Regions]):
         return tuple(self._listing(split).names)
 
     def class_name(self, class_id: ClassId) -> str:
-        """The dataset's word for the class."""
+        """The dataset's name for the class."""
         splits = sorted(_SPLITS, key=lambda split: split not in self._listings)
         for split in splits[:1] if self.equal_classes else splits:
             if class_id in self._listing(split).names:
@@ -64,7 +64,7 @@ class RegionSource(FileSource[Regions]):
         raise self._unknown(class_id, {number for table in self._listings.values() for number in table.names})
 
     def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """One image, RGB also where it is stored in grey and cut to its window, with the mask of one class."""
+        """One image, RGB even if stored in grey and cut to its window, with the mask of one class."""
         split, table, view = self._view(key)
         known = self._known(class_id, split)
         height, width = table.sizes[view].tolist()
@@ -74,7 +74,7 @@ class RegionSource(FileSource[Regions]):
         return image[y0:y1, x0:x1], mask[y0:y1, x0:x1]
 
     def object_count(self, class_id: ClassId, split: Split) -> int:
-        """How many objects of the class, or parts, its images show; crowds left out."""
+        """The number of objects (or parts) of the class in its images, without crowds."""
         return self._listing(split).objects_of(self._known(class_id, split), self.min_area)
 
     def picture(self, key: ImageKey) -> str:
@@ -88,14 +88,14 @@ class RegionSource(FileSource[Regions]):
         return table.shows(view, self._known(class_id, split))
 
     def objects(self, key: ImageKey) -> tuple[NDArray[np.integer], tuple[ClassId, ...]]:
-        """Every annotated object, or part of the object that the image is cut to; crowds left out."""
+        """Every annotated object, or part of the object to which the image is cut, without crowds."""
         _, table, view = self._view(key)
         numbers, classes = table.objects(view)
         x0, y0, x1, y1 = table.windows[view].tolist()
         return numbers[y0:y1, x0:x1], classes
 
     def picture_files(self, split: Split) -> Sequence[PictureFiles]:
-        """All pictures that the annotations list, each once; those without objects too."""
+        """All pictures in the annotations, each once, including those without objects."""
         table, folder = self._listing(split), self.folders[split]
         sizes = dict(zip(table.files, table.sizes.tolist(), strict=True))
         return [PictureFiles(folder / file, (height, width)) for file, (height, width) in sizes.items()]
@@ -104,7 +104,7 @@ class RegionSource(FileSource[Regions]):
         return self._listing(split).notes
 
     def _view(self, key: ImageKey) -> tuple[Split, Regions, int]:
-        """Split and table of an image, and its place there."""
+        """Split and regions of an image, and its place there."""
         split, _, view = self._find(key)
         return split, self._listing(split), view
 

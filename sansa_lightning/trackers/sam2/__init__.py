@@ -1,1 +1,1 @@
-"""SAM 2 in its published sizes, and nano, which is built of the same classes."""
+"""SAM 2 in its published sizes, behind the contract of a tracker."""

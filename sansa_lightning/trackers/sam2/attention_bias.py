@@ -26,13 +26,13 @@ class _Biased(TorchFunctionMode):
         self.active = True
 
     def end(self, *_: object) -> None:
-        """It has ended."""
+        """A chosen module ends."""
         self.active = False
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Call ``func``, attention with the bias."""
+        """Call ``func``; attention gets the bias."""
         given = dict(kwargs or {})
         if self.active and func is F.scaled_dot_product_attention:
             query, key = args[:2]
@@ -45,7 +45,7 @@ class _Biased(TorchFunctionMode):
 
 @contextmanager
 def biased(modules: Iterable[nn.Module], bias: AttentionBias) -> Iterator[None]:
-    """While the block runs, scores inside ``modules`` get the bias; a fused kernel stays a fused one."""
+    """While the block runs, attention scores inside ``modules`` get the bias; fused kernels stay fused."""
     mode = _Biased(bias)
     with ExitStack() as stack:
         for module in modules:

@@ -17,7 +17,7 @@ WITHOUT_OBJECT_SCORES: dict[str, Any] = {
     "pred_obj_scores": False,
     "pred_obj_scores_mlp": False,
     "fixed_no_obj_ptr": False,
-    # Added only to memories of frames without the object, which object scores would have to tell (SAM 2.1).
+    # Added only to memories of frames without the object, known from object scores alone (SAM 2.1).
     "no_obj_embed_spatial": False,
 }
 """Settings of a base without object scores: one decoder token fewer, as SANSA has it (docs/sansa.md 1.1)."""
@@ -26,11 +26,11 @@ SCORE_KEYS = frozenset(
     {"no_obj_ptr", "sam_mask_decoder.obj_score_token.weight"}
     | {f"sam_mask_decoder.pred_obj_score_head.layers.{i}.{kind}" for i in range(3) for kind in ("weight", "bias")}
 )
-"""Keys of a published SAM 2.0 file that are left over where there are no object scores."""
+"""Keys of a published SAM 2.0 file that a base without object scores does not use."""
 
 
 def left_over(name: str, object_scores: bool) -> frozenset[str]:
-    """Keys of a published file that a base has no place for."""
+    """Keys of a published file that a base does not use."""
     if object_scores:
         return frozenset()
     return SCORE_KEYS | {"no_obj_embed_spatial"} if name.startswith("sam2.1") else SCORE_KEYS
@@ -42,7 +42,7 @@ def build_published(name: str, image_size: int | None, object_scores: bool) -> T
     Args:
         name: one of ``PUBLISHED``.
         image_size: side of the input in pixels; the published one, 1024, if None.
-        object_scores: whether it is built with them.
+        object_scores: whether to build it with them.
     """
     from hydra.utils import instantiate
     from omegaconf import OmegaConf

@@ -31,16 +31,16 @@ from sansa_lightning.trackers.sam2.attention_bias import biased
 
 TRUNK = "image_encoder.trunk"
 NO_OBJECT = -1024.0
-"""Logits where SAM 2 sees no object."""
+"""SAM 2's logits for an absent object."""
 
 SHORT = (torch.float16, torch.bfloat16)
 """Number formats that the weights may be turned into after training, by ``.half()`` and ``.bfloat16()``."""
 
 
 class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annotations
-    """The networks of a SAM2Base with its own state dict; its tracking code is not used."""
+    """The networks and the state dict of a SAM2Base, without its tracking code."""
 
-    # What SAM2Base makes.
+    # Attributes that SAM2Base sets.
     image_encoder: Any
     memory_attention: Any
     memory_encoder: Any
@@ -96,7 +96,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
     def low_resolution(self, maps: Tensor) -> Tensor:
         """See :class:`Tracker`."""
         size = tuple(self.sam_prompt_encoder.mask_input_size)
-        # In float32: under autocast a convolution's result is not, and antialiasing knows no bfloat16 on the CPU.
+        # In float32: under autocast a convolution's result is bfloat16, which antialiasing on the CPU cannot handle.
         return F.interpolate(maps.float(), size, mode="bilinear", align_corners=False, antialias=True)
 
     def full_resolution(self, masks: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         mask = masks[frames, best][:, None].float()
         if rule.gate:
             mask = torch.where(score[..., None, None] > 0, mask, NO_OBJECT)
-        # A base may keep a single pointer token beside its three masks.
+        # A base may have a single pointer token for its three masks.
         pointer = self.obj_ptr_proj(tokens[frames, best] if tokens.shape[1] > 1 else tokens[:, 0])
         return Decoded(mask, pointer, ious[frames, best], score[:, 0] if self.pred_obj_scores else None)
 
@@ -190,7 +190,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         return values.to(dtype) if dtype in SHORT else values
 
     def _candidates(self, rule: DecodeRule) -> Any:
-        """The decoder, which falls back to one of three masks as the rule says."""
+        """The decoder, with the rule's fall-back to one of three masks."""
         decoder = self.sam_mask_decoder
         decoder.dynamic_multimask_via_stability = rule.stability is not None
         decoder.dynamic_multimask_stability_thresh = rule.stability
@@ -207,7 +207,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         ]
 
     def parts(self) -> Mapping[str, tuple[str, ...]]:
-        """See :class:`Tracker`; a tensor of SAM2Base itself goes with the part that reads it or writes it."""
+        """See :class:`Tracker`; a tensor of SAM2Base itself belongs to the part that reads or writes it."""
         return {
             "trunk": (TRUNK,),
             "neck": ("image_encoder.neck",),
@@ -228,7 +228,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         return self.image_encoder.trunk.register_forward_hook(lambda _m, _i, out: hear(out[stage]))
 
     def recompute(self) -> None:
-        """See :class:`Tracker`; the layers of memory attention are recomputed one by one, too."""
+        """See :class:`Tracker`; each layer of memory attention is recomputed too."""
         recompute_from_first_trained(self.image_encoder.trunk.blocks, self.memory_attention.layers)
 
 
@@ -238,6 +238,6 @@ def _tokens(maps: Tensor) -> Tensor:
 
 
 def _no_points(features: Features) -> tuple[Tensor, Tensor]:
-    """One padding point a frame: what SAM 2 reads when nobody clicked."""
+    """One padding point per frame, which SAM 2 reads if there are no clicks."""
     frames, device = len(features.image), features.image.device
     return torch.zeros(frames, 1, 2, device=device), -torch.ones(frames, 1, dtype=torch.int32, device=device)

@@ -62,7 +62,7 @@ class TestMistakes:
 
     def test_empty(self, tmp_path):
         (tmp_path / "a.jsonl").write_text("")
-        with pytest.raises(ValueError, match=r"a.jsonl: expected one episode a line, but the file is empty"):
+        with pytest.raises(ValueError, match=r"a.jsonl: expected one episode per line, but the file is empty"):
             ManifestEpisodes(tmp_path / "a.jsonl")
 
     @pytest.mark.parametrize("line", ["", "{", "[]", '{"class_id":2}', '{"class_id":"2","references":[],"source":""}'])

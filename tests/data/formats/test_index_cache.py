@@ -220,13 +220,13 @@ class TestNoPlace:
     def test_read_only(self, folder, annotations):
         folder.mkdir(parents=True)
         folder.chmod(0o500)
-        with pytest.warns(UserWarning, match="will be read anew each time"):
+        with pytest.warns(UserWarning, match="will be read again each time"):
             assert read(annotations).kept is None
 
     def test_a_file_in_the_way(self, folder, annotations):
         folder.parent.mkdir(parents=True)
         folder.write_text("x")
-        with pytest.warns(UserWarning, match="will be read anew each time, since .* cannot be written"):
+        with pytest.warns(UserWarning, match="will be read again each time, since .* cannot be written"):
             assert read(annotations).kept is None
 
     def test_no_home(self, annotations, monkeypatch):

@@ -105,7 +105,7 @@ def test_two_files_but_for_the_case_of_their_endings(tmp_path):
         (tmp_path / name).touch()
     assert Endings().file(tmp_path / "a.png") == tmp_path / "a.png"
     message = re.escape(
-        f"{tmp_path / 'a.PNG'} and a.png differ in the case of their ending alone; expected one of them"
+        f"{tmp_path / 'a.PNG'} and a.png differ only in the case of their endings; expected one of them"
     )
     with pytest.raises(ValueError, match=message):
         stems(tmp_path, [".jpg", ".png"])

@@ -16,6 +16,16 @@ def test_counts_by_kind_and_names_the_first() -> None:
     assert as_counts(book.notes()) == {"crowd regions, which are ignored": 3, "pictures turned upright by EXIF": 1}
 
 
+def test_one_case_is_told_in_the_singular() -> None:
+    for what, one in (
+        ("pictures turned upright by EXIF", "1 picture turned upright by EXIF (first: a)"),
+        ("entries of images left out as duplicates", "1 entry of images left out as duplicates (first: a)"),
+        ("crowd regions (iscrowd) used as objects", "1 crowd region (iscrowd) used as objects (first: a)"),
+        ("classes left out, with too few images", "1 class left out, with too few images (first: a)"),
+    ):
+        assert str(Note(what, 1, "a")) == one
+
+
 def test_merges_what_was_counted_elsewhere():
     book, other = NoteBook(), NoteBook()
     book.add("a", "1")

@@ -14,7 +14,7 @@ from fakes.coco import write_coco
 from fakes.lvis import write_lvis
 from fakes.pascal5i import write_pascal5i
 from fakes.turned import TO_STORED, camera, with_orientation
-from sansa_lightning.data.formats.picture_checks import AS_ASKED, AS_SIZED, DOUBTFUL, MASKS, TURNED, counted
+from sansa_lightning.data.formats.picture_checks import AS_ASKED, AS_SIZED, DOUBTFUL, MASKS, TURNED, first_of
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.coco_file import CocoFile
 from sansa_lightning.data.sources.folder import Folder
@@ -166,8 +166,8 @@ class TestOffenders:
 
     def test_one_says_what_it_always_said(self):
         for kind in (ValueError, FileNotFoundError):
-            assert str(counted([kind("a.jpg is bad")], 9, "pictures")) == "a.jpg is bad"
-            assert type(counted([kind("a"), ValueError("b")], 9, "pictures")) is kind
+            assert str(first_of([kind("a.jpg is bad")], 9, "pictures")) == "a.jpg is bad"
+            assert type(first_of([kind("a"), ValueError("b")], 9, "pictures")) is kind
 
 
 def test_paired_folders(tmp_path):

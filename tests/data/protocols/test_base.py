@@ -193,7 +193,7 @@ class TestMistakes:
                 return (Note("crowd regions, which are ignored", 24, "annotation 4"),)
 
         message = (
-            r"none of its 2 classes has 2 images .*; expected one with 2 at least; 24 cr.* \(first: annotation 4\)$"
+            r"none of its 2 classes has 2 images .*; expected one with at least 2; 24 cr.* \(first: annotation 4\)$"
         )
         with pytest.raises(ValueError, match=message):
             Strict(1).pools(Noted([9, 1, 9, 9, 9, 0, 9, 9]), "test")

@@ -28,7 +28,7 @@ def test_class_splits_share_no_class(tmp_path):
 def test_shared_classes_are_refused(tmp_path):
     source = Folder(write_folder(tmp_path / "mine").root)
     for stage in ("train", "test"):
-        with pytest.raises(ValueError, match=r"ClassSplits: folder in .* has 1 classes in both splits \(nut\)"):
+        with pytest.raises(ValueError, match=r"ClassSplits: folder in .* has 1 class in both splits \(nut\)"):
             ClassSplits().pools(source, stage)
 
 

@@ -108,7 +108,7 @@ class TestLvis:
     def test_released_lists_are_of_clips_of_the_same_length(self, sources):
         protocol = StrictByPosition(3, released_lists=True, shots=5, targets=3)
         message = (
-            r"^StrictByPosition.shots: released_lists follow the length of a clip; expected 1, as data.shots, but got 5"
+            r"^StrictByPosition.shots: released_lists depend on a clip's length; expected 1, as data.shots, but got 5"
         )
         with pytest.raises(ValueError, match=message):
             EpisodeDataModule(sources[LvisReleased], protocol, shots=1, train_targets=3, size=16)
@@ -207,7 +207,9 @@ class TestMistakes:
 
     @pytest.mark.parametrize("values", [{"min_images": 1}, {"shots": 0}, {"targets": 0}])
     def test_counts(self, values):
-        with pytest.raises(ValueError, match=r"StrictByPosition: expected min_images of at least 2, shots and targets"):
+        with pytest.raises(
+            ValueError, match=r"StrictByPosition: expected min_images of at least 2, and shots and targets"
+        ):
             StrictByPosition(0, **values)
 
     def test_nothing_to_test(self, tmp_path):

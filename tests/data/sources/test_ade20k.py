@@ -122,7 +122,7 @@ def test_an_index_that_cannot_be_kept(root, cache, monkeypatch):
         raise PermissionError(path)
 
     monkeypatch.setattr(class_index, "write_text", refuse)
-    with pytest.warns(UserWarning, match=r"will be built anew each time, since .*labels-v\d+-\w+.json cannot be"):
+    with pytest.warns(UserWarning, match=r"will be built again each time, since .*labels-v\d+-\w+.json cannot be"):
         assert Ade20k(root).images(3, "val")
 
 
@@ -132,7 +132,7 @@ def test_no_cache_folder(root, cache, monkeypatch):
 
     monkeypatch.setattr(class_index, "cache_folder", homeless)
     with pytest.warns(
-        UserWarning, match=r"validation are read anew each time, since there is no cache folder: no home"
+        UserWarning, match=r"validation are read again each time, since there is no cache folder: no home"
     ):
         assert Ade20k(root).images(3, "val")
 

@@ -143,7 +143,7 @@ class TestMistakes:
             ),
             (
                 lambda c: c["images"].append({**c["images"][0], "file_name": "x.jpg"}),
-                r"one picture an id, of one size, but image 1000 is '000000000000.jpg' and 'x.jpg'; 1 are like this",
+                r"one picture per id, of one size, but image 1000 is '000000000000.jpg' and 'x.jpg'; 1 are like this",
             ),
             (
                 lambda c: c["images"].extend({**image, "width": 999, "id": 5} for image in c["images"][:3]),
@@ -151,7 +151,7 @@ class TestMistakes:
             ),
             (
                 lambda c: c["categories"][1].update(id=7),
-                r"expected one name a category, but 7 is 'cat' and 'ant'; 1 are like this",
+                r"expected one name per category, but 7 is 'cat' and 'ant'; 1 are like this",
             ),
             (
                 lambda c: [image.update(file_name=f"../{i}.jpg") for i, image in enumerate(c["images"][:3])],

@@ -102,7 +102,7 @@ class TestMistakes:
         ("change", "message"),
         [
             (lambda c: c.update({80: []}), r"expected lists of images for the classes 0 to 79, but got class 80"),
-            (lambda c: c.update(x=[]), r"expected each class to be a number and there once, but got 'x'"),
+            (lambda c: c.update(x=[]), r"expected each class once, as a number, but got 'x'"),
             (lambda c: c.update({4: 5}), r"but got class 4"),
             (lambda c: c.update({4: "train2014/a.jpg"}), r"but got class 4"),
             (

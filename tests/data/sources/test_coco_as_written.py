@@ -14,7 +14,7 @@ from sansa_lightning.data.formats.notes import as_counts
 from sansa_lightning.data.formats.picture_checks import AS_SIZED
 from sansa_lightning.data.sources.coco import Coco
 
-IGNORED = "crowd regions (iscrowd), which are ignored; crowds: objects would take them for objects"
+IGNORED = "crowd regions (iscrowd) ignored (crowds: objects would use them as objects)"
 
 
 def key(split: str, index: int) -> str:
@@ -43,7 +43,7 @@ class TestCrowds:
         np.testing.assert_array_equal(
             source.load(key("val", CROWD), CROWD % 7)[1], fake.truth[key("val", CROWD), CROWD % 7] != 0
         )
-        assert as_counts(source.notes("val")) == {"crowd regions (iscrowd), which are taken for objects": 2}
+        assert as_counts(source.notes("val")) == {"crowd regions (iscrowd) used as objects": 2}
         assert source.object_count(CROWD % 7, "val") == Coco(fake.root).object_count(CROWD % 7, "val") + 1
 
     @pytest.mark.parametrize(("yes", "no"), [(True, False), ("1", "0"), (1.0, 0.0), ("true", None), (1, "")])
@@ -112,23 +112,23 @@ def test_sizes_as_floats_and_as_text(broken, coco):
     [
         (
             lambda c: c["annotations"].append(None),
-            r"1 annotations left out, which are no entries \(first: annotations\[",
+            r"1 annotation left out, whose entry is no JSON object \(first: annotations\[",
         ),
         (
             lambda c: c["annotations"].append(dict(c["annotations"][0], id=900, image_id=77)),
-            r"1 annotations left out, of images that the file does not list.* \(first: annotation 900, image_id 77\)",
+            r"1 annotation left out, whose image is not in the file.* \(first: annotation 900, image_id 77\)",
         ),
         (
             lambda c: c["annotations"].append(dict(c["annotations"][0], id=900, image_id=[1])),
-            r"1 annotations left out, of images that .* \(first: annotation 900, image_id \[1\]\)",
+            r"1 annotation left out, whose image .* \(first: annotation 900, image_id \[1\]\)",
         ),
         (
             lambda c: c["annotations"].append(dict(c["annotations"][0], id=900, category_id=None)),
-            r"1 annotations left out, of categories that .* \(first: annotation 900, category_id None\)",
+            r"1 annotation left out, whose category .* \(first: annotation 900, category_id None\)",
         ),
         (
             lambda c: c["annotations"].append(dict(c["annotations"][0], id="x", iscrowd=7)),
-            r"1 annotations left out, whose iscrowd is neither 0 nor 1 \(first: annotation 'x', iscrowd 7\)",
+            r"1 annotation left out, whose iscrowd is neither 0 nor 1 \(first: annotation 'x', iscrowd 7\)",
         ),
         (
             lambda c: c["annotations"].extend([dict(c["annotations"][0], segmentation=None)] * 3),
@@ -136,29 +136,29 @@ def test_sizes_as_floats_and_as_text(broken, coco):
         ),
         (
             lambda c: c["annotations"].extend(c["annotations"][:2]),
-            r"2 annotations left out, which are there twice \(first: annotation 1\)",
+            r"2 annotations left out as duplicates \(first: annotation 1\)",
         ),
         (
             lambda c: c["images"].append({"id": 3, "file_name": "x.jpg"}),
-            r"1 images left out, without .*first: image 3\)",
+            r"1 image left out, without .*first: image 3\)",
         ),
-        (lambda c: c["images"].append(5), r"1 images left out, without an id, .* \(first: images\[14\]\)"),
+        (lambda c: c["images"].append(5), r"1 image left out, without an id, .* \(first: images\[14\]\)"),
         (
             lambda c: c["images"].append(dict(c["images"][0], id=9, file_name=None)),
-            r"1 images left out, without an id, a name or a size in pixels \(first: image 9\)",
+            r"1 image left out, without an id, a name or a size in pixels \(first: image 9\)",
         ),
         (
             lambda c: c["images"].append(dict(c["images"][0], id=9, height=65_535, width=65_535, file_name="x.jpg")),
-            r"1 images left out, .*\(first: image 9\)",
+            r"1 image left out, .*\(first: image 9\)",
         ),
         (
             lambda c: c["images"].append(c["images"][2]),
-            r"1 entries of images left out, .*twice \(first: image 1002, .*\)",
+            r"1 entry of images left out as duplicates \(first: image 1002, .*\)",
         ),
-        (lambda c: c["categories"].append(None), r"1 categories left out, without an id \(first: categories\[8\]\)"),
+        (lambda c: c["categories"].append(None), r"1 category left out, without an id \(first: categories\[8\]\)"),
         (
             lambda c: c["categories"].append(c["categories"][0]),
-            r"1 categories left out, .* twice \(first: category 7\)",
+            r"1 category left out as duplicates \(first: category 7\)",
         ),
     ],
 )
@@ -183,10 +183,7 @@ def test_a_picture_under_two_ids_is_one(broken, coco):
     source = Coco(broken.root)
     assert everything(source, "val") == everything(coco, "val")
     assert source.ids_in_file(key("val", 3), 0)[0] == 1003
-    assert (
-        as_counts(source.notes("val"))["images merged with others, since they are the same picture under another id"]
-        == 1
-    )
+    assert as_counts(source.notes("val"))["images merged with another id of the same picture"] == 1
 
 
 @pytest.mark.parametrize(
@@ -198,7 +195,7 @@ def test_names_of_categories(broken, name, called):
     source = Coco(broken.root)
     source.classes("train")
     assert source.class_name(0) == called
-    nameless = "categories without a name, which are called by their id"
+    nameless = "categories without a name, called by the id"
     assert as_counts(source.notes("val")).get(nameless, 0) == called.startswith("category")
 
 

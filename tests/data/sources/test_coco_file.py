@@ -94,7 +94,7 @@ class TestMistakes:
             (lambda _: "[1, 2]", r"instances_val2017.json: expected a JSON object with a list 'images'"),
             (
                 lambda text: f'{text[:-1]}, "annotations": []}}',
-                r"instances_val2017.json: expected each key at the top once, but 'annotations' is there twice",
+                r"instances_val2017.json: expected each key at the top once, but 'annotations' occurs twice",
             ),
         ],
     )

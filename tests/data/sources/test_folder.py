@@ -134,7 +134,7 @@ class TestVoid:
         for number in range(4):
             self.write(root / "val" / "gear" / "masks" / f"{number}.png", {1: 255, 2: 0})
         message = (
-            r"val/gear/masks/0.png: expected masks of one kind, but 4 of the dataset have 0, 1 and 255 \(first: .*val/"
+            r"val/gear/masks/0.png: expected masks of one kind, but 4 in the dataset have 0, 1 and 255 \(first: .*val/"
             r"nut/masks/0.png\), where 255 is ignored, and 4 have 0 and 255"
         )
         with pytest.raises(ValueError, match=message):
@@ -144,7 +144,7 @@ class TestVoid:
         for number in (1, 3):
             self.write(masks / f"{number}.png", {1: 255, 2: 0})
         message = (
-            r"masks/1.png: expected masks of one kind, but 2 of the dataset have 0, 1 and 255 \(first: .*masks/0.png\)"
+            r"masks/1.png: expected masks of one kind, but 2 in the dataset have 0, 1 and 255 \(first: .*masks/0.png\)"
         )
         with pytest.raises(ValueError, match=message):
             Folder(root).verify("val")

@@ -35,7 +35,7 @@ def test_as_downloaded(root):
 
 def test_an_image_that_was_not_sorted(root):
     (root / IMAGES / "2" / "ISIC_0000001.jpg").rename(root / IMAGES / "ISIC_0000001.jpg")
-    with pytest.raises(FileNotFoundError, match=r"1 masks have no image in .*Input/1 to 3: ISIC_0000001"):
+    with pytest.raises(FileNotFoundError, match=r"1 mask without an image in .*Input/1 to 3: ISIC_0000001"):
         Isic(root).verify("val")
 
 

@@ -112,17 +112,17 @@ def everything(source):
     [
         (
             lambda a: a.update(id=900, image_id=5),
-            r"annotations left out, of images that .*annotation 900, image_id 5\)",
+            r"annotations left out, whose image .*annotation 900, image_id 5\)",
         ),
         (
             lambda a: a.update(id=900, category_id=[5]),
-            r"annotations left out, of categories that .*category_id \[5\]\)",
+            r"annotations left out, whose category .*category_id \[5\]\)",
         ),
         (
             lambda a: a.update(id=900, segmentation=[]),
             r"annotations left out, without a segmentation .*annotation 900\)",
         ),
-        (lambda a: a.update(id=900), r"annotations left out, which are there twice \(first: annotation 900\)"),
+        (lambda a: a.update(id=900), r"annotations left out as duplicates \(first: annotation 900\)"),
         (
             lambda a: a["segmentation"].append([1, 2]),
             r"parts of annotations left out, .*annotation 1: expected a polygon.*",
@@ -160,7 +160,7 @@ def test_ids_as_text_and_floats(broken):
 def test_crowds_are_objects_and_counted(broken):
     broken.edit("val", lambda c: c["annotations"][0].update(iscrowd=1))
     (told,) = Lvis(broken.root).notes("val")
-    assert str(told) == "1 crowd regions (iscrowd), which are taken for objects (first: annotation 1)"
+    assert str(told) == "1 crowd region (iscrowd) used as objects (first: annotation 1)"
 
 
 def test_notes_survive_the_index(broken, tmp_path, monkeypatch):
@@ -176,10 +176,10 @@ def test_notes_survive_the_index(broken, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("bad", "note"),
     [
-        ({}, r"1 annotations left out, without a segmentation \(first: class 17, train2017/.*\)"),
-        (5, r"1 annotations left out, without a segmentation .*"),
-        ({"segmentation": np.zeros((2, 2))}, r"1 annotations left out, .* expected an array of size .*"),
-        ({"segmentation": [[1, 2, 3, 4]]}, r"1 annotations left out, .* at least three points.*"),
+        ({}, r"1 annotation left out, without a segmentation \(first: class 17, train2017/.*\)"),
+        (5, r"1 annotation left out, without a segmentation .*"),
+        ({"segmentation": np.zeros((2, 2))}, r"1 annotation left out, .* expected an array of size .*"),
+        ({"segmentation": [[1, 2, 3, 4]]}, r"1 annotation left out, .* at least three points.*"),
     ],
 )
 def test_pickled_annotations_that_cannot_be_used_are_left_out_and_counted(broken, bad, note):
@@ -250,7 +250,7 @@ class TestMistakes:
             ),
             (
                 lambda c: [c["images"][1].update(id=70), c["annotations"].clear()],
-                r"expected one picture an id, of one size, but image 70 is 'train2017/.*; 1 are like this",
+                r"expected one picture per id, of one size, but image 70 is 'train2017/.*; 1 are like this",
             ),
             (
                 lambda c: c["images"][1].update(coco_url="../x.jpg"),
@@ -276,12 +276,12 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda c: c.clear(), r"expected a dictionary with an entry a class, but got \{\}"),
+            (lambda c: c.clear(), r"expected a dictionary with an entry for each class, but got \{\}"),
             (lambda c: c.update({3: 4}), r"class 3: expected a dictionary picture -> annotations, but got 4"),
-            (lambda c: c.update({"3": c[3]}), r"expected each class to be a number and there once, but got '3'"),
-            (lambda c: c.update({"3\u00b2": c[3]}), r"expected each class to be a number and there once, but got '3.'"),
-            (lambda c: c.update({True: c[3]}), r"expected each class to be a number and there once, but got True"),
-            (lambda c: c.update(x={}), r"expected each class to be a number and there once, but got 'x'"),
+            (lambda c: c.update({"3": c[3]}), r"expected each class once, as a number, but got '3'"),
+            (lambda c: c.update({"3\u00b2": c[3]}), r"expected each class once, as a number, but got '3.'"),
+            (lambda c: c.update({True: c[3]}), r"expected each class once, as a number, but got True"),
+            (lambda c: c.update(x={}), r"expected each class once, as a number, but got 'x'"),
             (
                 lambda c: c[17].update({next(iter(c[17])): []}),
                 r"class 17, train2017/\d+.jpg: expected a dictionary with a list 'annotations', but got \[\]",

@@ -134,7 +134,7 @@ def test_verify(source, broken):
         source(broken.root).verify("val")
 
 
-PARTS_OUT = "parts left out, whose object is not in the file, not in their image or without a box"
+PARTS_OUT = "parts left out, whose object is not in the file, not in the same image or without a box"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ PARTS_OUT = "parts left out, whose object is not in the file, not in their image
         (lambda c: c["annotations"][2].update(obj_ann_id=503), PARTS_OUT),
         (
             lambda c: c["annotations"][2].update(category_id=9),
-            "annotations left out, of categories that the file does not",
+            "annotations left out, whose category is not in the file",
         ),
         (
             lambda c: c["annotations"][2].update(segmentation=4),
@@ -191,7 +191,7 @@ class TestMistakes:
             (lambda c: c["annotations"].clear(), r"expected annotations of parts \(obj_ann_id is not their own id\)"),
             (
                 lambda c: c["annotations"].append({**c["annotations"][0], "bbox": [1, 2, 3, 4]}),
-                r"expected one box an object, but annotation 500 has two; 1 objects have",
+                r"expected one box per object, but annotation 500 has two; 1 object in all",
             ),
             (
                 lambda c: [a.update(segmentation=4) for a in c["annotations"]],
@@ -216,13 +216,16 @@ class TestMistakes:
         ("change", "message"),
         [
             (lambda c: c.pop("cid2img"), r"expected a dictionary with the dictionaries 'cid2img' and 'img2anno'"),
-            (lambda c: c["cid2img"].clear(), r"cid2img: expected a dictionary with an entry a class, but got \{\}"),
+            (
+                lambda c: c["cid2img"].clear(),
+                r"cid2img: expected a dictionary with an entry for each class, but got \{\}",
+            ),
             (lambda c: c["img2anno"].update({key: [] for key in c["img2anno"]}), r"expected annotations of parts"),
-            (lambda c: c["cid2img"].update(x=[]), r"cid2img: expected each class to be a number and there .* got 'x'"),
+            (lambda c: c["cid2img"].update(x=[]), r"cid2img: expected each class once, as a number, .* got 'x'"),
             (lambda c: c["cid2img"].update({190: {}}), r"cid2img, class 190: expected a list of images, but got \{\}"),
             (
                 lambda c: c["img2anno"][40][0].update(category_id="x"),
-                r"class \d+, image 40: expected .*, ids being numbers; 1 of \d+ are otherwise",
+                r"class \d+, image 40: expected .*, and numbers as ids; 1 of \d+ differ",
             ),
             (lambda c: c["cid2img"][190].append(5), r"cid2img, class 190: expected \{image id: picture\}, but got 5"),
             (lambda c: c["cid2img"][190].append({5: "x.jpg"}), r"class 190, image 5: expected the name of a picture"),

@@ -82,13 +82,13 @@ def test_verify(broken):
     [
         (
             lambda part: part.update(mask=[5]),
-            r"1 annotations left out, with a segmentation that cannot be read .*got 5\)",
+            r"1 annotation left out, with a segmentation that cannot be read .*got 5\)",
         ),
-        (lambda part: part.update(mask=None), r"1 annotations left out, without a segmentation \(first: .*, HEAD\)"),
-        (lambda part: part["mask"][0].update(size=[4]), r"1 annotations left out, .* run lengths of size \[.*"),
+        (lambda part: part.update(mask=None), r"1 annotation left out, without a segmentation \(first: .*, HEAD\)"),
+        (lambda part: part["mask"][0].update(size=[4]), r"1 annotation left out, .* run lengths of size \[.*"),
         (
             lambda part: part["mask"][0].update(counts="00"),
-            r"1 annotations left out, .* add up to \d+ pixels, but got 0\)",
+            r"1 annotation left out, .* add up to \d+ pixels, but got 0\)",
         ),
     ],
 )
@@ -127,11 +127,11 @@ class TestMistakes:
             ),
             (
                 lambda c: c["animals"]["object"]["dog"]["part"]["HEAD"]["val"].append(".."),
-                r"dog, HEAD, val: expected the name of a picture in 1 parts, but got '..'",
+                r"dog, HEAD, val: expected the name of a picture in 1 part, but got '..'",
             ),
             (
                 lambda c: c["animals"].update(object={}),
-                r"expected parts that are listed in train and val for animals",
+                r"expected parts listed in both train and val for animals",
             ),
         ],
     )

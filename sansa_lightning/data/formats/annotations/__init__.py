@@ -1,1 +1,1 @@
-"""Annotation files in COCO's format and pickles of the same, and their masks as run lengths; imports ``formats``."""
+"""Annotation files in COCO's format, pickles of the same, and masks as run lengths; imports ``formats``."""

@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 def id_of(value: Any) -> Id | None:
-    """An id in the one form in which ids are compared; None for what is none.
+    """An id in the form used for comparison; None for anything that is not an id.
 
-    Whole numbers are numbers, however they are written; other text is taken as it is. So ids fit together where
-    pycocotools would match them, and also where one list has 7 and the other "7".
+    Whole numbers become numbers, however they are written; other text is kept. So ids match wherever pycocotools would
+    match them, and also where one list has 7 and the other "7".
     """
     if type(value) is int:
         return value
@@ -40,7 +40,7 @@ def whole(value: Any) -> int | None:
 
 
 def look_up(table: Mapping[Id, T], value: Any) -> T | None:
-    """What an entry's reference to an id means; None for nothing."""
+    """The thing that an entry refers to by id; None if there is none."""
     if type(value) is not int:
         value = id_of(value)
     return table.get(value)

@@ -1,4 +1,4 @@
-"""A whole annotation file in COCO's format as regions: a view is an image, an object an annotation."""
+"""An annotation file in COCO's format as regions: its images become views, its annotations objects."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from sansa_lightning.data.formats.annotations.regions import Regions, View
 from sansa_lightning.data.formats.notes import NoteBook
 
 Crowds = Literal["ignore", "objects"]
-"""What regions marked ``iscrowd`` are: left out of loss and score, as in COCO, or objects like others."""
+"""The treatment of regions marked ``iscrowd``: left out of loss and score, as in COCO, or objects like others."""
 
-CROWDS_IGNORED = "crowd regions (iscrowd), which are ignored; crowds: objects would take them for objects"
+CROWDS_IGNORED = "crowd regions (iscrowd) ignored (crowds: objects would use them as objects)"
 WHAT = "an instances annotation file in COCO format"
 
 
 def read_instances(
     path: Path, crowds: Crowds = "ignore", *, name: Name = of_file, renumbered: bool = True, what: str = WHAT
 ) -> Regions:
-    """The annotations in a COCO-style JSON file, those that can be used; the others are counted.
+    """The usable annotations in a COCO-style JSON file; the others are counted.
 
     Args:
         path: of the file.
-        crowds: what regions marked as crowds are.
-        name: how an image's file is named.
+        crowds: the treatment of regions marked as crowds.
+        name: gives the name of an image's file.
         renumbered: whether class ids are 0, 1, ... in ascending order of category id; else they are the category ids.
-        what: the file should be, for the error.
+        what: the expected content, for the error.
 
     Raises:
         FileNotFoundError: no such file.

@@ -1,4 +1,4 @@
-"""Annotation files in JSON: their lists, and what is not JSON refused."""
+"""Annotation files in JSON: their lists, and errors for files that are not JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_json(path: Path, what: str) -> Any:
 
     Args:
         path: of the file.
-        what: it should be, for the error.
+        what: the expected content, for the error.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -36,15 +36,15 @@ def read_json(path: Path, what: str) -> Any:
 
 
 class AnnotationFile:
-    """A JSON object of lists, of which ``annotations``, nearly all of the file, is never in memory as a whole.
+    """A JSON object of lists; ``annotations``, nearly all of the file, is never in memory as a whole.
 
     Args:
         path: of the file.
-        what: it should be, for the error.
+        what: the expected content, for the error.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not JSON, or has a key twice, of which readers take one or the other.
+        ValueError: it is not JSON, or has a key twice, where readers differ in which one they take.
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -57,11 +57,11 @@ class AnnotationFile:
         self._members = dict(members)
         if len(self._members) != len(members):
             twice = Counter(key for key, _ in members).most_common(1)[0][0]
-            msg = f"{path}: expected each key at the top once, but {brief(twice)} is there twice"
+            msg = f"{path}: expected each key at the top once, but {brief(twice)} occurs twice"
             raise ValueError(msg)
 
     def listed(self, group: str) -> list[Any]:
-        """One of the short lists, whatever its entries are.
+        """One of the short lists, its entries unchecked.
 
         Raises:
             ValueError: there is no such list.
@@ -72,7 +72,7 @@ class AnnotationFile:
         return found
 
     def annotations(self) -> Iterator[Any]:
-        """The entries of the long list, whatever they are, one at a time; reads the file anew.
+        """The entries of the long list, unchecked, one at a time; reads the file again.
 
         Raises:
             ValueError: there is no such list.

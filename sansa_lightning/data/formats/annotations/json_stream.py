@@ -1,9 +1,9 @@
-"""JSON files that are too large to be held in memory: read piece by piece, a long list one entry at a time.
+"""JSON files too large for memory: read piece by piece, a long list one entry at a time.
 
-``ijson`` 3.6 was measured in its place. It refuses what annotation tools do write (NaN and Infinity, UTF-16, a byte
-order mark, whole numbers of more than 64 bits), joins lists whose key is there twice without a word, turns half a
-surrogate into a question mark, and its fast reader runs out of memory on brackets that are nested deeply. That reader
-takes 0.8 of the time that this one does, but 1.7 where it has to see all keys; its pure Python takes 16 times as long.
+``ijson`` 3.6 was measured as a replacement. It refuses some output of annotation tools (NaN and Infinity, UTF-16, a
+byte order mark, whole numbers of more than 64 bits), silently joins two lists under one key, turns half a surrogate
+into a question mark, and its fast reader runs out of memory on deeply nested brackets. That reader takes 0.8 of this
+one's time, but 1.7 if it has to see all keys; its pure Python takes 16 times as long.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ CHUNK = 1 << 20
 """Characters that are read at a time."""
 
 _LONGEST_SCALAR = 8192
-"""Characters; a number in a list is whole if that many follow, which no file of ours comes near."""
+"""Characters; a number in a list is complete if so many follow it. No number in a dataset is nearly that long."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def encoding_of(path: Path) -> str:
-    """How a JSON file's text is written: in UTF-8, or what its byte order mark says, or as UTF-16 and 32 look."""
+    """The encoding of a JSON file: UTF-8, or by its byte order mark, or UTF-16 or UTF-32 by the look of its bytes."""
     with path.open("rb") as file:
         return json.detect_encoding(file.read(4))
 
@@ -34,14 +34,14 @@ def json_members(path: Path, streamed: str) -> Iterator[tuple[str, Any]]:
 
     Args:
         path: of the file; see :func:`encoding_of`.
-        streamed: a key whose list is given as an iterator over its entries, to be used before the next member is
-            asked for. If it holds something else than a list, that is given like any other value.
+        streamed: a key whose list is given as an iterator over its entries, which is to be used up before the next
+            member is asked for. A value other than a list is given like any other.
 
     Yields:
-        Key and value. A file that holds no object gives nothing.
+        Key and value; nothing for a file without an object.
 
     Raises:
-        ValueError: it is not JSON; where it stops to be, or that it is nested too deeply.
+        ValueError: it is not JSON, or nested too deeply; the message has the place.
     """
     with path.open(encoding=encoding_of(path)) as file:
         text = _Text(file)
@@ -65,7 +65,7 @@ def json_members(path: Path, streamed: str) -> Iterator[tuple[str, Any]]:
 
 
 class _Text:
-    """A file's text, of which only the part around the current place is in memory.
+    """The text of a file; only the piece around the current place is in memory.
 
     Args:
         file: open at its beginning.
@@ -79,7 +79,7 @@ class _Text:
         self.decoder = json.JSONDecoder()
 
     def peek(self) -> str:
-        """The next character that is not white space; nothing at the end."""
+        """The next character other than white space; an empty string at the end."""
         while True:
             match = _SPACE.match(self.text, self.place)
             self.place = match.end() if match else self.place
@@ -89,13 +89,13 @@ class _Text:
                 return ""
 
     def take(self, character: str) -> None:
-        """Step over a character, which must be the next."""
+        """Step over a character, which must come next."""
         if self.peek() != character:
             raise self.error(f"expected {character!r}")
         self.place += 1
 
     def items(self, opening: str, closing: str) -> Iterator[None]:
-        """Stop at each item of a list or object for the caller to step over it; commas and brackets are taken here."""
+        """Stop at each item of a list or object, which the caller steps over; commas and brackets are handled here."""
         self.take(opening)
         if self.peek() == closing:
             self.place += 1
@@ -116,22 +116,22 @@ class _Text:
             try:
                 value, self.place = self.decoder.raw_decode(self.text, self.place)
             except json.JSONDecodeError as error:
-                if not self._more():  # it reads as much again each time, so that long values cost no more
+                if not self._more():  # it doubles what it has read, so that long values cost no more
                     raise self.error(error.msg, error.pos) from error
             else:
                 return value
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Check that nothing follows."""
         if self.peek():
             raise self.error("extra data")
 
     def error(self, trouble: str, place: int | None = None) -> ValueError:
-        """What is wrong, with its place in the file."""
+        """An error with its place in the file."""
         return ValueError(f"{trouble} at character {self.forgotten + (self.place if place is None else place)}")
 
     def _more(self) -> bool:
-        """Read on, and forget what lies behind; False at the end of the file."""
+        """Read on, and forget the text before the place; False at the end of the file."""
         rest = self.text[self.place :]
         read = self.file.read(max(CHUNK, len(rest)))
         self.forgotten += self.place

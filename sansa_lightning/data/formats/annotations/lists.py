@@ -16,25 +16,25 @@ from sansa_lightning.data.formats.picture_files import as_written, ending
 from sansa_lightning.files.messages import brief
 
 NO_IMAGE = "images left out, without an id, a name or a size in pixels"
-TWICE = "entries of images left out, which are there twice"
-MERGED = "images merged with others, since they are the same picture under another id"
-BACKSLASHES = "names of pictures with backslashes, taken for separators of folders unless a file has the very name"
+TWICE = "entries of images left out as duplicates"
+MERGED = "images merged with another id of the same picture"
+BACKSLASHES = "names of pictures with backslashes, taken for separators of folders unless a file has exactly that name"
 NO_CATEGORY = "categories left out, without an id"
-CATEGORY_TWICE = "categories left out, which are there twice"
-NAMELESS = "categories without a name, which are called by their id"
+CATEGORY_TWICE = "categories left out as duplicates"
+NAMELESS = "categories without a name, called by the id"
 
 Name = Callable[[str, Entry], str | None]
-"""Place and entry of an image -> its file, None if it has none; a ValueError if that is no name we follow."""
+"""Place and entry of an image -> its file; None if it has none, a ValueError if its name is not acceptable."""
 
 
 @dataclass
 class Pictures:
-    """The images of a file that can be used, in its order.
+    """The usable images of a file, in its order.
 
     Attributes:
         files: the name of each.
         sizes: (H, W) of each, pixels.
-        ids: of each, as it is written; of an image that is there under several, the first.
+        ids: of each, as written; the first one of an image that has several.
         rows: id, in the form for comparison -> place in these lists.
     """
 
@@ -45,7 +45,7 @@ class Pictures:
     _by_file: dict[str, int] = field(default_factory=dict)
 
     def add(self, where: str, written: Any, file: str, size: tuple[int, int], book: NoteBook) -> str | None:
-        """Add an image, or another entry of one that is there; what contradicts that one, if anything does."""
+        """Add an image, or merge it with an earlier entry; gives the contradiction between the two, if there is one."""
         number = id_of(written)
         row = self._by_file.setdefault(file.replace("\\", "/"), len(self.files))
         if row == len(self.files):
@@ -70,7 +70,7 @@ class Categories:
 
     Attributes:
         names: id, in the form for comparison -> name.
-        ids: as they are written.
+        ids: as written.
     """
 
     names: dict[Id, str]
@@ -78,12 +78,12 @@ class Categories:
 
 
 def read_pictures(content: AnnotationFile, name: Name, book: NoteBook) -> Pictures:
-    """The images of a file; those of one name are one image.
+    """The images of a file; entries with one name are one image.
 
     Args:
         content: the file.
-        name: how an image's file is named.
-        book: counts what is left out or merged.
+        name: gives the name of an image's file.
+        book: counts images left out or merged.
 
     Raises:
         ValueError: there is no list, no image can be used, names lead elsewhere, or entries contradict each other;
@@ -106,7 +106,7 @@ def read_pictures(content: AnnotationFile, name: Name, book: NoteBook) -> Pictur
             contradicting.append(trouble)
     path = content.path
     _refuse(f"{path}: ", astray, f"of {len(images)} images have such a name")
-    _refuse(f"{path}: expected one picture an id, of one size, but ", contradicting, "are like this")
+    _refuse(f"{path}: expected one picture per id, of one size, but ", contradicting, "are like this")
     if images and not found.files:
         msg = f"{path}: none of its {len(images)} images can be used: {book}"
         raise ValueError(msg)
@@ -139,7 +139,7 @@ def read_categories(content: AnnotationFile, book: NoteBook) -> Categories:
                 contradicting.append(f"{brief(written)} is {brief(names[number])} and {brief(name)}")
         ids.setdefault(number, written)
         names.setdefault(number, name)
-    _refuse(f"{content.path}: expected one name a category, but ", contradicting, "are like this")
+    _refuse(f"{content.path}: expected one name per category, but ", contradicting, "are like this")
     if not names:
         msg = f"{content.path}: expected at least one category with an id, but 'categories' has none"
         raise ValueError(msg)
@@ -148,7 +148,7 @@ def read_categories(content: AnnotationFile, book: NoteBook) -> Categories:
 
 
 def numbered(path: Path, categories: Categories) -> dict[ClassId, str]:
-    """The names of categories whose ids are class ids.
+    """The names of categories whose ids serve as class ids.
 
     Raises:
         ValueError: ids are not numbers; names the first and says how many are not.
@@ -160,16 +160,16 @@ def numbered(path: Path, categories: Categories) -> dict[ClassId, str]:
 
 
 def of_coco(where: str, image: Entry) -> str | None:
-    """``<folder>/<file>`` of an image of COCO, which LVIS and PACO name by address or by file.
+    """``<folder>/<file>`` of a COCO image, which LVIS and PACO give by address or by file name.
 
     Raises:
-        ValueError: it has another name.
+        ValueError: its name has another form.
     """
     return ending(f"{where}, coco_url or file_name", image.get("coco_url") or image.get("file_name"))
 
 
 def of_file(where: str, image: Entry) -> str | None:
-    """``file_name`` of an image as it is written; see :func:`located`.
+    """``file_name`` of an image as written; see :func:`located`.
 
     Raises:
         ValueError: it leads out of the folder.
@@ -178,7 +178,7 @@ def of_file(where: str, image: Entry) -> str | None:
 
 
 def _about(place: int, image: Any) -> tuple[Id | None, str, tuple[int, int] | None]:
-    """Id, name for messages, and (H, W) of an image's entry; None for what is none."""
+    """Id, name for messages, and (H, W) of an image's entry; None for a missing or unusable one."""
     if not isinstance(image, dict) or id_of(image.get("id")) is None:
         return None, f"images[{place}]", None
     height, width = whole(image.get("height")), whole(image.get("width"))
@@ -187,7 +187,7 @@ def _about(place: int, image: Any) -> tuple[Id | None, str, tuple[int, int] | No
 
 
 def _category_name(name: Any) -> str | None:
-    """Text, also of what is a number."""
+    """A category's name; a number becomes text."""
     if isinstance(name, int | float) and not isinstance(name, bool):
         return str(name)
     return name if isinstance(name, str) and name.strip() else None

@@ -1,4 +1,4 @@
-"""The layout that published pickles share: a dictionary of classes, of which each lists pictures that must be there."""
+"""The common layout of published pickles: a dictionary of classes, each with a list of pictures that must exist."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from sansa_lightning.images.pictures import layout_of
 
 
 def by_class(where: str, listed: Any) -> dict[ClassId, Any]:
-    """What a dictionary has for each class, in its order; numbers may be text.
+    """The value of each class in a dictionary, in its order; class numbers may be text.
 
     Raises:
-        ValueError: it is no dictionary, is empty, or has a key that is no class number or the number of another key.
+        ValueError: it is no dictionary, is empty, or has a key that is no class number or repeats one.
     """
     if not isinstance(listed, dict) or not listed:
-        msg = f"{where}: expected a dictionary with an entry a class, but got {brief(listed)}"
+        msg = f"{where}: expected a dictionary with an entry for each class, but got {brief(listed)}"
         raise ValueError(msg)
     classes: dict[ClassId, Any] = {}
     for key, about in listed.items():
         text = str(key) if type(key) is not bool else ""
         if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) in classes:
-            msg = f"{where}: expected each class to be a number and there once, but got {brief(key)}"
+            msg = f"{where}: expected each class once, as a number, but got {brief(key)}"
             raise ValueError(msg)
         classes[int(text)] = about
     return classes
 
 
 def category_labels(classes: dict[ClassId, Any]) -> dict[ClassId, str]:
-    """Names of classes that have none in the file."""
+    """Names for classes without names in the file."""
     return {number: f"category {number}" for number in classes}
 
 
@@ -43,7 +43,7 @@ class Sizes:
 
     Args:
         folder: of the pictures.
-        exif: what to do about EXIF orientations where run lengths do not tell.
+        exif: what to do about EXIF orientations if run lengths do not settle it.
     """
 
     def __init__(self, folder: Path, exif: Exif = "upright") -> None:
@@ -53,13 +53,13 @@ class Sizes:
         self._known: dict[str, tuple[int, int]] = {}
 
     def drawn(self, file: str, segmentations: Iterable[Any]) -> None:
-        """Keep the sizes that a picture's run lengths have, which tell which way up they are.
+        """Keep the sizes of a picture's run lengths, which show which way up it was annotated.
 
-        All of a picture come before :meth:`of`: polygons, which say nothing of the size, go by the run lengths too.
+        Call it for all of a picture's segmentations before :meth:`of`: polygons, without a size, go by these too.
 
         Args:
             file: below the folder.
-            segmentations: that are drawn on it, as they are in the file.
+            segmentations: of the picture, as in the file.
         """
         for segmentation in segmentations:
             self._drawn[file].update(stored_sizes(segmentation))
@@ -69,11 +69,11 @@ class Sizes:
 
         Args:
             file: below the folder.
-            where: what lists it, for the error.
+            where: the list that has it, for the error.
 
         Raises:
             FileNotFoundError: there is no such picture.
-            ValueError: it is none.
+            ValueError: it is not a picture.
         """
         if file not in self._known:
             try:
@@ -83,6 +83,6 @@ class Sizes:
                 raise FileNotFoundError(msg) from error
             drawn = self._drawn.pop(file, set())
             told = drawn & {layout.upright, layout.stored}
-            size = told.pop() if len(told) == 1 else None  # of both sizes they contradict each other
+            size = told.pop() if len(told) == 1 else None  # two sizes contradict each other
             self._known[file] = layout.size(layout.turn(size, self.exif))
         return self._known[file]

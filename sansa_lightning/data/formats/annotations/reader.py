@@ -1,4 +1,4 @@
-"""The annotations of a file in COCO's format, one at a time, without those that cannot be used, which are counted."""
+"""The usable annotations of a file in COCO's format, one at a time; the others are counted."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from sansa_lightning.data.formats.annotations.segmentations import LeftOutError,
 from sansa_lightning.data.formats.notes import NoteBook
 from sansa_lightning.files.messages import brief
 
-NO_ENTRY = "annotations left out, which are no entries"
-NO_PICTURE = "annotations left out, of images that the file does not list or that were left out"
-NO_CATEGORY = "annotations left out, of categories that the file does not list or that were left out"
-CROWDS_TAKEN = "crowd regions (iscrowd), which are taken for objects"
+NO_ENTRY = "annotations left out, whose entry is no JSON object"
+NO_PICTURE = "annotations left out, whose image is not in the file or was left out"
+NO_CATEGORY = "annotations left out, whose category is not in the file or was left out"
+CROWDS_TAKEN = "crowd regions (iscrowd) used as objects"
 NO_CROWD = "annotations left out, whose iscrowd is neither 0 nor 1"
-TWICE = "annotations left out, which are there twice"
+TWICE = "annotations left out as duplicates"
 
 _SINGLE = frozenset({None, 0, "0", "", "0.0", "false"})
 _CROWD = frozenset({1, "1", "1.0", "true"})
 
 
 class Annotation(NamedTuple):
-    """One that can be used.
+    """A usable annotation.
 
     Attributes:
         row: place of its image.
@@ -32,7 +32,7 @@ class Annotation(NamedTuple):
         runs: run lengths of its mask.
         crowd: whether it is marked as a crowd.
         where: its name for messages.
-        entry: as it is in the file.
+        entry: as in the file.
     """
 
     row: int
@@ -50,14 +50,14 @@ def usable(
     book: NoteBook,
     wanted: Callable[[Entry], bool] = lambda _: True,
 ) -> Iterator[Annotation]:
-    """The annotations that can be used, in the order of the file.
+    """The usable annotations, in the order of the file.
 
     Args:
         content: the file.
         pictures: its images.
         categories: its categories.
-        book: counts what is left out.
-        wanted: which entries to look at, without counting the others.
+        book: counts those left out.
+        wanted: whether to look at an entry; the others are not counted.
 
     Raises:
         ValueError: none can be used, or most outlines have relative coordinates; says how many.
@@ -74,10 +74,10 @@ def usable(
 
 
 def _annotation(place: int, entry: Any, pictures: Pictures, categories: Categories, masks: Segmentations) -> Annotation:
-    """An entry as it is to be used.
+    """The annotation in an entry.
 
     Raises:
-        LeftOutError: it cannot be.
+        LeftOutError: it cannot be used.
     """
     if not isinstance(entry, dict):
         raise LeftOutError(NO_ENTRY, f"annotations[{place}]")
@@ -100,7 +100,7 @@ def _name(number: Any) -> str:
 
 
 def keep_once(parts: list[bytes], runs: bytes, where: str, book: NoteBook) -> None:
-    """Add an object to those of a class in an image, unless one of them is the very same."""
+    """Add an object to those of a class in an image, unless one of them is identical."""
     if runs in parts:
         book.add(TWICE, where)
     else:
@@ -108,7 +108,7 @@ def keep_once(parts: list[bytes], runs: bytes, where: str, book: NoteBook) -> No
 
 
 def is_crowd(value: Any) -> bool | None:
-    """What ``iscrowd`` says, as a number, a truth value, text or nothing, which is no crowd; None for anything else."""
+    """The value of ``iscrowd``, a number, a truth value, text or nothing (no crowd); None for anything else."""
     if isinstance(value, str):
         value = value.strip().lower()
     if value is not None and not isinstance(value, str | int | float):

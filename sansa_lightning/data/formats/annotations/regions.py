@@ -1,4 +1,4 @@
-"""What a class looks like where: masks of whole pictures or of single objects in them, as flat arrays."""
+"""Where classes are: masks in whole pictures, or in windows around single objects, as flat arrays."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ NOTHING: Drawn = MappingProxyType({})
 
 
 class View(NamedTuple):
-    """What one image shows: a picture, or the window of one object in it.
+    """An image of a source: a picture, or the window around one object in it.
 
     Attributes:
         file: the picture, below the source's image folder.
         size: (H, W) of the picture, pixels.
-        window: (x0, y0, x1, y1) that is shown, pixels, x1 and y1 exclusive; it may reach beyond the picture.
-        mark: what tells it from other views of the file, at the end of its name.
+        window: (x0, y0, x1, y1), pixels, x1 and y1 exclusive; it may reach beyond the picture.
+        mark: the end of its name, which tells it from other views of the file.
     """
 
     file: str
@@ -43,7 +43,7 @@ class View(NamedTuple):
 
     @classmethod
     def whole(cls, file: str, size: tuple[int, int]) -> View:
-        """The view that is the whole picture."""
+        """The view of the whole picture."""
         return cls(file, size, (0, 0, size[1], size[0]))
 
 
@@ -56,25 +56,25 @@ class Regions:
     """Views with the masks of classes in them. Build it with :meth:`pack`.
 
     Masks are run lengths in a single block of bytes: forked workers read it without touching the reference counts
-    of a million small objects, which would copy their pages. Arrays may be mapped from a file; spawned workers are
-    then sent its name.
+    of a million small objects, which would copy their pages. Arrays may be mapped from a file; spawned workers then
+    receive only its name.
 
     Attributes:
-        names: class id -> a person's word for it; the order is that of the dataset's own list.
+        names: class id -> name; in the order of the dataset's own list.
         classes: class ids, ascending.
         files: of the views; as the annotation file has them, before :meth:`located`.
-        marks: of the views; file and mark are a view's name.
+        marks: of the views; file and mark form a view's name.
         sizes: int32 [views, 2], (H, W) of the picture.
         windows: int32 [views, 4], cut at the picture's edges.
         pairs: int64 [pairs], ascending, place of the class in ``classes`` * number of views + view.
-        areas: int64 [pairs], pixels of the union of the class's objects in the picture, 0 if the window shows nothing
-            of it; crowds do not count.
-        crowded: uint8 [pairs], 1 where the first part is the union of the class's crowds, which is to be ignored.
-        runs: uint8, run lengths in the picture of each pair's parts, one after the other.
-        offsets: int64 [parts + 1], where they begin.
-        firsts: int64 [pairs + 1], number of each pair's first part.
-        notes: what was left out or merged.
-        image_ids: of the views, as the annotation file has them; none where nobody needs them.
+        areas: int64 [pairs], pixels of the union of the class's objects in the picture, without crowds; 0 if none of
+            them are in the window.
+        crowded: uint8 [pairs], 1 if the first piece is the union of the class's crowds, which is ignored.
+        runs: uint8, run lengths of each pair's pieces in the picture, one after the other.
+        offsets: int64 [pieces + 1], where the pieces begin.
+        firsts: int64 [pairs + 1], number of each pair's first piece.
+        notes: counts of entries left out or merged.
+        image_ids: of the views, as the annotation file has them; empty if nobody needs them.
         category_ids: of ``names``, likewise.
         kept: the file that the arrays are mapped from, if any.
         folder: of the pictures, once they are located.
@@ -106,10 +106,9 @@ class Regions:
 
         Args:
             names: see the attributes.
-            views: in the order in which images are to be listed.
-            drawn: the objects, whose union is the class's mask there. Those of which nothing is in the window are
-                left out.
-            crowds: what is to be ignored, except where an object is.
+            views: in the order of the source's images.
+            drawn: the objects, whose union is the class's mask in a view; those outside the window are left out.
+            crowds: regions to ignore, except where an object is.
             more: ``notes``, ``image_ids`` and ``category_ids``, see the attributes.
         """
         sizes = np.array([view.size for view in views], np.int32).reshape(-1, 2)
@@ -144,7 +143,7 @@ class Regions:
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it as arrays, but for the folder, which may be another one the next time."""
+        """All attributes as arrays, except the folder, which may be another one the next time."""
         names = {"names": to_bytes(list(self.names.items()))}
         notes = {"notes": to_bytes([astuple(note) for note in self.notes])}
         texts = {name: to_bytes(getattr(self, name)) for name in _TEXTS}
@@ -152,7 +151,7 @@ class Regions:
 
     @classmethod
     def of_arrays(cls, arrays: Arrays, kept: Path | None) -> Self:
-        """What :meth:`arrays` is of."""
+        """The inverse of :meth:`arrays`."""
         names = {int(number): str(name) for number, name in of_bytes(arrays["names"])}
         notes = tuple(Note(*note) for note in of_bytes(arrays["notes"]))
         texts: dict[str, Any] = {name: tuple(of_bytes(arrays[name])) for name in _TEXTS}
@@ -173,20 +172,20 @@ class Regions:
         return self if files is self.files else replace(self, files=files, folder=folder)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As the name of its file, if it has one."""
+        """Pickle the name of its file instead, if it has one."""
         if self.kept is None:
             return type(self).of_arrays, (self.arrays(), None)
         return _reopened, (self.kept, self.folder)
 
     def views(self, class_id: ClassId, least: float = 0) -> list[int]:
-        """Places of the views, ascending, that show at least so many pixels of the class, and one in any case."""
+        """Places of the views with at least ``least`` pixels of the class (at least one in any case), ascending."""
         begin, end = self._span(class_id)
         shown = self.pairs[begin:end][self.areas[begin:end] >= max(least, 1)]
         places: list[int] = (shown - self.classes.index(class_id) * len(self.files)).tolist()
         return places
 
     def mask(self, view: int, class_id: ClassId) -> NDArray[np.uint8]:
-        """uint8 of the picture's size [H, W]: 1 on objects, 255 on crowds where no object is, else 0."""
+        """uint8 [H, W] of the picture's size: 1 on objects, 255 on crowds where no object is, else 0."""
         height, width = self.sizes[view].tolist()
         mask = np.zeros((height, width), np.uint8)
         at = self._at(view, class_id)
@@ -202,7 +201,7 @@ class Regions:
         return at is not None and bool(self.areas[at])
 
     def objects(self, view: int) -> tuple[NDArray[np.int16], tuple[ClassId, ...]]:
-        """Every object, crowds left out: its map (see ``overlaid``), of the picture's size, and the class of each."""
+        """Every object, without crowds: a map of the picture's size (see ``overlaid``), and the class of each."""
         views = len(self.files)
         wanted = np.arange(len(self.classes)) * views + view
         ends = np.searchsorted(self.pairs, wanted, "right")
@@ -212,7 +211,7 @@ class Regions:
         return numbers, tuple(class_id for class_id, _ in found)
 
     def objects_of(self, class_id: ClassId, least: float = 0) -> int:
-        """Number of the class's objects or parts, over all of :meth:`views`."""
+        """Number of the class's objects, over all of :meth:`views`."""
         begin, end = self._span(class_id)
         parts = np.diff(self.firsts[begin : end + 1]) - self.crowded[begin:end]
         return int(parts[self.areas[begin:end] >= max(least, 1)].sum())
@@ -229,7 +228,7 @@ class Regions:
         return at if at < len(self.pairs) and self.pairs[at] == pair else None
 
     def _parts(self, at: int) -> tuple[list[bytes], list[bytes]]:
-        """Run lengths of a pair's crowds, as one part if there are any, and of its objects."""
+        """Run lengths of a pair's crowds, as one piece if there are any, and of its objects."""
         bounds = self.offsets[self.firsts[at] : self.firsts[at + 1] + 1].tolist()
         parts = [self.runs[begin:end].tobytes() for begin, end in pairwise(bounds)]
         return parts[: self.crowded[at]], parts[self.crowded[at] :]

@@ -1,4 +1,4 @@
-"""Masks as COCO's compressed run lengths: from each form in which annotation files hold them, checked, and back."""
+"""Masks as COCO's compressed run lengths: checked and converted from every form in annotation files, and back."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sansa_lightning.files.messages import brief
 from sansa_lightning.images.pictures import LARGEST_SIDE
 
 LARGEST_AREA = 1 << 28
-"""Pixels of a mask, which take a byte each; Pillow decodes no picture that is much larger than half of it."""
+"""Pixels of a mask, one byte each; Pillow decodes no picture that is much larger than half of it."""
 
 
 _LEAST_NUMBERS = 6
 """Of an outline: three points."""
 
 _LONGEST_SHIFT = 35
-"""Bits before the last character of a number, in compressed run lengths that hold no more than 32."""
+"""Bits before the last character of a number, in compressed run lengths of at most 32 bits."""
 
 _LONGEST_EMPTY = 7
-"""Characters that the largest number can take."""
+"""Characters of the largest number."""
 
 
 def is_size(height: int | None, width: int | None) -> bool:
-    """Whether these are the sides of a picture, within the limits."""
+    """Whether these can be the sides of a picture, within the limits."""
     if height is None or width is None:
         return False
     return 0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE and height * width <= LARGEST_AREA
@@ -37,7 +37,7 @@ def of_array(mask: NDArray[Any], height: int, width: int) -> bytes:
     """Compressed run lengths of an array [H, W], non-zero on the object.
 
     Raises:
-        ValueError: it is of another size, or not of numbers.
+        ValueError: it has another size, or holds no numbers.
     """
     from pycocotools import mask as coco_mask
 
@@ -51,9 +51,9 @@ def of_array(mask: NDArray[Any], height: int, width: int) -> bytes:
 
 
 def polygon(part: Any) -> tuple[NDArray[np.float64], float] | None:
-    """The numbers x, y, x, y, ... of an outline of three points or more, and the largest of them without its sign.
+    """The numbers x, y, x, y, ... of an outline of three points or more, and the largest absolute value among them.
 
-    Numbers that are written as text count, as they do for pycocotools. None if it is no outline.
+    Numbers written as text count, as they do for pycocotools. None if it is no outline.
     """
     try:
         points = np.asarray(part, np.float64)
@@ -73,7 +73,7 @@ def of_polygon(points: NDArray[np.float64], height: int, width: int) -> bytes:
 
 
 def of_counts(segmentation: dict[Any, Any], height: int, width: int) -> bytes:
-    """Compressed run lengths from those of COCO, a dict with the ``size`` and compressed or plain ``counts``.
+    """Compressed run lengths from COCO's form, a dict with ``size`` and compressed or plain ``counts``.
 
     Raises:
         ValueError: they are for an image of another size, or damaged.
@@ -86,9 +86,9 @@ def of_counts(segmentation: dict[Any, Any], height: int, width: int) -> bytes:
         raise ValueError(msg)
     counts = segmentation.get("counts")
     if isinstance(counts, str):
-        counts = counts.encode("utf-8", "replace")  # beyond ASCII it is refused
+        counts = counts.encode("utf-8", "replace")  # characters beyond ASCII are refused
     plain: Any = _unpack(counts) if isinstance(counts, bytes) else _whole_numbers(counts)
-    # Decoding run lengths that end early would give whatever was in memory, without a word.
+    # Decoding run lengths that end early would silently give whatever was in memory.
     if plain is None or sum(plain) != height * width:
         got = brief(counts if plain is None else sum(plain))
         msg = f"expected run lengths that add up to {height * width} pixels, but got {got}"
@@ -105,7 +105,7 @@ def covers(runs: bytes, height: int, width: int) -> bool:
 
 
 def union(parts: Sequence[bytes], height: int, width: int) -> bytes:
-    """Run lengths of what at least one of the ``parts`` covers."""
+    """Run lengths of the union of the ``parts``."""
     if len(parts) == 1:
         return parts[0]
     from pycocotools import mask as coco_mask
@@ -121,14 +121,14 @@ def decode(runs: bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def area(runs: bytes, height: int, width: int) -> int:
-    """Pixels of the mask."""
+    """The mask's number of pixels."""
     from pycocotools import mask as coco_mask
 
     return int(coco_mask.area({"size": [height, width], "counts": runs}))
 
 
 def visible_area(runs: bytes, size: Sequence[int], window: Sequence[int]) -> int:
-    """Pixels of the mask, or 0 if none of them is in the window.
+    """The mask's number of pixels, or 0 if none of them is in the window.
 
     Args:
         runs: of the mask.
@@ -159,14 +159,14 @@ def overlaid(parts: Sequence[bytes], height: int, width: int) -> NDArray[np.int1
 
 
 def _whole_numbers(counts: Any) -> list[int] | None:
-    """Plain run lengths; None if there is something else among them."""
+    """Plain run lengths; None unless all of them are whole numbers."""
     numbers = [whole(count) for count in counts] if isinstance(counts, list) else [None]
     found = [number for number in numbers if number is not None and number >= 0]
     return found if len(found) == len(numbers) else None
 
 
 def _unpack(counts: bytes) -> list[int] | None:
-    """Plain run lengths: five bits a character, lowest first, and from the fourth on the difference to two before."""
+    """Plain run lengths: five bits per character, lowest first; from the fourth on, the difference to two before."""
     plain: list[int] = []
     value = shift = 0
     for character in counts:

@@ -1,4 +1,4 @@
-"""Segmentations as annotation tools write them, one annotation at a time: what can be read is, the rest is counted."""
+"""Segmentations as annotation tools write them, one annotation at a time; unreadable ones are counted."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from sansa_lightning.files.messages import brief
 
 EMPTY = "annotations left out, without a segmentation"
 UNREADABLE = "annotations left out, with a segmentation that cannot be read"
-INVISIBLE = "annotations left out, which cover no pixel"
+INVISIBLE = "annotations left out, covering no pixel"
 RELATIVE = "annotations left out, with coordinates of at most 1, which look relative"
 PER_CENT = "annotations with no coordinate beyond 100 in far larger pictures, which may be per cent"
-PARTS = "parts of annotations left out, which cannot be read or cover no pixel"
+PARTS = "parts of annotations left out, unreadable or covering no pixel"
 
 _LARGEST_RELATIVE = 1.5
-"""A little beyond 1, since outlines drawn by hand reach over the edge; in pixels next to nothing ends so early."""
+"""A little beyond 1, since outlines drawn by hand reach over the edge; hardly any outline in pixels ends so early."""
 
 _LEAST_SIDE = 8
 """Pixels; in smaller pictures an outline may well end there."""
 
 _FAR_LARGER = 200
-"""Pixels of the shorter side: an outline in pixels reaches beyond 100 in it, unless it is in one corner."""
+"""Pixels of the shorter side: outlines in pixels reach beyond 100 in such a picture, unless they are in one corner."""
 
 _SUSPICIOUS = 10
-"""Annotations in per cent from which on something is said, if nine of ten are."""
+"""Lowest number of annotations in per cent that is reported, if nine of ten are."""
 
 _UNSEEN = "it covers no pixel"
 
@@ -48,7 +48,7 @@ class LeftOutError(Exception):
 
     Args:
         what: see ``Note``.
-        where: which annotation.
+        where: the annotation.
     """
 
     def __init__(self, what: str, where: str) -> None:
@@ -58,7 +58,7 @@ class LeftOutError(Exception):
 
 
 class _Part(NamedTuple):
-    """One part of a segmentation: its run lengths, or what is wrong with it; the furthest coordinate of an outline."""
+    """One piece of a segmentation: its run lengths or its fault, and an outline's furthest coordinate."""
 
     runs: bytes | None
     fault: str = ""
@@ -66,19 +66,19 @@ class _Part(NamedTuple):
 
 
 class Segmentations:
-    """Turns segmentations into run lengths, and counts what it leaves out.
+    """Turns segmentations into run lengths, and counts those that it leaves out.
 
     A segmentation is polygons (lists x, y, x, y, ...), run lengths (a dict with ``size`` and ``counts``), an array
-    [H, W], or a list of any of these, whose union it is.
+    [H, W], or a list of any of these, which means their union.
 
     Args:
-        book: where it counts.
+        book: keeps the counts.
 
     Attributes:
         used: annotations that gave a mask.
-        left_out: those that did not.
-        outlines: annotations with a polygon that could be read.
-        relative: those of them that were left out since they look relative.
+        left_out: annotations that gave none.
+        outlines: annotations with a readable polygon.
+        relative: those of them that were left out because they look relative.
         first_relative: the first of these.
         per_cent: those of them that may be per cent; they are used.
         first_per_cent: the first of these.
@@ -98,7 +98,7 @@ class Segmentations:
         """Run lengths of one annotation; None if it is left out, which is counted.
 
         Args:
-            where: which annotation, for the notes.
+            where: the annotation, for the notes.
             segmentation: see the class.
             height: of the image, pixels.
             width: of the image, pixels.
@@ -110,10 +110,10 @@ class Segmentations:
             return None
 
     def read(self, where: str, segmentation: Any, height: int, width: int) -> bytes:
-        """As :meth:`runs`, for callers that leave out annotations for other reasons too.
+        """Like :meth:`runs`, for callers that leave out annotations for other reasons too.
 
         Raises:
-            LeftOutError: it is to be left out.
+            LeftOutError: it must be left out.
         """
         if _is_empty(segmentation):
             raise LeftOutError(EMPTY, where)
@@ -127,7 +127,7 @@ class Segmentations:
 
     def _check_relative(self, where: str, furthest: float, side: int) -> None:
         if not 0 < furthest < np.inf:
-            return  # no outline, or more than that
+            return  # not an outline, or not only one
         self.outlines += 1
         if furthest <= 100 and side >= _FAR_LARGER:
             self.first_per_cent = self.first_per_cent or where
@@ -138,7 +138,7 @@ class Segmentations:
             raise LeftOutError(RELATIVE, where)
 
     def _judge(self, where: str, faults: Sequence[str], *, alone: bool) -> None:
-        """Leave the annotation out if it has nothing but faults, and else those parts."""
+        """Leave out the faulty pieces, or the annotation if it has no others."""
         if alone:
             told = next((fault for fault in faults if fault != _UNSEEN), None)
             raise LeftOutError(INVISIBLE, where) if told is None else LeftOutError(UNREADABLE, f"{where}: {told}")
@@ -146,15 +146,15 @@ class Segmentations:
             self.book.add(PARTS, f"{where}: {fault}")
 
     def leave_out(self, why: LeftOutError) -> None:
-        """Count an annotation that is left out."""
+        """Count an omitted annotation."""
         self.left_out += 1
         self.book.add(why.what, why.where)
 
     def check(self, path: Path) -> None:
-        """Check, when all are read, that they are in pixels and that some could be used; note if they may be per cent.
+        """Check, once all are read, that they are in pixels and some are usable; note if they may be in per cent.
 
         Raises:
-            ValueError: they are not; says how many.
+            ValueError: they are not in pixels, or none is usable; says how many.
         """
         if self.relative and 2 * self.relative >= self.outlines:
             msg = (
@@ -170,7 +170,7 @@ class Segmentations:
 
 
 def stored_sizes(segmentation: Any) -> Iterator[tuple[int, int]]:
-    """(H, W) of the run lengths and arrays that a segmentation consists of; polygons have none."""
+    """(H, W) of the run lengths and arrays in a segmentation; polygons have none."""
     for part in [] if _is_empty(segmentation) else _parts(segmentation):
         size = part.get("size") if isinstance(part, dict) else getattr(part, "shape", None)
         sides = [whole(side) for side in size] if isinstance(size, list | tuple) else []
@@ -180,14 +180,14 @@ def stored_sizes(segmentation: Any) -> Iterator[tuple[int, int]]:
 
 
 def _is_empty(segmentation: Any) -> bool:
-    """Nothing, or nothing but nothing, as ``[]`` and ``[[]]``."""
+    """Whether it is empty, or holds only empty things: ``[]``, ``[[]]``."""
     if isinstance(segmentation, list) and segmentation:
         return all(isinstance(part, list) and not part for part in segmentation)
     return segmentation is None or (isinstance(segmentation, Sequence | dict) and not segmentation)
 
 
 def _parts(segmentation: Any) -> Sequence[Any]:
-    """What a segmentation is the union of; a list of numbers is one polygon."""
+    """The pieces whose union is the segmentation; a list of numbers is one polygon."""
     if not isinstance(segmentation, list | tuple) or isinstance(segmentation[0], int | float):
         return [segmentation]
     return segmentation

@@ -52,7 +52,7 @@ def test_entries_name_the_first_that_lacks_something_and_how_many_do():
 def test_a_key_that_is_there_twice(path, text, key):
     """``json`` would take the last one, and whoever reads from the front the first."""
     path.write_text(text)
-    with pytest.raises(ValueError, match=rf"^{path}: expected each key at the top once, but '{key}' is there twice$"):
+    with pytest.raises(ValueError, match=rf"^{path}: expected each key at the top once, but '{key}' occurs twice$"):
         AnnotationFile(path, "annotations")
 
 

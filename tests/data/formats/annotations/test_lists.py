@@ -32,7 +32,7 @@ def test_images(tmp_path):
 def test_every_contradiction_counts(tmp_path):
     entries = [image(1, "a.jpg"), image(1, "b.jpg"), image(2, "a.jpg", width=7), image("1", "c.jpg")]
     content, book = read(tmp_path / "a.json", entries)
-    message = r"a.json: expected one picture an id, of one size, but image 1 is 'a.jpg' and 'b.jpg'; 3 are like this$"
+    message = r"a.json: expected one picture per id, of one size, but image 1 is 'a.jpg' and 'b.jpg'; 3 are like this$"
     with pytest.raises(ValueError, match=message):
         read_pictures(content, of_file, book)
 
@@ -57,6 +57,6 @@ def test_categories(tmp_path):
 def test_two_names_of_one_category(tmp_path):
     content, book = read(tmp_path / "a.json", categories=[{"id": 1, "name": "a"}, {"id": "1", "name": "b"}])
     with pytest.raises(
-        ValueError, match=r"a.json: expected one name a category, but '1' is 'a' and 'b'; 1 are like thi"
+        ValueError, match=r"a.json: expected one name per category, but '1' is 'a' and 'b'; 1 are like thi"
     ):
         read_categories(content, book)

@@ -20,15 +20,15 @@ def test_numbers_in_their_order():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], r"expected a dictionary with an entry a class, but got \[\]"),
-        ({}, r"expected a dictionary with an entry a class, but got \{\}"),
-        ({"x": 1}, r"expected each class to be a number and there once, but got 'x'"),
-        ({-1: 1}, r"expected each class to be a number and there once, but got -1"),
-        ({True: 1}, r"expected each class to be a number and there once, but got True"),
-        ({"3\u00b2": 1}, r"expected each class to be a number and there once, but got '3\u00b2'"),
-        ({"\u0663": 1}, r"expected each class to be a number and there once, but got '\u0663'"),
-        ({10**9: 1}, r"expected each class to be a number and there once, but got 1000000000"),
-        ({3: 1, "3": 2}, r"expected each class to be a number and there once, but got '3'"),
+        ([], r"expected a dictionary with an entry for each class, but got \[\]"),
+        ({}, r"expected a dictionary with an entry for each class, but got \{\}"),
+        ({"x": 1}, r"expected each class once, as a number, but got 'x'"),
+        ({-1: 1}, r"expected each class once, as a number, but got -1"),
+        ({True: 1}, r"expected each class once, as a number, but got True"),
+        ({"3\u00b2": 1}, r"expected each class once, as a number, but got '3\u00b2'"),
+        ({"\u0663": 1}, r"expected each class once, as a number, but got '\u0663'"),
+        ({10**9: 1}, r"expected each class once, as a number, but got 1000000000"),
+        ({3: 1, "3": 2}, r"expected each class once, as a number, but got '3'"),
     ],
 )
 def test_keys_of_something_else(content, message):

@@ -34,7 +34,7 @@ def test_the_same_mask_is_kept_once():
     for runs in (b"a", b"b", b"a", b"a"):
         keep_once(parts, runs, "here", book)
     assert parts == [b"a", b"b"]
-    assert as_counts(book.notes()) == {"annotations left out, which are there twice": 2}
+    assert as_counts(book.notes()) == {"annotations left out as duplicates": 2}
 
 
 def read(path, annotations, wanted=lambda _: True):
@@ -68,8 +68,6 @@ def test_an_entry_needs_no_id_of_its_own(tmp_path):
 
 
 def test_none_that_can_be_used(tmp_path):
-    message = (
-        r"a.json: none of its 2 annotations can be used: 2 annotations left out, of images that the file does not l"
-    )
+    message = r"a.json: none of its 2 annotations can be used: 2 annotations left out, whose image is not in the file"
     with pytest.raises(ValueError, match=message):
         read(tmp_path / "a.json", [{"id": 1}, {"id": 2}])

@@ -173,6 +173,6 @@ def test_none_that_can_be_used():
     message = (
         r"^a.json: none of its 3 annotations can be used: 2 annotations left out, without a segmentation \(first: "
     )
-    with pytest.raises(ValueError, match=rf"{message}annotation 0\); 1 annotations left out, with a segmentation that"):
+    with pytest.raises(ValueError, match=rf"{message}annotation 0\); 1 annotation left out, with a segmentation that"):
         check([], [[1, 2, 3, 4]], None)
     assert check().used == 0
