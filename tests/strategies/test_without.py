@@ -98,7 +98,7 @@ def test_what_was_merged_cannot_be_left_out() -> None:
     strategy.attach(sam, UNUSED)
     off = Without(sam)
     strategy.merge(sam)
-    with pytest.raises(ValueError, match="merged into its weights; build the base again"), off:
+    with pytest.raises(ValueError, match="merged into the base's weights; build the base again"), off:
         pass
 
 
