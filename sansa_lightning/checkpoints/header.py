@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sansa_lightning.files.messages import brief, plain
+from sansa_lightning.files.messages import brief, counted, plain
 from sansa_lightning.files.tensors import is_dense, kind
 
 HEADER = "sansa_lightning"

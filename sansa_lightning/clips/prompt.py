@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from sansa_lightning.clips.moving import Movable
+from sansa_lightning.files.messages import counted
 from sansa_lightning.images.object_masks import IGNORE, object_mask
 from sansa_lightning.images.pictures import drawn_mask, opened
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sansa_lightning.clips.clip import Clip
 from sansa_lightning.clips.prompt import Prompt
-from sansa_lightning.data.datamodule import EpisodeDataModule, Part
+from sansa_lightning.data.datamodule import EpisodeDataModule, Phase
 from sansa_lightning.figures.overlays import (
     GAP,
     REFERENCE_COLOUR,
@@ -24,6 +24,7 @@ from sansa_lightning.figures.overlays import (
     pixels,
     side_by_side,
 )
+from sansa_lightning.files.messages import counted
 from sansa_lightning.images.object_masks import IGNORE
 
 CELL = 224

@@ -14,6 +14,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from sansa_lightning.clips.episode import ClassId
+from sansa_lightning.files.messages import counted
 from sansa_lightning.images.object_masks import IGNORE
 
 _NONE = torch.iinfo(torch.int64).min
