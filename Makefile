@@ -1,4 +1,4 @@
-# make demo | test | lint: each needs only CPython >= 3.11 and git, and sets up $(VENV) the first time
+# make demo | test | test-all | lint: each needs only CPython >= 3.11 and git, and sets up $(VENV) the first time
 # (some minutes, some 6 GB, most of it torch). Later runs start at once.
 #   make test VENV=/tmp/venv PYTHON=python3.12     another place, another Python
 #   make demo TORCH_INDEX=URL                      torch and torchvision from another index, such as PyTorch's of CPU builds
@@ -19,7 +19,9 @@ OLD := sys.version_info < (3, 11) and "Python >= 3.11 is needed, but $(PYTHON) i
 # Without kept bytecode each of the suite's processes compiles anew what it imports: half of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint
+.PHONY: demo test test-slow test-all lint
+
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 demo: $(INSTALLED)
 	$(PY) -m sansa_lightning fit --config experiments/nano/adapt.yaml
@@ -27,8 +29,13 @@ demo: $(INSTALLED)
 # A file goes to one process, since its tests share what is slow to make; in the order of their names, by which short
 # files come last.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-		--doctest-modules sansa_lightning tests
+	$(PYTEST) -m "not slow" --doctest-modules sansa_lightning tests
+
+# What takes longer: whole runs, interrupted runs, several processes.
+test-slow: $(INSTALLED)
+	$(PYTEST) -m slow tests
+
+test-all: test test-slow
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check

@@ -145,7 +145,7 @@ def test_a_run_of_a_sweep_is_the_one_that_ablate_has(path, tmp_path):
         assert config.trainer.logger.class_path.endswith("WandbLogger")
         assert config.compare_frozen
         config = with_fold(config, None)
-        assert identity(as_plain(config), build(config)[0].strategy, trains=True) == expected.identity
+        assert identity(as_plain(config), build(config)[0].parts.strategy, trains=True) == expected.identity
 
 
 def test_what_a_strategy_needs_on_the_miniature_is_in_its_runs(tmp_path):

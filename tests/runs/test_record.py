@@ -82,7 +82,7 @@ def test_checkpoint_holds_trained_tensors_only(fitted):
     size = sum(value.numel() * value.element_size() for value in content["state_dict"].values())
     assert all(".adapter." in name for name in content["state_dict"])
     assert (fitted / "checkpoints" / "last.ckpt").stat().st_size <= 3 * size + 2**20
-    assert content["sansa_lightning"] == {key: result(fitted)[key] for key in ("strategy", "base")}
+    assert content["sansa_lightning"] == {key: result(fitted)[key] for key in ("strategy", "method", "base")}
     moments = content["optimizer_states"][0]["state"]
     assert len(moments) == len(content["state_dict"])
 
