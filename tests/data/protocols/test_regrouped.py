@@ -138,6 +138,6 @@ class TestMistakes:
     def test_not_pascal(self, coco, tmp_path):
         mine = Folder(write_folder(tmp_path / "mine").root)
         with pytest.raises(
-            ValueError, match=r"CocoToPascal: expected PASCAL's classes in folder .*, but '\w+' is none"
+            ValueError, match=r"CocoToPascal: expected PASCAL's classes in folder .*, but COCO has no class '\w+'"
         ):
             CocoToPascal(coco, 0).pools(mine, "test")

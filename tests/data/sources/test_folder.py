@@ -218,7 +218,7 @@ class TestMistakes:
         masks = root / "val" / "nut" / "masks"
         for path in masks.iterdir():
             empty(path)
-        message = r"masks/0.png is empty; expected masks that show the class, but all 4 of the folder are empty"
+        message = r"masks/0.png is empty; expected masks that show the class, but all 4 in the folder are empty"
         with pytest.raises(ValueError, match=message):
             Folder(root).verify("val")
 

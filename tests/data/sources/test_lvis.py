@@ -112,20 +112,20 @@ def everything(source):
     [
         (
             lambda a: a.update(id=900, image_id=5),
-            r"annotations left out, whose image .*annotation 900, image_id 5\)",
+            r"annotation left out, whose image .*annotation 900, image_id 5\)",
         ),
         (
             lambda a: a.update(id=900, category_id=[5]),
-            r"annotations left out, whose category .*category_id \[5\]\)",
+            r"annotation left out, whose category .*category_id \[5\]\)",
         ),
         (
             lambda a: a.update(id=900, segmentation=[]),
-            r"annotations left out, without a segmentation .*annotation 900\)",
+            r"annotation left out, without a segmentation .*annotation 900\)",
         ),
-        (lambda a: a.update(id=900), r"annotations left out as duplicates \(first: annotation 900\)"),
+        (lambda a: a.update(id=900), r"annotation left out as duplicates \(first: annotation 900\)"),
         (
             lambda a: a["segmentation"].append([1, 2]),
-            r"parts of annotations left out, .*annotation 1: expected a polygon.*",
+            r"part of annotations left out, .*annotation 1: expected a polygon.*",
         ),
     ],
 )

@@ -113,7 +113,9 @@ class TestMistakes:
 
     def test_no_index(self, broken):
         broken.index.unlink()
-        with pytest.raises(FileNotFoundError, match=r"all_obj_part_to_image.json is not there; expected the index"):
+        with pytest.raises(
+            FileNotFoundError, match=r"all_obj_part_to_image.json is not there; expected the circulating index"
+        ):
             PascalPart(broken.root).classes("val")
 
     @pytest.mark.parametrize(
