@@ -342,7 +342,7 @@ BOX = Prompt.box([1, 2, 3, 4])
         (
             torch.zeros(2, 3, 96, 96),
             [[BOX]],
-            r"images: expected a tensor \[B, T, 3, H, W\], uint8 or normalised float32, but got torch\.float32 \[2, 3, 96, 96\]",
+            r"images: expected a tensor \[B, T, 3, H, W\], uint8 or .*, but got torch\.float32 \[2, 3, 96, 96\]",
         ),
         (torch.zeros(1, 2, 1, 9, 9), [[BOX]], r"images: .* but got torch\.float32 \[1, 2, 1, 9, 9\]"),
         (torch.zeros(1, 2, 3, 9, 9), [BOX], r"\[\[Prompt, \.\.\.\], \.\.\.\], but got \[Prompt, \.\.\.\]$"),
