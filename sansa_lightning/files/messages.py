@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import numpy as np
-
 BUILDING = re.compile(
     r"Does not validate against any of the Union subtypes\n.*?\n\s*Errors:(?P<errors>\n.*)\n\s*Given value type:",
     re.DOTALL,
@@ -17,7 +15,7 @@ IN_WORKER = re.compile(r"Caught \w+ in DataLoader worker process .*\n(?:[\w.]*\.
 def brief(value: Any, length: int = 60) -> str:
     """A value for a message: on one line, and not too long."""
     try:
-        text = str(value) if isinstance(value, int | float | np.ndarray) else repr(value)
+        text = str(value) if isinstance(value, int | float) or type(value).__name__ == "ndarray" else repr(value)
     except (RecursionError, ValueError):  # nested too deeply, or a number with more digits than Python writes
         text = f"a {type(value).__name__}"
     return plain(text, length)

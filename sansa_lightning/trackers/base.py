@@ -278,20 +278,13 @@ class Tracker(nn.Module, ABC):
         """Each of ``PARTS`` with the names of its modules, and of its parameters outside any module of its own."""
 
     def tap(self, place: Place, hear: Callable[[Tensor], None]) -> RemovableHandle:
-        """Call ``hear`` with the features of a place in every forward pass, until the handle is removed.
-
-        By default nothing is heard, so that there is nothing to watch in training.
-        """
+        """Call ``hear`` with the features of a place in every forward pass, until the handle is removed; here never."""
         return RemovableHandle(OrderedDict())
 
     def in_part(self, part: str) -> list[str]:
         """Names of the parameters of a part, including a strategy's additions."""
-        owners = self.parts()[part]
-        return [
-            name
-            for name, _ in self.named_parameters()
-            if any(name == owner or name.startswith(f"{owner}.") for owner in owners)
-        ]
+        owners = tuple(f"{owner}." for owner in self.parts()[part])
+        return [name for name, _ in self.named_parameters() if f"{name}.".startswith(owners)]
 
     def recompute(self) -> None:
         """Recompute activations in the backward pass, from the first trained block on: less memory, more time.

@@ -68,7 +68,7 @@ ONE_CLASS = (
     r"Strict needs two classes at least, to train on one and to test another, but the train split of coco_file in \S+ "
     r"has one, 'bolt'; AllClasses trains and tests the same ones"
 )
-MERGED = {"images merged with others": (1, 1), "annotations left out as duplicates": (1, 1)}
+MERGED = {"images merged with another id of the same picture": (1, 1), "annotations left out as duplicates": (1, 1)}
 CASES = (
     Case("cvat_crowd_half", "crowd_half", objects=(24, 12), notes={IGNORED: (24, 12)}),
     Case("cvat_crowd_half", "crowd_half", {"crowds": "objects"}, notes={TAKEN: (24, 12)}),

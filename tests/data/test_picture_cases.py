@@ -69,7 +69,7 @@ def test_several_classes_in_a_mask_are_refused(case: Path) -> None:
     with pytest.raises(
         ValueError,
         match=r"masks/p0\.png: expected a mask of 0 and 1, or of 0 and 255, but it is a map of the values 0, 1, 200; "
-        r"for several classes, give each its own folder of masks .* \(the first; 32 of 32 pictures cannot be used\)$",
+        r"for several classes, give each its own folder of masks.* \(the first; 32 of 32 pictures cannot be used\)$",
     ):
         built(case).verify("val")
 

@@ -153,7 +153,7 @@ def test_impossible_films_are_an_error() -> None:
         ({"split": "test"}, "TrackingClips.split: expected 'train' or 'val', but got 'test'"),
         ({"frames": 1}, "TrackingClips.frames: expected at least 2, but got 1"),
         ({"grid": 7}, "TrackingClips.grid: expected a divisor of 96, but got 7"),
-        ({"tiles": 1}, "TrackingClips.tiles: expected at least 2 a split, but got (1, 40)"),
+        ({"tiles": 1}, "TrackingClips.tiles: expected at least 2 per split, but got (1, 40)"),
         ({"jump": 2.0}, "same_palette, same_pattern, jump: expected probabilities, but got (0.15, 0.4, 2.0)"),
         ({"prompters": []}, "TrackingClips.prompters: expected at least one, but got ()"),
     ],
