@@ -201,7 +201,7 @@ def test_a_placement_holds_for_the_trunk_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"targets": ["q_proj"]}, r"name the part of layers outside the encoder's blocks, as \{memory_attention: "),
+        ({"targets": ["q_proj"]}, r"name the part of layers outside the encoder's blocks, as in \{memory_attention: "),
         (
             {"targets": {"memory": ["q_proj"]}},
             r"LoRA\.targets: expected some of the parts .* but got \['memory'\]",
