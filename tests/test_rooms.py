@@ -13,7 +13,19 @@ import sansa_lightning
 
 PACKAGE = Path(sansa_lightning.__file__).parent
 ROOMS = (
-    *("files", "images", "clips", "data", "trackers", "strategies", "methods", "losses", "metrics", "model"),
+    *(
+        "files",
+        "images",
+        "clips",
+        "data",
+        "trackers",
+        "strategies",
+        "encoders",
+        "methods",
+        "losses",
+        "metrics",
+        "model",
+    ),
     *("checkpoints", "module", "figures", "runs", "callbacks", "analysis", "pretraining", "annotate", "report"),
     *("cli", "prepare", "describe", "ablate"),
 )

@@ -31,7 +31,7 @@ def large() -> Tracker:
 )
 def test_sizes_on_large_are_those_of_the_paper(large: Tracker, parts: str, paper: float, ours: int) -> None:
     large.requires_grad_(False)
-    FineTune(parts).inject(large)
+    FineTune(parts).put_on(large, UNUSED)
     count = sum(parameter.numel() for parameter in trained_parameters(large).values())
     assert count == ours
     assert count == pytest.approx(paper, rel=0.02)

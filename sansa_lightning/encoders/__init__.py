@@ -1,0 +1,1 @@
+"""Frozen image encoders from whose features methods make priors and prototypes; imports strategies and trackers."""
