@@ -23,11 +23,15 @@ def test_one_class_of_one_mask_an_image_has_none_and_says_so(tmp_path, capsys):
     assert "called before the" not in printed.err
 
 
-@pytest.mark.parametrize("prompt", ["BoxPrompt", "PointPrompt"])
-def test_other_prompts_and_more_references_have_controls(prompt, tmp_path):
-    options = ("--data.prompt", prompt, "--data.shots", 2, "--data.test_episodes", 4, "--data.score_at", "original")
-    call("test", *QUIET, *options, "--run_dir", tmp_path)
-    found = result(tmp_path, "test")["metrics"]["test"]
-    controls = found["controls"]
-    assert controls["margin"] == pytest.approx(found["miou"] - controls["wrong_miou"])
-    assert all(0 <= controls[name] <= 1 for name in ("everything_miou", "choice", "choice_chance"))
+def test_other_prompts_and_more_references_have_controls(tmp_path):
+    options = ("--data.shots", 2, "--data.test_episodes", 4, "--data.score_at", "original")
+    scores = {}
+    for prompt in ("BoxPrompt", "PointPrompt"):
+        call("test", *QUIET, *options, "--data.prompt", prompt, "--run_dir", tmp_path / prompt)
+        scores[prompt] = found = result(tmp_path / prompt, "test")["metrics"]["test"]
+        controls = found["controls"]
+        assert controls["margin"] == pytest.approx(found["miou"] - controls["wrong_miou"])
+    boxes, points = scores["BoxPrompt"], scores["PointPrompt"]
+    assert boxes["miou"] != points["miou"]
+    for name in ("everything_miou", "choice_chance"):  # of the targets' objects alone
+        assert boxes["controls"][name] == points["controls"][name]

@@ -66,12 +66,12 @@ def execute(job: Job, threads: int, stop: threading.Event | None = None) -> Outc
             write_text(job.folder / WRITTEN, job.config)
             if job.trains and job.last_checkpoint.is_file():
                 keep_attempt(job.folder, job.last_checkpoint)
-            error = _process(_main_command(job), job.folder / LOG, threads, lock, stop)
+            error = run_process(_main_command(job), job.folder / LOG, threads, lock, stop)
             error = error or _unfinished(job.result(), job.folder, job.subcommand)
         if job.in_domain and not error and job.in_domain_result() is None:
             folder = job.in_domain_folder
             write_text(folder / WRITTEN, _in_domain_config(job.config))
-            error = _process(_in_domain_command(job), folder / LOG, threads, lock, stop)
+            error = run_process(_in_domain_command(job), folder / LOG, threads, lock, stop)
             error = error or _unfinished(job.in_domain_result(), folder, "test")
     return Outcome(job.identity, error, time.monotonic() - started)
 
@@ -88,17 +88,17 @@ def _unfinished(result: RunResult | None, folder: Path, subcommand: str) -> str:
 
 
 def _main_command(job: Job) -> list[str]:
-    command = [*_program(job.subcommand, job.folder / WRITTEN), "--run_dir", str(job.folder)]
+    command = [*program(job.subcommand, job.folder / WRITTEN), "--run_dir", str(job.folder)]
     return [*command, "--ckpt_path", "last"] if job.trains and job.last_checkpoint.is_file() else command
 
 
 def _in_domain_command(job: Job) -> list[str]:
     folder = job.in_domain_folder
-    command = [*_program("test", folder / WRITTEN), "--run_dir", str(folder)]
+    command = [*program("test", folder / WRITTEN), "--run_dir", str(folder)]
     return [*command, "--ckpt_path", str(job.last_checkpoint)] if job.trains else command
 
 
-def _program(subcommand: str, config: Path) -> list[str]:
+def program(subcommand: str, config: Path) -> list[str]:
     return [sys.executable, "-m", "sansa_lightning", subcommand, "--config", str(config)]
 
 
@@ -112,7 +112,7 @@ def _in_domain_config(config: str) -> str:
     return yaml.safe_dump(content, sort_keys=False)
 
 
-def _process(command: Sequence[str], log: Path, threads: int, lock: IO[str], stop: threading.Event) -> str:
+def run_process(command: Sequence[str], log: Path, threads: int, lock: IO[str], stop: threading.Event) -> str:
     """Run a command to its end; returns the last line of its errors, empty if it succeeded."""
     count = str(threads)
     environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}

@@ -55,7 +55,7 @@ def commands(monkeypatch) -> list[list[str]]:
             return execute.last_error(log, int(error.code or 0))
         return ""
 
-    monkeypatch.setattr(execute, "_process", process)
+    monkeypatch.setattr(execute, "run_process", process)
     return given
 
 

@@ -33,7 +33,7 @@ def program(text: str):
 
 def test_a_run_that_another_process_is_at_is_waited_for_and_not_repeated(job, monkeypatch):
     monkeypatch.setattr(file_lock, "PATIENCE", 0.02)
-    monkeypatch.setattr(module, "_program", program("raise SystemExit('started twice')"))
+    monkeypatch.setattr(module, "program", program("raise SystemExit('started twice')"))
     job.folder.mkdir()
     outcomes = []
     with (job.folder / LOCK).open("a") as file:
@@ -63,7 +63,7 @@ def test_a_process_that_does_not_end_when_asked_to_is_made_to(job, monkeypatch):
     deaf = (
         "import signal, sys, time; signal.signal(15, lambda *_: None); open(sys.argv[1] + '/up', 'w'); time.sleep(60)"
     )
-    monkeypatch.setattr(module, "_program", program(f"{deaf}; time.sleep(60)"))
+    monkeypatch.setattr(module, "program", program(f"{deaf}; time.sleep(60)"))
     stop, ends = threading.Event(), []
 
     def run() -> None:
@@ -84,7 +84,7 @@ def test_a_process_that_does_not_end_when_asked_to_is_made_to(job, monkeypatch):
 def test_a_process_has_its_threads_and_no_folder_of_another_run(job, monkeypatch):
     monkeypatch.setenv("SANSA_RUN_DIR", "elsewhere")
     says = "print('error:', os.environ['OMP_NUM_THREADS'], os.environ.get('SANSA_RUN_DIR'))"
-    monkeypatch.setattr(module, "_program", program(f"import os; {says}; raise SystemExit(2)"))
+    monkeypatch.setattr(module, "program", program(f"import os; {says}; raise SystemExit(2)"))
     assert execute(job, 3).error == "3 None"
 
 
@@ -105,11 +105,11 @@ def test_what_a_process_said_last_is_its_error(log, status, said, tmp_path):
 
 
 def test_an_error_of_an_earlier_attempt_is_not_the_last_one(job, monkeypatch):
-    monkeypatch.setattr(module, "_program", program("print('error: the disk is full'); raise SystemExit(2)"))
+    monkeypatch.setattr(module, "program", program("print('error: the disk is full'); raise SystemExit(2)"))
     assert execute(job, 1).error == "the disk is full"
-    monkeypatch.setattr(module, "_program", program("raise SystemExit('the network is down')"))
+    monkeypatch.setattr(module, "program", program("raise SystemExit('the network is down')"))
     assert execute(job, 1).error == "the network is down"
-    monkeypatch.setattr(module, "_program", program("raise SystemExit(3)"))
+    monkeypatch.setattr(module, "program", program("raise SystemExit(3)"))
     assert execute(job, 1).error == "exit status 3"
     log = (job.folder / module.LOG).read_text()
     assert log == "error: the disk is full\nthe network is down\n"
@@ -119,7 +119,7 @@ def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job
     def ends(*, error="", **result):
         content = json.dumps(result)
         monkeypatch.setattr(
-            module, "_program", program(f"import sys; open(sys.argv[1] + '/result.json', 'w').write({content!r})")
+            module, "program", program(f"import sys; open(sys.argv[1] + '/result.json', 'w').write({content!r})")
         )
         assert execute(job, 1).error == error
 
@@ -132,7 +132,7 @@ def test_the_seconds_of_a_run_are_those_of_all_attempts_that_it_went_on_from(job
     ends(status="running", time="3", seconds=1.0, error="it ended, but result.json says 'running'")
     began = job.result_file.stat().st_mtime
     os.utime(checkpoint, (began + 20, began + 20))  # killed at some time after this
-    monkeypatch.setattr(module, "_program", program("raise SystemExit(1)"))
+    monkeypatch.setattr(module, "program", program("raise SystemExit(1)"))
     assert execute(job, 1).error == "exit status 1"  # at once, so it left no result
     assert job.scores(in_domain=False) is None
     ends(status="finished", time="5", seconds=5.0, metrics={})
@@ -156,7 +156,7 @@ def test_a_run_that_is_not_finished_is_not_scored_further_although_its_process_e
     """As after a signal that a library took for a reason to end well."""
     text = "" if content is None else WRITES.format(content=content)
     commands = []
-    monkeypatch.setattr(module, "_program", lambda *given: commands.append(given) or program(text)(*given))
+    monkeypatch.setattr(module, "program", lambda *given: commands.append(given) or program(text)(*given))
     assert execute(replace(job, in_domain=True), 1).error == said
     assert [subcommand for subcommand, _ in commands] == ["fit"]
 
@@ -166,7 +166,7 @@ def test_a_file_system_without_locks(job, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    monkeypatch.setattr(module, "_program", program(WRITES.format(content={"status": "finished"})))
+    monkeypatch.setattr(module, "program", program(WRITES.format(content={"status": "finished"})))
     with pytest.warns(UserWarning, match="cannot be locked"):
         assert execute(job, 1).error == ""
 

@@ -106,7 +106,7 @@ def test_pycocotools_reads_the_results(predicted, coco):
         scored.evaluate()
         scored.accumulate()
         scored.summarize()
-        assert 0 <= scored.stats[0] <= 1
+        assert scored.stats[0] >= 0  # -1: it found nothing to compare
 
 
 @pytest.mark.parametrize("kind", ["string_ids", "float_ids", "backslash", "absolute_right", "dup_file", "crowd_half"])

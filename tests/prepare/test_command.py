@@ -93,7 +93,7 @@ def test_an_interruption_can_be_gone_on_from(capsys, small, server, tmp_path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sansa_lightning.prepare.download._copy", interrupted)
+        patch.setattr("http.client.HTTPResponse.read", interrupted)
         status, lines = run(capsys, "prepare", "coco20i", "--root", tmp_path / "root")
     assert (status, lines[-1]) == (130, "interrupted; run the same command again to continue")
     assert run(capsys, "prepare", "coco20i", "--root", tmp_path / "root")[0] == 0

@@ -44,7 +44,7 @@ class AnnotationFiles(RegionSource):
         """The reader, and whatever else the result depends on; it goes into the name of the cached index."""
 
     @abstractmethod
-    def _read_file(self, path: Path, folder: Path) -> Regions:
+    def read_file(self, path: Path, folder: Path) -> Regions:
         """The regions in a file, whose pictures are in ``folder``."""
 
     def _lister(self, split: Split) -> str:
@@ -52,5 +52,5 @@ class AnnotationFiles(RegionSource):
 
     def _read(self, split: Split) -> Regions:
         path, folder = self.annotations[split], self.folders[split]
-        table = cached(path, self._kind(), Regions, lambda path: self._read_file(path, folder))
+        table = cached(path, self._kind(), Regions, lambda path: self.read_file(path, folder))
         return table.located(path, folder)

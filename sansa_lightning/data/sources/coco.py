@@ -88,7 +88,8 @@ class Coco(AnnotationFiles):
     def _kind(self) -> str:
         return "coco" if self.crowds == "ignore" else f"coco-{self.crowds}"
 
-    def _read_file(self, path: Path, folder: Path) -> Regions:
+    def read_file(self, path: Path, folder: Path) -> Regions:
+        """See :meth:`AnnotationFiles.read_file`."""
         return read_instances(path, self.crowds)
 
     def _read(self, split: Split) -> Regions:

@@ -35,7 +35,8 @@ class Lvis(PublishedAnnotations):
         "val": "lvis_v1_val.json",
     }
 
-    def _read_file(self, path: Path, folder: Path) -> Regions:
+    def read_file(self, path: Path, folder: Path) -> Regions:
+        """See :meth:`AnnotationFiles.read_file`."""
         what = "LVIS v1's annotations; see https://www.lvisdataset.org/dataset"
         return read_instances(path, "objects", name=of_coco, renumbered=False, what=what)
 
@@ -51,7 +52,8 @@ class LvisReleased(Lvis):
     looks_up_sizes = True
     published: ClassVar[dict[Split, str]] = {"train": "lvis_train.pkl", "val": "lvis_val.pkl"}
 
-    def _read_file(self, path: Path, folder: Path) -> Regions:
+    def read_file(self, path: Path, folder: Path) -> Regions:
+        """See :meth:`AnnotationFiles.read_file`."""
         classes = by_class(str(path), read_pickle(path))
         sizes, book = Sizes(folder, self.exif), NoteBook()
         masks = Segmentations(book)

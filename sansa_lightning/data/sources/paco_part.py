@@ -42,7 +42,8 @@ class PacoPart(PublishedAnnotations, ObjectSource):
         "val": "paco/paco_lvis_v1_val.json",
     }
 
-    def _read_file(self, path: Path, folder: Path) -> Regions:
+    def read_file(self, path: Path, folder: Path) -> Regions:
+        """See :meth:`AnnotationFiles.read_file`."""
         content = AnnotationFile(path, "PACO-LVIS's annotations; see https://github.com/facebookresearch/paco")
         book = NoteBook()
         pictures = read_pictures(content, of_coco, book)
@@ -73,7 +74,8 @@ class PacoPartReleased(PacoPart):
     looks_up_sizes = True
     published: ClassVar[dict[Split, str]] = {"train": "paco/paco_part_train.pkl", "val": "paco/paco_part_val.pkl"}
 
-    def _read_file(self, path: Path, folder: Path) -> Regions:
+    def read_file(self, path: Path, folder: Path) -> Regions:
+        """See :meth:`AnnotationFiles.read_file`."""
         content = read_pickle(path)
         keys = ("cid2img", "img2anno")
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in keys):

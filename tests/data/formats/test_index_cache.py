@@ -97,7 +97,7 @@ def test_answers_are_the_same_without_and_with(folder, tmp_path, monkeypatch, wr
 def test_read_once(folder, tmp_path, monkeypatch, write, build):
     root = write(tmp_path / "data").root
     build(root).classes("val")
-    monkeypatch.setattr(build, "_read_file", None, raising=False)
+    monkeypatch.setattr(build, "read_file", None, raising=False)
     monkeypatch.setattr("sansa_lightning.data.sources.coco.read_instances", None)
     assert build(root).classes("val")
     with pytest.raises(TypeError):

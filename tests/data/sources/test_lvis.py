@@ -168,7 +168,7 @@ def test_notes_survive_the_index(broken, tmp_path, monkeypatch):
     monkeypatch.setattr("sansa_lightning.data.formats.index_cache.LEAST_BYTES", 0)
     broken.edit("val", lambda c: c["annotations"][0].update(segmentation=None))
     first = Lvis(broken.root).notes("val")
-    monkeypatch.setattr(Lvis, "_read_file", None)
+    monkeypatch.setattr(Lvis, "read_file", None)
     assert Lvis(broken.root).notes("val") == first
     assert [note.count for note in first] == [1]
 
