@@ -119,6 +119,7 @@ def holds(resolved: object, said: object) -> bool:
     return resolved == said or str(resolved).endswith(f".{said}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ABLATIONS, ids=name_of)
 def test_an_ablation_gives_the_same_on_top_of_each_experiment(path):
     # One experiment of each kind of strategy that experiments have, in whose arguments it could get caught.
@@ -131,6 +132,7 @@ def test_an_ablation_gives_the_same_on_top_of_each_experiment(path):
         assert all(strategy == strategies[0] for strategy in strategies)
 
 
+@pytest.mark.slow
 def test_nine_photographs_of_ones_own(tmp_path, monkeypatch):
     """Three each of three classes: of the one that is tested each picture is the target equally often."""
     monkeypatch.chdir(tmp_path)

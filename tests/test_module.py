@@ -123,6 +123,7 @@ def test_frozen_stays_frozen_and_in_eval(data):
     assert watch.trained == {name for name in after if ".adapter." in name} == after.keys() - before.keys()
 
 
+@pytest.mark.slow
 def test_memory_dropout_is_on_in_training_only(data):
     plain, dropped, again = Watch(), Watch(), Watch()
     trainer(callbacks=[plain], max_epochs=1).fit(module(), datamodule=data)
@@ -287,6 +288,7 @@ def test_configuring_twice_attaches_once():
     assert model.base is base
 
 
+@pytest.mark.slow
 def test_the_seed_of_the_run_decides_the_adapters(coco, tmp_path):
     weights = []
     for seed in (0, 0, 1):

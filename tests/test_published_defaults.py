@@ -189,6 +189,7 @@ def test_folds_hold_out_the_published_classes():
             assert [class_id for class_id in range(count) if protocol.is_unseen(class_id, count)] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["val", "test"])
 @pytest.mark.parametrize("stem", [stem for stem in PUBLISHED | OTHERS if "trainer" in read(stem)])
 def test_every_class_is_drawn(stem, part):

@@ -125,6 +125,7 @@ def test_the_order_of_parameters_does_not_matter(path, tmp_path):
     assert sorted(arguments(sweep, chosen, tmp_path)) == sorted(arguments(sweep, backwards, tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
 def test_a_run_of_a_sweep_is_the_one_that_ablate_has(path, tmp_path):
     sweep = swept(path)

@@ -114,6 +114,7 @@ def test_a_probe_that_the_experiment_asks_for_is_the_one(write_table, commands, 
     assert result(folder(runs, "Frozen"), "test")["metrics"]["test"]["probe"]["stage"] == 1
 
 
+@pytest.mark.slow
 def test_a_row_that_was_interrupted_goes_on_from_its_checkpoint(write_table, commands, runs):
     path = write_table([ADAPTER])
     assert ablate(path, "--runs", runs) == 0
@@ -127,6 +128,7 @@ def test_a_row_that_was_interrupted_goes_on_from_its_checkpoint(write_table, com
     assert len(commands) == 2
 
 
+@pytest.mark.slow
 def test_the_same_row_in_two_tables_runs_once(write_table, commands, runs, capsys):
     plain = {"name": "plain"}
     one, other = write_table([ADAPTER]), write_table([plain, FROZEN], "other.yaml")
@@ -139,6 +141,7 @@ def test_the_same_row_in_two_tables_runs_once(write_table, commands, runs, capsy
     assert len(commands) == 2
 
 
+@pytest.mark.slow
 def test_recorded_runs_are_not_run_again(write_table, commands, runs, tmp_path, capsys):
     path = write_table([FROZEN, ADAPTER], in_domain=True)
     assert ablate(path, "--runs", runs) == 0
@@ -177,6 +180,7 @@ def test_what_is_no_record_is_refused(write_table, commands, runs, tmp_path, cap
     assert commands == []
 
 
+@pytest.mark.slow
 def test_options_change_a_rows_identity_only_if_they_change_its_result(write_table, commands, runs, tmp_path):
     experiment = yaml.safe_load((tmp_path / "experiment.yaml").read_text())
     watched = write_yaml(tmp_path / "watched.yaml", experiment | {"checkpoint_every": 1})

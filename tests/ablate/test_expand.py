@@ -59,6 +59,7 @@ def test_rows_that_differ_are_several_runs(write_table):
 STOPPING = {"class_path": "EarlyStopping", "init_args": {"monitor": "val/miou", "patience": 2}}
 
 
+@pytest.mark.slow
 def test_what_changes_the_batch_or_the_end_of_training_is_another_run(write_table):
     rows = [
         {"name": name, "set": {f"trainer.{key}": value for key, value in given.items()}}

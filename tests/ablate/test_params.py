@@ -22,6 +22,7 @@ def total(numbers) -> int:
     return sum(numbers.values())
 
 
+@pytest.mark.slow
 def test_the_large_base_trains_what_the_specification_counts():
     found = counts("table3_adapters", "sam2_hiera_large")
     # docs/sansa.md 2: parameters of AdaptFormer by its released rule, and of the whole model with it.

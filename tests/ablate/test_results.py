@@ -40,6 +40,7 @@ def shown(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(SHOWN)]
 
 
+@pytest.mark.slow
 @each_table
 def test_recorded_runs_are_those_of_the_table_today(path):
     rows = json.loads(path.read_text())["rows"]
@@ -49,6 +50,7 @@ def test_recorded_runs_are_those_of_the_table_today(path):
     assert found.items() <= today.items()
 
 
+@pytest.mark.slow
 @each_table
 def test_the_page_shows_what_is_recorded(path, tmp_path):
     table, rows, jobs = expanded(path)

@@ -18,6 +18,7 @@ def test_the_tables_of_the_paper_are_there():
     assert names >= {"table3_finetune", "table3_adapters", "table3_placement", "table4", "table8", "table9", "figure6"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_every_row_of_a_shipped_table_is_read_and_resolved(path):
     table, faults = read_table(path)

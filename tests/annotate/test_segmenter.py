@@ -342,6 +342,7 @@ def test_the_size_is_the_base_s(segmenter: Segmenter) -> None:
     assert not np.array_equal(found, segmenter.segment(reference, target, size=640)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "numbers"), [("half", torch.float16), ("bfloat16", torch.bfloat16)])
 def test_short_numbers_give_the_same_masks(kind: str, numbers: torch.dtype, fitted: Path) -> None:
     """All kinds of prompts, on the base and with an adapter; published weights, which are no noise."""

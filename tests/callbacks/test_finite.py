@@ -30,6 +30,7 @@ def test_a_learning_rate_out_of_this_world(tiny_yaml, tmp_path, capsys):
     assert all(value.isfinite().all() for value in trained(tmp_path).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_the_last_good_checkpoint_stays(schedule, tiny_yaml, tmp_path, capsys):
     options = (*poisoned("images", 5), "--checkpoint_every", 1, "--model.schedule", schedule)

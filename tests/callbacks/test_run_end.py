@@ -10,6 +10,7 @@ from launches import call, result
 from sansa_lightning.callbacks import run_end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["max_epochs", "max_steps", "limit_train_batches"])
 def test_a_fit_that_trained_nothing_says_so(key, tiny_yaml, fitted, tmp_path, capsys):
     call("fit", "--config", tiny_yaml, "--run_dir", tmp_path, f"--trainer.{key}", 0)

@@ -63,6 +63,7 @@ def table(run: Path, name: str) -> list[list]:
     return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
 
 
+@pytest.mark.slow
 def test_the_run_folder_holds_the_run_of_the_sweep(logged, run):
     (record,) = [record for record in records(run, "run") if "run_id" in record][:1]
     assert (record["run_id"], record["sweep_id"]) == ("run0", "sweep0")
@@ -163,6 +164,7 @@ def test_sync_takes_the_run(logged, run):
     assert Path(f"{next(run.glob('*.wandb'))}.synced").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_keeps_its_id(tiny_yaml, tmp_path):
     to_wandb = (
         "--trainer.logger=WandbLogger",

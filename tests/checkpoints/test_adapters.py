@@ -157,6 +157,7 @@ def test_a_strategy_of_somebody_elses(tmp_path: Path) -> None:
         ),
     ],
 )
+@pytest.mark.slow
 def test_damaged_files_of_our_own(tmp_path: Path, change: Any, message: str) -> None:
     content, sam = own(), nano()
     change(content)

@@ -111,6 +111,7 @@ def test_trained_weights_are_scored_by_themselves(tmp_path, capsys):
     assert loaded["j"] == pytest.approx(fitted["j"], abs=0.02)  # half precision moves a few pixels
 
 
+@pytest.mark.slow
 def test_a_pretraining_run_goes_on_where_it_stopped(tmp_path):
     run = ("fit", "--config", PRETRAIN, "--run_dir", tmp_path / "run", "--checkpoint_every", 1, *SMALL)
     call(*run)

@@ -22,6 +22,7 @@ def printed(capsys: pytest.CaptureFixture[str], *args: object) -> dict:
     return content
 
 
+@pytest.mark.slow
 def test_config_of_a_run_gives_the_run_again(fitted, tmp_path):
     call("fit", "--config", fitted / "config.yaml", "--run_dir", tmp_path / "again")
     first, again = (yaml.safe_load((folder / "config.yaml").read_text()) for folder in (fitted, tmp_path / "again"))

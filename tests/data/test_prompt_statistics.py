@@ -147,6 +147,7 @@ class TestBoxes:
 
 
 class TestScribbles:
+    @pytest.mark.slow
     @pytest.mark.parametrize("prompter", [TRAIN_SCRIBBLE, TEST_SCRIBBLE], ids=["train", "test"])
     def test_all_clicks_are_on_the_foreground(self, drawn, prompter):
         missed = 0
@@ -159,6 +160,7 @@ class TestScribbles:
                 assert_on_foreground(each, prompt)
         assert missed < MASKS / 20
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("most", [1, 16, 200])
     def test_a_limit_keeps_some_of_the_very_same_scribble(self, drawn, most):
         limited = ScribblePrompt(9, 9, ["wide"], max_points=most)

@@ -82,6 +82,7 @@ def at(mask: torch.Tensor, prompt: object) -> torch.Tensor:
     return mask[y, x]
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(masks(), st.integers(0, 2**40))
 def test_every_prompt_on_any_mask(mask, seed):

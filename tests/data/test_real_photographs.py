@@ -50,6 +50,7 @@ def test_lvis_gives_what_coco_gives(mini, lvis, split):
             np.testing.assert_array_equal(pickled.load(key, class_id)[1], mask)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", range(4))
 def test_a_tour_of_coco20i(mini, fold):
     data = EpisodeDataModule(Coco(mini), Strict(fold), size=96, train_length=8, test_episodes=60, num_workers=0)
@@ -70,6 +71,7 @@ def test_a_tour_of_coco20i(mini, fold):
     assert len({episode.class_id for episode in data.episodes("test")}) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", range(StrictByPosition.FOLDS))
 def test_a_tour_of_lvis(lvis, fold):
     data = EpisodeDataModule(
@@ -91,6 +93,7 @@ def test_a_tour_of_lvis(lvis, fold):
     assert {episode.class_id for episode in test.episodes} <= set(data.test_classes)
 
 
+@pytest.mark.slow
 def test_every_part_of_paco_is_cut_as_painted(paco):
     root, truth = paco
     source = PacoPart(root)

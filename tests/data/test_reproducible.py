@@ -76,6 +76,7 @@ def expected(fake) -> tuple[list[str], list[str]]:
     return lists(build(fake.root))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 4])
 def test_any_number_of_workers(fake, expected, workers):
     torch.manual_seed(workers)

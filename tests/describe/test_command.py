@@ -100,6 +100,7 @@ class TestRefusals:
         assert message == "recipe: expected one with episodes to describe, but got 'tracker'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_experiment_is_understood(path):
     asked = read_options(["--config", str(path)])

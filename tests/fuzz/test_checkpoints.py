@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
+import pytest
 import torch
 
 from fuzz.checkpoint_mutations import own, published
@@ -14,6 +15,7 @@ MUTATIONS = 30
 """``python tests/fuzz/run_checkpoints.py`` tries 300, or as many as one likes."""
 
 
+@pytest.mark.slow
 def test_mutated_checkpoints(tmp_path):
     verdicts = list(islice(CheckpointTrials(tmp_path, seed=0), MUTATIONS))
     found = [verdict for verdict in verdicts if verdict.trouble is not None]

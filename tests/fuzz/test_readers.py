@@ -15,6 +15,7 @@ MUTATIONS = 2010
 """Over all sources; ``python tests/fuzz/run.py`` tries as many more as one likes."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.label)
 def test_mutated_files(subject: Subject, tmp_path, monkeypatch):
     monkeypatch.setattr(json_stream, "CHUNK", 61)  # so that values lie across its ends

@@ -105,6 +105,7 @@ def one_change(content: dict[str, Any], rng: np.random.Generator) -> dict[str, A
     return changed
 
 
+@pytest.mark.slow
 def test_content_of_a_checkpoint(tmp_path):
     path, whole, rng = tmp_path / "last.ckpt", own(), np.random.default_rng(0)
     outcomes: Counter[str] = Counter()

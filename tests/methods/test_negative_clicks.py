@@ -183,6 +183,7 @@ def clip_of(batch: ClipBatch, b: int) -> ClipBatch:
     return ClipBatch(batch.episodes[one], batch.images[one], batch.masks[one], batch.prompts[one])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clicks", [1, 3])
 def test_a_batch_equals_its_clips_one_by_one(clicks):
     batch, method = mixed(), NegativeClicks(clicks)

@@ -225,6 +225,7 @@ def _score_share(rank: int, folder: Path) -> None:
     distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_with_unequal_shares_equal_one_and_stop_together(tmp_path):
     """One spawn for both, since starting torch twice is what costs here."""
     metric = FewShotIoU(CLASSES)

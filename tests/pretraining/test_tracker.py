@@ -93,6 +93,7 @@ def test_a_run_that_collapses_ends_with_one_line(tmp_path):
     assert not (tmp_path / "nano.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     whole = trained(tmp_path / "whole", steps=4, content_steps=2)
     keep = ModelCheckpoint(tmp_path / "part", every_n_train_steps=1, save_top_k=-1, filename="{step}")

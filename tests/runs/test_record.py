@@ -102,6 +102,7 @@ def test_a_failed_run_says_why_and_what_its_parts_say(coco, tmp_path):
     assert set(found["episodes"]) == {"train", "val", "test"}
 
 
+@pytest.mark.slow
 def test_weights_do_not_depend_on_what_torch_drew_before(fitted, tiny_yaml, tmp_path):
     torch.rand(7)
     os.environ.pop("PL_GLOBAL_SEED", None)

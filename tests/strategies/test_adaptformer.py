@@ -52,6 +52,7 @@ def published(request: pytest.FixtureRequest) -> tuple[str, Tracker]:
     return request.param, Base(f"sam2_hiera_{request.param}", weights=None).random().requires_grad_(False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["released", "paper"])
 def test_totals_equal_the_table(published: tuple[str, Tracker], rule: str) -> None:
     size, sam = published

@@ -173,6 +173,7 @@ def test_prompts_of_different_kinds_in_one_batch(row: Row) -> None:
     assert largest_difference(found[1:], alone) <= 1e-3 * float(alone.abs().max())
 
 
+@pytest.mark.slow
 @every_trained_row
 def test_recomputed_activations_give_the_same_gradients_with_one_target(row: Row) -> None:
     gradients = []

@@ -55,6 +55,7 @@ def test_targets_are_wrapped_in_every_placed_block() -> None:
     assert names == expected | {"image_encoder.trunk.blocks.6.proj"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [

@@ -41,6 +41,7 @@ def trained(row: Row) -> Tracker:
     return sam
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
 def test_every_strategy_can_be_left_out_and_comes_back(row: Row) -> None:
     plain = tracked(RANDOM.build())

@@ -69,6 +69,7 @@ def recorded(tool, jobs, tmp_path) -> dict:
     return content
 
 
+@pytest.mark.slow
 def test_runs_of_a_table_move_with_their_scores(tool, tables, jobs, recorded, tmp_path, capsys):
     assert tool.main([str(tmp_path), "--tables", str(tables)]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 't.json'}: 4 runs moved\n"

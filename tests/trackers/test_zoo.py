@@ -60,6 +60,7 @@ def same(first: Tracker, second: Tracker) -> bool:
 # --- architectures ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "size"), PUBLISHED)
 def test_published_architectures_lack_exactly_the_object_scores(family: str, size: str) -> None:
     from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES, build_sam2

@@ -24,6 +24,7 @@ def jobs_of(path):
     return list(expander.jobs.values())
 
 
+@pytest.mark.slow
 def test_runs_are_jobs_of_submitit(write_table, commands, tmp_path, capsys):
     jobs = jobs_of(write_table([FROZEN, FAILS]))
     errors = run_missing(jobs, SlurmLauncher(tmp_path / "runs", cluster="debug"), Recorded())

@@ -81,6 +81,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_one_look_gives_what_asking_for_each_class_gives(name, tmp_path):
     write, build = WRITERS[name]

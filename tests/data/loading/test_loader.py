@@ -96,6 +96,7 @@ def whole(tmp_path, data):
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "limit", [{"max_epochs": 3}, {"max_epochs": -1, "max_steps": 3 * STEPS}], ids=["epochs", "steps"]
 )

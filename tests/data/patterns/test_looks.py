@@ -73,6 +73,7 @@ def overlap(instances: NDArray[np.integer], chosen: NDArray[np.bool_], wanted: N
     return int((predicted & truth).sum()), int((predicted | truth).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", range(4))
 @pytest.mark.parametrize("rule", RULES)
 def test_colours_say_nothing_by_default(rule, fold):

@@ -34,6 +34,7 @@ def sources(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "weights", [None, {"coco": 3.0, "ade20k": 1.0}, {"coco": 0.45, "ade20k": 0.10, "lvis": 0.40}], ids=str
 )

@@ -73,6 +73,7 @@ class TestLvis:
         assert sorted(tested) == eligible(LVIS_VAL)
 
     @pytest.mark.parametrize("source", [Lvis, LvisReleased])
+    @pytest.mark.slow
     @pytest.mark.parametrize("fold", range(StrictByPosition.FOLDS))
     def test_lists_do_not_depend_on_shots(self, sources, source, fold):
         found, protocol = [], StrictByPosition(fold)

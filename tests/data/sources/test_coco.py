@@ -253,6 +253,7 @@ def mini(shared) -> Path:
 class TestRealPhotographs:
     """Against pycocotools' own reading of the same files."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("split", "crowds_there"), [("train", 0), ("val", 1)])
     def test_masks_and_lists(self, mini, split, crowds_there):
         from pycocotools.coco import COCO

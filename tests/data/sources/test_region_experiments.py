@@ -23,6 +23,7 @@ SHORT = (
 STEP = ("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--data.batch_size", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "write", "options", "classes"),
     [
@@ -52,6 +53,7 @@ def test_testing(group, classes, tmp_path):
     assert len(result(tmp_path / "run", "test")["metrics"]["test"]["classes"]) == classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "keys"),
     [

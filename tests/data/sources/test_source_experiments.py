@@ -25,6 +25,7 @@ SHORT = (
 STEP = ("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--data.batch_size", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "write", "classes"),
     [

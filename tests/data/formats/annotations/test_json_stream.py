@@ -35,6 +35,7 @@ def path(tmp_path) -> Path:
     return tmp_path / "a.json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", [1, 7, 64])
 @given(before=VALUES, long=st.lists(VALUES, max_size=6), after=VALUES, indent=st.sampled_from([None, 1]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
