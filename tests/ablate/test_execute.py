@@ -178,7 +178,7 @@ def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):
     parent = (
         "import sys; from pathlib import Path; from sansa_lightning.ablate import execute as m; "
         "from sansa_lightning.ablate.jobs import Job; "
-        f"m._program = lambda s, c: [sys.executable, '-c', {waits!r}, str(c.parent)]; "
+        f"m.program = lambda s, c: [sys.executable, '-c', {waits!r}, str(c.parent)]; "
         f"m.execute(Job('a', 'a', Path({str(job.folder)!r}), {job.config!r}, True, False), 1)"
     )
     process = subprocess.Popen([sys.executable, "-c", parent])
