@@ -24,8 +24,8 @@ class Loss(nn.Module, ABC):
     """A scalar to minimise: the mean over clips of :meth:`per_clip`.
 
     It is computed in float32 even under autocast (float64 stays float64). Pixels of ``IGNORE`` have no influence unless
-    ``void`` says so, and a clip with no others counts as 0. NaN is never dropped, unlike in SANSA's released code: a NaN
-    logit gives a NaN loss.
+    ``void`` says so, and a clip with no others counts as 0. NaN is never dropped, unlike in SANSA's released code: a
+    NaN logit gives a NaN loss.
 
     Args:
         weight: factor of this term in a :class:`WeightedSum`, finite and >= 0; ``forward`` does not apply it.

@@ -119,7 +119,7 @@ def test_wrapped_layers_and_counts_are_the_released_ones(expected: dict[str, Any
     }
     assert found == layers
     assert len(found) == 85
-    by_part = {part: 0 for part in ("image_encoder", "memory_attention", "memory_encoder")}
+    by_part = dict.fromkeys(("image_encoder", "memory_attention", "memory_encoder"), 0)
     for name, parameter in built.trained().items():
         by_part[name.split(".")[1]] += parameter.numel()
     assert by_part == {"image_encoder": 265_356, "memory_attention": 475_136, "memory_encoder": 10_240}

@@ -145,14 +145,14 @@ def scored_as_trained(path: Path, parts: ModelParts, tracker: Tracker) -> FewSho
     kind, method = type(adapter.strategy), type(adapter.build_method())
     if not isinstance(parts.strategy, kind):
         msg = (
-            f"adapter {path}: it holds {kind.__name__}'s tensors, but model.strategy is {type(parts.strategy).__name__}; "
-            f"use the strategy that it was trained with"
+            f"adapter {path}: it holds {kind.__name__}'s tensors, but model.strategy is "
+            f"{type(parts.strategy).__name__}; use the strategy that it was trained with"
         )
         raise ValueError(msg)
     if adapter.method is not None and parts.method.trained_as() is not method:
         msg = (
-            f"adapter {path}: it was trained with {method.__name__}, but model.method is {type(parts.method).__name__}; "
-            f"use the method that it was trained with"
+            f"adapter {path}: it was trained with {method.__name__}, but model.method is "
+            f"{type(parts.method).__name__}; use the method that it was trained with"
         )
         raise ValueError(msg)
     said, brought = parts.strategy.settings(), adapter.strategy.settings()

@@ -1,4 +1,4 @@
-"""Files in the layout of FS-SAM2's published checkpoints: SAM 2 with layers wrapped by peft, whole (docs/fs_sam2.md 5)."""
+"""Files in the layout of FS-SAM2's published checkpoints: SAM 2 whole, as peft wrapped it (docs/fs_sam2.md 5)."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_it_is_known_by_its_names_and_not_resumed(tmp_path: Path) -> None:
 def test_it_is_scored_as_trained(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     theirs = wrapped(nano())
     path = written(tmp_path, theirs.state_dict())
-    whole = LoRA("all", {part: names for part, names in TARGETS.items()}, dict(RANKS), 16.0, dropout=0.3)
+    whole = LoRA("all", TARGETS, RANKS, 16.0, dropout=0.3)
     found = scored_as_trained(path, parts(whole, FsSam2(stability=None)), nano())
     assert not caplog.records
     assert found.method.stability is None  # how it is scored is the configuration's
