@@ -113,6 +113,7 @@ def _rank(lora: Mapping[str, Any], module: str, path: Path) -> int:
         if isinstance(value, Tensor) and value.ndim > 1 and len(value)
     ]
     if not ranks:
-        msg = f"adapter {path}: it has no {module}.<...>.lora_A.default.weight; expected LoRA in all of {list(MODULES)}"
+        where = ", ".join(MODULES.values())
+        msg = f"adapter {path}: it has no {module}.<...>.lora_A.default.weight; expected LoRA in all of {where}"
         raise ValueError(msg)
     return int(ranks[0])

@@ -139,7 +139,7 @@ OTHER_BASE = (
         ),
         (
             lambda state: [state.pop(key) for key in list(state) if key.startswith("memory_encoder") and "lora" in key],
-            r"it has no memory_encoder\.<\.\.\.>\.lora_A\.default\.weight; expected LoRA in all of \['image_encoder', ",
+            r"it has no memory_encoder\.<\.\.\.>\.lora_A\.default\.weight; expected LoRA in all of image_encoder, ",
         ),
     ],
 )

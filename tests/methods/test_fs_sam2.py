@@ -212,9 +212,8 @@ def test_points_and_boxes_are_decoded_first() -> None:
     for clip in range(2):
         alone = logits_of(sam, images[clip : clip + 1], [prompts[clip]])
         assert largest_difference(together[clip : clip + 1], alone) <= 1e-4
-    given = logits_of(sam, images[:1], [[mask, Prompt.mask((together[0, 1] > 0).float())]])
-    assert largest_difference(given[0, 1] > 0, together[0, 1] > 0) == 0
-    assert largest_difference(given[0, 2], together[0, 2]) > 0  # soft edges instead of hard ones
+    given = logits_of(sam, images[:1], [[mask, Prompt.mask(together[0, 1] > 0)]])
+    assert largest_difference(given[0, 2], together[0, 2]) > 1e-3  # hard edges instead of soft ones
 
 
 def test_references_are_read_once_for_many_targets() -> None:
@@ -299,11 +298,9 @@ def test_what_clips_leave_unused_is_found_by_experiment(method: Method) -> None:
 
 
 def test_object_scores_are_unused_too() -> None:
-    sam = scored()
-    sam.requires_grad_(True)
+    sam = scored.__wrapped__()  # of its own: what it remembers of inference mode cannot be trained
     method = FsSam2()
     found = without_gradient(method, sam, masks_of(1))
-    sam.zero_grad()
     expected = unused(method, sam, "mask")
     assert {"no_obj_ptr", "no_obj_embed_spatial", "sam_mask_decoder.pred_obj_score_head.layers.2.bias"} <= expected
     assert found == expected
