@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -243,6 +244,23 @@ def test_untrained_lora_is_plain_propagation_under_the_same_rules() -> None:
         plain = Walk(nano())(images[0], prompts[0], follow=False)
     assert torch.equal(found, logits_of(nano(), images, prompts))
     assert largest_difference(found[0, 1], plain[0]) <= TOLERANCE
+
+
+def test_pefts_own_state_brings_the_lora_back() -> None:
+    import peft
+
+    built, fresh = (model(nano(), copy.copy(PAPERS), FsSam2()) for _ in range(2))
+    randomise(built)
+    state = peft.get_peft_model_state_dict(built.base)
+    names = {name.removeprefix("base.").replace(".default", "") for name in built.trained()}
+    assert state.keys() == names
+    assert len(names) == 2 * 35
+    assert not peft.set_peft_model_state_dict(fresh.base, state).unexpected_keys
+    batch = batch_of(frames(1, 2), [masks_of(1)])
+    with torch.inference_mode():
+        one, two = (each(batch, propagate_targets=False).logits for each in (built, fresh))
+    assert torch.equal(one, two)
+    assert largest_difference(one, logits_of(nano(), batch.images, [masks_of(1)])) > 0.1
 
 
 def test_all_lora_layers_learn_from_one_clip() -> None:
