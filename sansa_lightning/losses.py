@@ -1,6 +1,6 @@
 """Losses on the logits of a clip, and their weighted sum.
 
-SANSA's paper trains with BCE + Dice, its released code with Focal + Dice; both weigh the terms 1 : 1.
+SANSA's paper and FS-SAM2 train with BCE + Dice, SANSA's released code with Focal + Dice; all weigh the terms 1 : 1.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -16,23 +16,32 @@ from torch import Tensor, nn
 
 from sansa_lightning.images.object_masks import IGNORE
 
+Void = Literal["ignored", "background"]
+"""Pixels of ``IGNORE``, such as the borders of PASCAL's objects: without influence, or background as in FS-SAM2."""
+
 
 class Loss(nn.Module, ABC):
     """A scalar to minimise: the mean over clips of :meth:`per_clip`.
 
-    It is computed in float32 even under autocast (float64 stays float64). Pixels of ``IGNORE`` have no influence, and a
-    clip with no others counts as 0. NaN is never dropped, unlike in the released code: a NaN logit gives a NaN loss.
+    It is computed in float32 even under autocast (float64 stays float64). Pixels of ``IGNORE`` have no influence unless
+    ``void`` says so, and a clip with no others counts as 0. NaN is never dropped, unlike in SANSA's released code: a
+    NaN logit gives a NaN loss.
 
     Args:
         weight: factor of this term in a :class:`WeightedSum`, finite and >= 0; ``forward`` does not apply it.
+        void: "background" makes pixels of ``IGNORE`` background here; metrics still ignore them (docs/fs_sam2.md 4).
     """
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: float = 1.0, void: Void = "ignored") -> None:
         super().__init__()
         if not (math.isfinite(weight) and weight >= 0):
             msg = f"{type(self).__name__}.weight: expected a finite number >= 0, but got {weight}"
             raise ValueError(msg)
+        if void not in get_args(Void):
+            msg = f"{type(self).__name__}.void: expected one of {', '.join(get_args(Void))}, but got {void!r}"
+            raise ValueError(msg)
         self.weight = weight
+        self.void = void
 
     def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
         """The unweighted loss, a scalar.
@@ -51,7 +60,7 @@ class Loss(nn.Module, ABC):
             )
             raise ValueError(msg)
         dtype = torch.promote_types(logits.dtype, torch.float32)
-        truth, valid = (masks == 1).to(dtype), (masks != IGNORE).to(dtype)
+        truth, valid = (masks == 1).to(dtype), ((masks != IGNORE) | (self.void == "background")).to(dtype)
         with torch.autocast(logits.device.type, enabled=False):
             return self.per_clip(logits.to(dtype).flatten(1), truth.flatten(1), valid.flatten(1)).mean()
 
@@ -62,7 +71,7 @@ class Loss(nn.Module, ABC):
         Args:
             logits: float32 or float64 [B, F*H*W], like the other two.
             truth: 1 on foreground, 0 elsewhere.
-            valid: 0 on ignored pixels, 1 elsewhere.
+            valid: 0 on pixels without influence, 1 elsewhere.
         """
 
 
@@ -81,10 +90,11 @@ class Focal(Loss):
         alpha: weight of foreground in [0, 1]; background has 1 - alpha. SANSA's released code: 0.25.
         gamma: discount of easy pixels: 0 (none) or >= 1. SANSA's released code: 2.
         weight: as in :class:`Loss`.
+        void: likewise.
     """
 
-    def __init__(self, alpha: float = 0.25, gamma: float = 2.0, weight: float = 1.0) -> None:
-        super().__init__(weight)
+    def __init__(self, alpha: float = 0.25, gamma: float = 2.0, weight: float = 1.0, void: Void = "ignored") -> None:
+        super().__init__(weight, void)
         if not 0 <= alpha <= 1:
             msg = f"Focal.alpha: expected a number in [0, 1], but got {alpha}"
             raise ValueError(msg)
@@ -108,10 +118,11 @@ class Dice(Loss):
     Args:
         smooth: s > 0; the loss of an empty mask predicted as empty is 0.
         weight: as in :class:`Loss`.
+        void: likewise.
     """
 
-    def __init__(self, smooth: float = 1.0, weight: float = 1.0) -> None:
-        super().__init__(weight)
+    def __init__(self, smooth: float = 1.0, weight: float = 1.0, void: Void = "ignored") -> None:
+        super().__init__(weight, void)
         if not 0 < smooth < math.inf:
             msg = f"Dice.smooth: expected a finite number > 0, but got {smooth}"
             raise ValueError(msg)

@@ -147,11 +147,22 @@ def test_weighted_sum_from_a_config_and_the_command_line(clip):
     assert total.item() == pytest.approx(0.5 * expected(BCE(), *clip) + 2 * expected(Dice(), *clip), rel=1e-12)
 
 
+@pytest.mark.parametrize("kind", [BCE, Focal, Dice])
+def test_void_can_be_background(kind, clip):
+    """As in FS-SAM2 (docs/fs_sam2.md 4)."""
+    logits, masks = clip
+    plain = torch.where(masks == IGNORE, 0, masks)
+    found = kind(void="background")(logits, masks)
+    assert found.item() == pytest.approx(expected(kind(), logits, plain), rel=1e-12)
+    assert abs(found.item() - kind()(logits, masks).item()) > 1e-3
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
         (lambda: BCE(weight=-1), r"BCE.weight: expected a finite number >= 0, but got -1"),
         (lambda: Dice(weight=math.nan), r"Dice.weight: expected a finite number >= 0, but got nan"),
+        (lambda: BCE(void="none"), r"BCE.void: expected one of ignored, background, but got 'none'"),
         (lambda: Dice(smooth=0), r"Dice.smooth: expected a finite number > 0, but got 0"),
         (lambda: Focal(alpha=1.5), r"Focal.alpha: expected a number in \[0, 1\], but got 1.5"),
         (lambda: Focal(gamma=0.5), r"Focal.gamma: expected 0 or a finite number >= 1, but got 0.5"),

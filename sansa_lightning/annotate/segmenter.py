@@ -38,6 +38,7 @@ def load(
     encode_chunk: int | None = None,
     targets_per_step: int = TARGETS_PER_STEP,
     device: str | torch.device = "cpu",
+    object_scores: bool = False,
 ) -> Segmenter:
     """A few-shot segmenter in eval mode and float32; ``.bfloat16()`` or ``.half()`` makes it half as large.
 
@@ -45,8 +46,8 @@ def load(
         name: a base, for instance "sam2_hiera_tiny".
         weights: "official" for the published ones, which nano brings along and others fetch or find in the folder
             ``SANSA_WEIGHTS``; a file; or None for random weights.
-        adapter: a run folder, of which the last checkpoint is taken; a checkpoint of this project or a published SANSA
-            adapter; None for the frozen base.
+        adapter: a run folder, of which the last checkpoint is taken; a checkpoint of this project, or a published one
+            of SANSA or FS-SAM2; None for the frozen base.
         kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
         mask_threshold: a mask prompt, resized to the base's input, is foreground above it: 0 as published, 0.5 for
             tight masks.
@@ -54,6 +55,7 @@ def load(
         targets_per_step: targets that :meth:`Segmenter.segment` works on at a time. It and ``encode_chunk`` bound
             the memory that is needed.
         device: that it works on, such as "cuda".
+        object_scores: whether the base has SAM 2's object scores: true for what was trained so, as FS-SAM2 is.
 
     Raises:
         ValueError: unknown base, an option out of its range, a device that is not here, or a file that does not fit.
@@ -69,7 +71,7 @@ def load(
     place = _device(device)
     method: Method = Sansa(kshot_memory, mask_threshold, encode_chunk)
     file = None if adapter is None else adapter_file(Path(adapter).expanduser())
-    tracker = Base(name, weights).build()
+    tracker = Base(name, weights, object_scores=object_scores).build()
     if file is None:
         model = FewShotModel(tracker, Frozen(), method, name)
     else:
@@ -161,8 +163,8 @@ class Segmenter(nn.Module):
             references: (picture, prompt) pairs, or one; the prompt is in pixels of its own picture.
             targets: pictures, or one: PIL images of 8 bits a channel, paths of files, or uint8 arrays, [H, W, 3] RGB or
                 [H, W] grey.
-            size: side of the square that every picture is resized to; if None the one that the base is evaluated at,
-                :attr:`Tracker.clip_size`: 640 for the published ones, 96 for nano.
+            size: side of the square that every picture is resized to; if None the one that method and base are
+                evaluated at: with Sansa 640 for the published bases and 96 for nano, with FsSam2 the base's input.
             exif: "stored" leaves pictures as they are stored where sizes do not tell; see ``orientation.Exif``.
 
         Returns:
@@ -180,7 +182,8 @@ class Segmenter(nn.Module):
             raise ValueError(msg)
         read = [prompted(pair, number, exif) for number, pair in enumerate(pairs)]
         pictures = [as_picture(picture, exif=exif) for picture in given]
-        size, device = self.model.base.clip_size if size is None else size, self.model.device
+        model = self.model
+        size, device = model.method.clip_size(model.base) if size is None else size, model.device
         frames = torch.stack([to_frame(picture, size) for picture, _ in read]).to(device)
         prompts = [fit_prompt(prompt, picture, size).to(device) for picture, prompt in read]
         starts = range(0, len(pictures), self.targets_per_step)

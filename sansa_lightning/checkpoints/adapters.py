@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sansa_lightning.checkpoints.header import FIRST_METHOD, HEADER, check_header, own_parts
 from sansa_lightning.checkpoints.published import published
+from sansa_lightning.checkpoints.published_fs_sam2 import METHOD, fs_sam2, is_fs_sam2
 from sansa_lightning.checkpoints.trained import check_fit, load_trained
 from sansa_lightning.files.messages import counted, plain
 from sansa_lightning.files.tensor_files import read_tensors
@@ -20,6 +21,7 @@ from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.model import FewShotModel, ModelParts
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.lora import LoRA
 from sansa_lightning.strategies.settings import known_classes
 from sansa_lightning.strategies.trial import would_train
 from sansa_lightning.trackers.base import Tracker
@@ -28,6 +30,12 @@ from sansa_lightning.trackers.weights import fingerprint
 log = logging.getLogger(__name__)
 
 BASE = "base."
+SCORED: dict[type, tuple[str, ...]] = {
+    AdaptFormer: ("placement", "scale", "layer_norm", "insertion"),
+    LoRA: ("placement", "targets", "rank", "alpha", "use_dora", "use_rslora"),
+}
+"""Settings of published strategies that matter where nothing trains."""
+
 UNFIT = (AttributeError, KeyError, TypeError, OverflowError, RuntimeError)
 """Errors of constructors and attachments for a file's wrong settings."""
 
@@ -39,7 +47,7 @@ class Adapter:
     Attributes:
         where: the file, for messages.
         strategy: not attached to anything yet.
-        method: from the header, ``class`` and ``settings``; None for a published file.
+        method: ``class`` and ``settings``, from the header or of a published FS-SAM2; None for a published SANSA.
         state: trained tensors by their names in the model.
     """
 
@@ -66,18 +74,19 @@ def read_adapter(path: Path, tracker: Tracker) -> Adapter:
     """Read a file that was trained on a tracker, and check that it fits; the tracker is not changed.
 
     Args:
-        path: a checkpoint of this project, or a published SANSA adapter.
+        path: a checkpoint of this project, or a published one of SANSA or FS-SAM2.
         tracker: without a strategy.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is neither, or does not fit the tracker.
+        ValueError: the file is none of these, or does not fit the tracker.
     """
     content = read_tensors(path)
     where = f"adapter {path}"
     if HEADER not in content:
-        build, state = published(path, content, tracker)
-        return _checked(Adapter(where, build(), None, state), build(), tracker)
+        read, method = (fs_sam2, METHOD) if is_fs_sam2(content) else (published, None)
+        build, state = read(path, content, tracker)
+        return _checked(Adapter(where, build(), method, state), build(), tracker)
     found, state = own_parts(content, where)
     check_header(found, {"base": {"fingerprint": fingerprint(tracker)}}, where)
     import sansa_lightning.strategies.all  # noqa: F401  makes the project's own ones known
@@ -130,17 +139,24 @@ def scored_as_trained(path: Path, parts: ModelParts, tracker: Tracker) -> FewSho
         tracker: built from ``parts.base``, without a strategy.
 
     Raises:
-        ValueError: the configured strategy is not AdaptFormer, or the file does not fit the base.
+        ValueError: the configured strategy or method is another than the file's, or the file does not fit the base.
     """
-    if not isinstance(parts.strategy, AdaptFormer):
+    adapter = read_adapter(path, tracker)
+    kind, method = type(adapter.strategy), type(adapter.build_method())
+    if not isinstance(parts.strategy, kind):
         msg = (
-            f"adapter {path}: it holds AdaptFormer's tensors, but model.strategy is {type(parts.strategy).__name__}; "
-            f"use the strategy that it was trained with"
+            f"adapter {path}: it holds {kind.__name__}'s tensors, but model.strategy is "
+            f"{type(parts.strategy).__name__}; use the strategy that it was trained with"
         )
         raise ValueError(msg)
-    adapter = read_adapter(path, tracker)
+    if adapter.method is not None and parts.method.trained_as() is not method:
+        msg = (
+            f"adapter {path}: it was trained with {method.__name__}, but model.method is "
+            f"{type(parts.method).__name__}; use the method that it was trained with"
+        )
+        raise ValueError(msg)
     said, brought = parts.strategy.settings(), adapter.strategy.settings()
-    different = [name for name in ("placement", "scale", "layer_norm", "insertion") if said[name] != brought[name]]
+    different = [name for name in SCORED[kind] if said[name] != brought[name]]
     if different:
         pairs = ", ".join(f"{name} {brought[name]} (model.strategy says {said[name]})" for name in different)
         log.warning("adapter %s is scored with its own settings: %s", path, pairs)

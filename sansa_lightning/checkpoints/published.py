@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from sansa_lightning.checkpoints.header import HEADER
+from sansa_lightning.checkpoints.published_fs_sam2 import is_fs_sam2
 from sansa_lightning.files.messages import brief
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, placed_blocks
@@ -29,7 +30,7 @@ PREFIX = "base."
 
 
 def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
-    """The path if the file is a published adapter, for :func:`scored_as_trained`; None if it may be something else.
+    """The path if the file is a published adapter, SANSA's or FS-SAM2's, for :func:`scored_as_trained`; else None.
 
     Args:
         content: of the file.
@@ -41,7 +42,7 @@ def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -
     """
     state = content.get("model", content)
     named = isinstance(state, Mapping) and any(ADAPTER_KEY.fullmatch(_bare(str(key))) for key in state)
-    if not named or HEADER in content:
+    if HEADER in content or not (named or is_fs_sam2(content)):
         return None
     if subcommand == "fit":
         msg = (

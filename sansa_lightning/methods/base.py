@@ -149,6 +149,10 @@ class Method(nn.Module, ABC):
         masks: Masks = self(tracker, clip, propagate_targets=False)
         return masks.logits[0, clip.shots :]
 
+    def clip_size(self, tracker: Tracker) -> int:
+        """Side of the square that pictures become where nothing else is asked for, in pixels."""
+        return tracker.clip_size
+
     @classmethod
     def trained_as(cls) -> type[Method]:
         """The method whose checkpoints this one uses: itself, or the one from which it differs only in evaluation."""

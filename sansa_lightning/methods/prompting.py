@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -69,36 +69,63 @@ def decode_references(
         size: (H, W) of the clip.
         mask_threshold: a mask prompt, resized to the tracker's input, is foreground above it.
     """
+
+    def answer(part: Features, members: list[Prompt]) -> References:
+        if members[0].dense is not None:
+            return _answer_masks(tracker, part, members, mask_threshold)
+        return answer_points(tracker, part, members, size)
+
+    return in_groups(features, prompts, answer)
+
+
+def in_groups(
+    features: Features, prompts: Sequence[Prompt], answer: Callable[[Features, list[Prompt]], References]
+) -> References:
+    """Answers to G prompts, found for the masks, and for the points and boxes of each number of points, at once.
+
+    Args:
+        features: of the G references.
+        prompts: G prompts.
+        answer: called with the features and prompts of each group.
+    """
     groups: dict[tuple[str, int], list[int]] = {}
     for frame, prompt in enumerate(prompts):
         groups.setdefault(prompt.group, []).append(frame)
     answers, order = [], []
-    for (kind, _), frames in groups.items():
+    for frames in groups.values():
         index = torch.tensor(frames, device=features.image.device)
         part = features if len(groups) == 1 else features.select(index)
-        members = [prompts[frame] for frame in frames]
-        if kind == "dense":
-            answers.append(_answer_masks(tracker, part, members, mask_threshold))
-        else:
-            answers.append(_answer_points(tracker, part, members, size))
+        answers.append(answer(part, [prompts[frame] for frame in frames]))
         order += frames
     back = torch.tensor(order, device=features.image.device).argsort()
     return References(*(torch.cat(tensors)[back] for tensors in zip(*answers, strict=True)))
 
 
-def _answer_masks(tracker: Tracker, features: Features, prompts: list[Prompt], threshold: float) -> References:
-    """Mask prompts: the decoder sees the raw features, memory sees the mask resized to 4h and back."""
+def given_masks(tracker: Tracker, features: Features, prompts: Sequence[Prompt], threshold: float) -> Tensor:
+    """Mask prompts at the size of the tracker's input, float32 [G, 1, S, S] in {0, 1}, on the device of the features.
+
+    Args:
+        tracker: the base.
+        features: of the G references.
+        prompts: G masks.
+        threshold: a resized mask is foreground above it.
+    """
     size = (tracker.image_size, tracker.image_size)
     dense = torch.stack([prompt.dense for prompt in prompts if prompt.dense is not None])[:, None]
     dense = dense.to(features.image.device)
     resized = F.interpolate(dense, size, mode="bilinear", align_corners=False, antialias=True)
-    mask = (resized > threshold).float()
+    return (resized > threshold).float()
+
+
+def _answer_masks(tracker: Tracker, features: Features, prompts: list[Prompt], threshold: float) -> References:
+    """Mask prompts: the decoder sees the raw features, memory sees the mask resized to 4h and back."""
+    mask = given_masks(tracker, features, prompts, threshold)
     decoded = tracker.decode(features, DecoderPrompt(mask=tracker.mask_prompt(mask)), SINGLE)
     low = tracker.low_resolution(mask * MASK_SCALE + MASK_BIAS)
     return References(decoded.mask, decoded.pointer, tracker.full_resolution(low))
 
 
-def _answer_points(tracker: Tracker, features: Features, prompts: list[Prompt], size: tuple[int, int]) -> References:
+def answer_points(tracker: Tracker, features: Features, prompts: Sequence[Prompt], size: tuple[int, int]) -> References:
     """Points and boxes: the decoder sees the features of a frame without memory, and always answers with one mask."""
     scale = _scale(tracker, size, features.image)
     coords = torch.stack([prompt.coords for prompt in prompts if prompt.coords is not None]).to(scale) * scale

@@ -117,14 +117,27 @@ class Propagation:
             The decoder's answers to the prompts, float32 [B, K, 4h, 4w], and the references' memories.
         """
         clips, shots = grid.shape
-        part = features.select(grid.flatten())
         flat = [prompt for clip in prompts for prompt in clip]
-        found = decode_references(tracker, part, flat, size, self.mask_threshold)
-        memory = tracker.remember(part, self.memory.written(found.remembered), found.pointers)
+        masks, memory = self.write_references(tracker, features.select(grid.flatten()), flat, size)
         by_clip = [tensor.unflatten(0, (clips, shots)) for tensor in memory]
         frames = [Memory(*(tensor[:, k] for tensor in by_clip)) for k in range(shots)]
-        answers = found.masks.reshape(clips, shots, *found.masks.shape[-2:])
+        answers = masks.reshape(clips, shots, *masks.shape[-2:])
         return answers, MemoryBank(shots, self.memory, frames)
+
+    def write_references(
+        self, tracker: Tracker, features: Features, prompts: Sequence[Prompt], size: tuple[int, int]
+    ) -> tuple[Tensor, Memory]:
+        """Answers to the prompts of G references, logits, float32 [G, 1, 4h, 4w], and the memories written for them.
+
+        Args:
+            tracker: the base.
+            features: of the G references.
+            prompts: G prompts, in pixels of the clip.
+            size: (H, W) of the clip.
+        """
+        found = decode_references(tracker, features, prompts, size, self.mask_threshold)
+        memory = tracker.remember(features, self.memory.written(found.remembered), found.pointers)
+        return found.masks, memory
 
     def condition_targets(self, tracker: Tracker, features: Features, grid: Tensor, bank: MemoryBank) -> Features:
         """All targets at once after memory attention, each treated as the frame right after the references.

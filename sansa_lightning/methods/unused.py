@@ -18,7 +18,32 @@ WITH: dict[PromptKinds, str] = {
 }
 """Parameters unused by clips, by the prompts of their references; with "mixed", those that some batch may not use."""
 
+OF_POINTERS = (
+    r"|maskmem_tpos_enc|obj_ptr_proj\..*|obj_ptr_tpos_proj\..*"
+    # Of object scores, which such methods don't look at.
+    r"|no_obj_ptr|no_obj_embed_spatial|sam_mask_decoder\.pred_obj_score_head\..*"
+)
+"""Unused where only spatial memories are read, without temporal rows."""
+
+FIRST_MASK = r"|sam_mask_decoder\.output_hypernetworks_mlps\.0\..*"
+OTHER_MASKS = r"|sam_mask_decoder\.output_hypernetworks_mlps\.[123]\..*"
+MASK_PROMPTS = r"|mask_downsample\..*|sam_prompt_encoder\.mask_downscaling\..*"
+POINT_PROMPTS = r"|no_mem_embed|sam_prompt_encoder\.point_embeddings\..*"
+
 
 def unused_in_propagation(prompts: PromptKinds | None) -> str:
     """A pattern of the names of these parameters; only of those that are never used if ``prompts`` is None."""
     return NEVER if prompts is None else f"{NEVER}|{WITH[prompts]}"
+
+
+def unused_in_spatial_memory(prompts: PromptKinds | None, single: bool) -> str:
+    """The same where memories have no pointers and no temporal rows, so that a reference's pointer is never read.
+
+    Args:
+        prompts: of the training clips' references; None if not known.
+        single: whether targets have the single mask, not the best of three.
+    """
+    pattern = NEVER + OF_POINTERS + MASK_PROMPTS + (OTHER_MASKS if single else "")
+    if prompts == "mask":  # answers to masks are reported, but neither remembered nor trained
+        return pattern + POINT_PROMPTS + ("" if single else FIRST_MASK)
+    return pattern + r"|no_mem_embed" if prompts == "mixed" else pattern
