@@ -99,6 +99,7 @@ def _in_domain_command(job: Job) -> list[str]:
 
 
 def program(subcommand: str, config: Path) -> list[str]:
+    """The command line for a run, as the beginning of a command."""
     return [sys.executable, "-m", "sansa_lightning", subcommand, "--config", str(config)]
 
 
