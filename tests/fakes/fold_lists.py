@@ -84,11 +84,11 @@ def write_pascal_lists(root: Path, images: int = 60) -> FakeLists:
 
 
 def write_coco_lists(root: Path, images: int = 80) -> FakeLists:
-    """The same with 80 classes: 2 n, 2 n + 1 and 2 n + 8."""
+    """The same with 80 classes: 2 n, 2 n + 1 and 2 n + 9."""
     folders = {split: (f"{split}2014", f"annotations/{split}2014") for split in ("train", "val")}
     fake = FakeLists(root, prefix="../data/MSCOCO2014", folders=folders, contiguous=False)
     for split in folders:
-        _write(fake, split, [f"COCO_{split}2014_{number:012d}" for number in range(images)], 80, (0, 1, 8), 2)
+        _write(fake, split, [f"COCO_{split}2014_{number:012d}" for number in range(images)], 80, (0, 1, 9), 2)
     return fake
 
 
