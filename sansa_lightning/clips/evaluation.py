@@ -6,7 +6,7 @@ A method sees none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -44,12 +44,14 @@ class EvaluationClip:
             is at clip size.
         scored: False for a clip that only fills up a rank's share and must not be counted.
         controls: None if none were asked for.
+        align_corners: how logits are resized to ``originals``, as in ``torch.nn.functional.interpolate``.
     """
 
     clip: Clip
     originals: tuple[Tensor, ...] = ()
     scored: bool = True
     controls: Controls | None = None
+    align_corners: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,14 @@ class EvaluationBatch(Movable):
         originals: B tuples, as in :class:`EvaluationClip`.
         scored: bool [B].
         controls: None if none were asked for.
+        align_corners: as in :class:`EvaluationClip`.
     """
 
     clips: ClipBatch
     originals: tuple[tuple[Tensor, ...], ...]
     scored: Tensor
     controls: ControlBatch | None = None
+    align_corners: bool = False
 
     @classmethod
     def collate(cls, clips: Sequence[EvaluationClip], stack: Stack = ClipBatch.collate) -> EvaluationBatch:
@@ -99,6 +103,7 @@ class EvaluationBatch(Movable):
             originals=tuple(one.originals for one in clips),
             scored=torch.tensor([one.scored for one in clips]),
             controls=_controls(clips, stack),
+            align_corners=clips[0].align_corners,
         )
 
 
@@ -106,7 +111,7 @@ def _controls(clips: Sequence[EvaluationClip], stack: Stack) -> ControlBatch | N
     pairs = [(one, one.controls) for one in clips if one.controls is not None]
     if not pairs:
         return None
-    wrong = [EvaluationClip(own.wrong, one.originals, one.scored) for one, own in pairs if own.wrong is not None]
+    wrong = [replace(one, clip=own.wrong, controls=None) for one, own in pairs if own.wrong is not None]
     return ControlBatch(
         objects=tuple(own.objects for _, own in pairs),
         paired=torch.tensor([own.wrong is not None for _, own in pairs]),

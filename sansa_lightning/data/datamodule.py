@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from jsonargparse.typing import lazy_instance
-from lightning.pytorch.utilities import rank_zero_info
 
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.clips.negatives import BatchWithNegatives
+from sansa_lightning.data.episodes.augmented import AugmentedClips
 from sansa_lightning.data.episodes.controlled import ControlledClips
 from sansa_lightning.data.episodes.dataset import ClipDataset, EvaluationClips, ScoreAt
 from sansa_lightning.data.episodes.manifest import ManifestEpisodes, manifest_hash, write_manifest
 from sansa_lightning.data.episodes.negative_choices import ClipsWithNegatives, NegativeChoice
 from sansa_lightning.data.episodes.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated
-from sansa_lightning.data.formats.notes import Note, as_counts
+from sansa_lightning.data.frames.augmentation import Augmentation
+from sansa_lightning.data.frames.resizing import Resizing
+from sansa_lightning.data.loading.checked_pools import CheckedPools, images_in
 from sansa_lightning.data.loading.datamodule_base import LoadingDataModule, at_least
 from sansa_lightning.data.loading.loader import ClipLoader
 from sansa_lightning.data.prompts import MaskPrompt, Prompter
 from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol, Strict
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
-from sansa_lightning.files.messages import counted
 from sansa_lightning.images.pictures import height_width
 
 Phase = Literal["train", "val", "test"]
@@ -55,7 +55,7 @@ class EpisodeDataModule(LoadingDataModule):
         shots: K, references of a validation or test clip, which has one target.
         train_shots: references of a training clip.
         train_targets: J, targets of a training clip.
-        train_length: training episodes of an epoch, over all processes.
+        train_length: training episodes of an epoch, over all processes; None for as many as there are training images.
         val_episodes: validation clips.
         test_episodes: test and prediction clips, if there is no ``manifest``.
         batch_size: training clips per step in each process.
@@ -64,16 +64,21 @@ class EpisodeDataModule(LoadingDataModule):
         seed: of the training episodes.
         test_seed: of the validation and test episodes; separate, so that runs with different seeds are scored on the
             same list.
-        test_order: how a class is chosen in validation and test: ``RandomEpisodes`` or ``RoundRobinEpisodes``.
+        test_order: how episodes of validation and test are drawn: ``RandomEpisodes``, ``RoundRobinEpisodes``,
+            ``EveryImageEpisodes``, or a paper's own rule (``episodes.listed``).
+        train_order: the same for training episodes.
         manifest: file with the test episodes, see :meth:`write_manifest`; None draws them.
         prompt: how references are annotated; None for masks.
         train_prompt: the same for training clips; None for the value of ``prompt``. So a model trained with all kinds
             of prompt can be scored with each of them (Figure 6).
         negatives: the negative references of validation and test clips, for methods that compare; None for none.
+        resizing: how images get the size of a clip; None for ``Squash``.
+        augmentation: makes the frames of training clips, instead of resizing alone; None for no augmentation.
         memorise: train on the test episodes themselves, over and over, to see whether the pipeline can learn at all;
             such a score is no result.
         score_at: "clip" scores at clip size as the published numbers do (docs/sansa.md 4), "original" at that of each
             image.
+        score_align_corners: at original size, whether logits are resized with corners aligned, as FS-SAM2 and FSSAM do.
         controls: test clips bring the objects of their targets and wrong references, for the controls of the scores;
             each target is then segmented twice.
     """
@@ -86,7 +91,7 @@ class EpisodeDataModule(LoadingDataModule):
         shots: int = 1,
         train_shots: int = 1,
         train_targets: int = 3,
-        train_length: int = 100,
+        train_length: int | None = 100,
         val_episodes: int = 40,
         test_episodes: int = 320,
         batch_size: int = 4,
@@ -95,21 +100,29 @@ class EpisodeDataModule(LoadingDataModule):
         seed: int = 0,
         test_seed: int = 0,
         test_order: type[DrawnEpisodes] = RandomEpisodes,
+        train_order: type[DrawnEpisodes] = RandomEpisodes,
         manifest: Path | None = None,
         prompt: Prompter | None = None,
         train_prompt: Prompter | None = None,
         negatives: NegativeChoice | None = None,
+        resizing: Resizing | None = None,
+        augmentation: Augmentation | None = None,
         score_at: ScoreAt = "clip",
+        score_align_corners: bool = False,
         memorise: bool = False,
         controls: bool = True,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, num_workers)
         height_width(size)
-        at_least(1, shots=shots, train_shots=train_shots, train_targets=train_targets, train_length=train_length)
+        at_least(1, shots=shots, train_shots=train_shots, train_targets=train_targets)
+        at_least(1, train_length=1 if train_length is None else train_length)
         at_least(1, val_episodes=val_episodes, test_episodes=test_episodes)
         at_least(0, seed=seed, test_seed=test_seed)
         if score_at not in ("clip", "original"):
             msg = f"data.score_at: expected 'clip' or 'original', but got {score_at!r}"
+            raise ValueError(msg)
+        if score_align_corners and score_at == "clip":
+            msg = "data.score_align_corners: expected data.score_at: original with it, but logits stay at clip size"
             raise ValueError(msg)
         self.source = source
         protocol.check(shots, train_targets)
@@ -118,19 +131,23 @@ class EpisodeDataModule(LoadingDataModule):
         self.shots = shots
         self.train_shots = train_shots
         self.train_targets = train_targets
-        self.lengths: dict[Phase, int] = {"train": train_length, "val": val_episodes, "test": test_episodes}
+        self.train_length = train_length
+        self.lengths: dict[Phase, int] = {"val": val_episodes, "test": test_episodes}
         self.seed = seed
         self.test_seed = test_seed
         self.test_order = test_order
+        self.train_order = train_order
         self.manifest = manifest
         self.prompt = prompt or MaskPrompt()
         self.train_prompt = train_prompt or self.prompt
         self.negatives = negatives
-        self.score_at = score_at
+        self.resizing = resizing
+        self.augmentation = augmentation
+        self.score_at: ScoreAt = score_at
+        self.score_align_corners = score_align_corners
         self.memorise = memorise
         self.controls = controls
-        self._pools: dict[PoolPhase, tuple[Pool, ...]] = {}
-        self._told: set[tuple[str, Note]] = set()
+        self._pools = CheckedPools(protocol, source)
         self._clips: dict[Phase, ClipDataset] = {}
         self._identity: str | None = None
 
@@ -146,45 +163,20 @@ class EpisodeDataModule(LoadingDataModule):
                 self._clips[phase] = self._build(phase)
 
     def pools(self, phase: PoolPhase) -> tuple[Pool, ...]:
-        """The protocol's pools, checked; prints the classes that have too few images and were left out.
-
-        Raises:
-            ValueError: two sources have the same name, or there is more than one pool to test.
-        """
-        if phase not in self._pools:
-            pools = self.protocol.pools(self.source, phase)
-            sources = {id(pool.source): pool.source for pool in pools}
-            names = [source.name for source in sources.values()]
-            if len(set(names)) < len(names) or (phase == "test" and len(pools) != 1):
-                msg = (
-                    f"{type(self.protocol).__name__}: expected sources of different names, and one pool to test, "
-                    f"but got {len(pools)} pools of {names}"
-                )
-                raise ValueError(msg)
-            for pool in pools:
-                pool.source.verify(pool.split)
-                rank_zero_info(_describe(pool, phase))
-                for note in pool.notes:
-                    if (pool.source.name, note) not in self._told:  # both splits may come from one file
-                        rank_zero_info(f"{phase}: {pool.source}, {pool.split} split: {note}")
-                    self._told.add((pool.source.name, note))
-            self._pools[phase] = pools
-        return self._pools[phase]
+        """The protocol's pools, see :meth:`CheckedPools.of`."""
+        return self._pools.of(phase)
 
     @property
     def notes(self) -> dict[str, dict[str, int]]:
-        """Counts of what the sources turned, left out or merged so far: ``<source>/<split>`` -> kind -> number."""
-        alike: dict[str, list[Pool]] = defaultdict(list)
-        for pool in (pool for pools in self._pools.values() for pool in pools):
-            alike[f"{pool.source.name}/{pool.split}"].append(pool)
-        found: dict[str, dict[str, int]] = {}
-        for key, pools in alike.items():
-            pool = Pool.joined(pools)  # cases in both training and test pools count once
-            few = [Note("classes left out, with too few images", len(pool.dropped), "")] if pool.dropped else []
-            counts = as_counts([*pool.notes, *few])
-            if counts:
-                found[key] = counts
-        return found
+        """See :attr:`CheckedPools.notes`."""
+        return self._pools.notes
+
+    @property
+    def score_size(self) -> str:
+        """The size at which targets are scored, in words."""
+        if self.score_at == "clip":
+            return "clip"
+        return "original, corners aligned" if self.score_align_corners else "original"
 
     @property
     def test_classes(self) -> tuple[ClassId, ...]:
@@ -220,8 +212,9 @@ class EpisodeDataModule(LoadingDataModule):
         return {phase: self.manifest_hash(phase) for phase in self._clips}
 
     def record(self) -> dict[str, Any]:
-        """The episodes and notes of the data, for the run's result."""
-        return {"seed": self.seed, "episodes": self.manifest_hashes, "notes": self.notes}
+        """The episodes and notes of the data, and the size of the scores, for the run's result."""
+        own = {"seed": self.seed, "episodes": self.manifest_hashes, "notes": self.notes}
+        return {**own, "score_size": self.score_size}
 
     def write_manifest(self, path: Path) -> None:
         """Write the test episodes to a file that ``manifest`` takes."""
@@ -244,14 +237,15 @@ class EpisodeDataModule(LoadingDataModule):
         if not self.controls:
             return self._scored("test")
         pool = self.pools("test")[0]
-        return self._evaluation(ControlledClips(self.clips("test"), pool, self.test_seed, self.score_at))
+        scoring = (self.score_at, self.score_align_corners)
+        return self._evaluation(ControlledClips(self.clips("test"), pool, self.test_seed, *scoring))
 
     def predict_dataloader(self) -> ClipLoader:
         """The test clips."""
         return self._scored("test")
 
     def _scored(self, phase: Phase) -> ClipLoader:
-        return self._evaluation(EvaluationClips(self.clips(phase), self.score_at))
+        return self._evaluation(EvaluationClips(self.clips(phase), self.score_at, self.score_align_corners))
 
     def _evaluation(self, clips: EvaluationClips) -> ClipLoader:
         return self.evaluation(clips, (ClipBatch if self.negatives is None else BatchWithNegatives).collate)
@@ -268,30 +262,24 @@ class EpisodeDataModule(LoadingDataModule):
         sources = {pool.source.name: pool.source for pool in pools}
         episodes = self._draw(phase, pools)
         prompter = self.train_prompt if phase == "train" else self.prompt
+        common = (episodes, sources, self.size, prompter)
+        if phase == "train" and self.augmentation is not None:
+            return AugmentedClips(*common, self.augmentation, self.seed)
         if phase == "train" or self.negatives is None:
-            return ClipDataset(episodes, sources, self.size, prompter)
-        return ClipsWithNegatives(episodes, sources, self.size, prompter, pools[0], self.negatives)
+            return ClipDataset(*common, self.resizing)
+        return ClipsWithNegatives(*common, pools[0], self.negatives, self.resizing)
 
     def _draw(self, phase: Phase, pools: tuple[Pool, ...]) -> Episodes:
-        length = self.lengths[phase]
         if phase == "train" and self.memorise:
             return Repeated(self._draw("test", self.pools("test")))
         if phase == "train":
-            return RandomEpisodes(pools, self.train_shots, self.train_targets, self.seed, length)
+            length = self.train_length or images_in(pools)
+            return self.train_order(pools, self.train_shots, self.train_targets, self.seed, length)
         if phase == "val" or self.manifest is None:
-            return self.test_order(pools, self.shots, 1, self.test_seed, length)
+            return self.test_order(pools, self.shots, 1, self.test_seed, self.lengths[phase])
         listed = ManifestEpisodes(self.manifest)
         listed.check(pools)
         if len(listed[0].references) != self.shots:
             msg = f"manifest {self.manifest}: expected data.shots = {self.shots} references, but line 1 is {listed[0]}"
             raise ValueError(msg)
         return listed
-
-
-def _describe(pool: Pool, phase: PoolPhase) -> str:
-    many = counted(len(pool.classes), "class", "classes")
-    text = f"{phase}: {many} in the {pool.split} split of {pool.source}"
-    if pool.dropped:
-        names = ", ".join(pool.source.class_name(class_id) for class_id in pool.dropped)
-        text += f"; {len(pool.dropped)} left out, with too few images: {names}"
-    return text

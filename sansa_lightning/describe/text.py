@@ -30,7 +30,7 @@ def _lines(summary: Summary, experiment: Experiment) -> Iterator[tuple[str, str]
     yield "test prompt", experiment.prompt
     if summary.train:
         counts = f"of {counted(data.train_shots, 'reference')} and {counted(data.train_targets, 'target')}"
-        yield "train episodes", f"{data.lengths['train']} per epoch, {counts}"
+        yield "train episodes", f"{len(data.episodes('train'))} per epoch, {counts}"
     yield "test episodes", f"{summary.counted[1]}, of {counted(data.shots, 'reference')} and 1 target, {_origin(data)}"
     for pool in summary.train:
         yield "train pool", _pool(pool, shares=len(summary.train) > 1)

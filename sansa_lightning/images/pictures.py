@@ -181,30 +181,38 @@ def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) ->
         raise ValueError(msg)
 
 
-def to_frame(image: Image.Image | NDArray[np.uint8], size: Size, out: Tensor | None = None) -> Tensor:
+def to_frame(
+    image: Image.Image | NDArray[np.uint8],
+    size: Size,
+    out: Tensor | None = None,
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Tensor:
     """A frame of a clip: the whole picture squashed to ``size`` (docs/sansa.md 1.2, step 1).
 
     Args:
         image: a PIL image, or uint8 [H, W, 3] RGB or [H, W] grey.
-        size: of the frame; PIL's bilinear filter is used, which averages when it shrinks.
+        size: of the frame.
         out: filled with the result, uint8 [3, H, W]; a new tensor if None.
+        resampling: PIL's filter, which averages when it shrinks; bilinear unless a paper has another.
 
     Returns:
         uint8 [3, H, W], RGB.
     """
-    picture = resize_picture(image, size)
+    picture = resize_picture(image, size, resampling)
     frame = torch.empty(3, picture.height, picture.width, dtype=torch.uint8) if out is None else out
     for plane, values in zip(frame, picture.split(), strict=True):  # four times as fast as moving the colours at once
         plane.copy_(torch.from_numpy(np.array(values)))
     return frame
 
 
-def resize_picture(image: Image.Image | NDArray[np.uint8], size: Size) -> Image.Image:
+def resize_picture(
+    image: Image.Image | NDArray[np.uint8], size: Size, resampling: Image.Resampling = Image.Resampling.BILINEAR
+) -> Image.Image:
     """A picture squashed to ``size``, in RGB; see :func:`to_frame`."""
     height, width = height_width(size)
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     coloured = picture if picture.mode == "RGB" else picture.convert("RGB")
-    return coloured.resize((width, height), Image.Resampling.BILINEAR)
+    return coloured.resize((width, height), resampling)
 
 
 def resize_mask(mask: Any, size: Size) -> Tensor:
@@ -223,9 +231,9 @@ def resize_mask(mask: Any, size: Size) -> Tensor:
     return F.interpolate(values[None, None], size=height_width(size), mode="nearest")[0, 0]
 
 
-def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Logits [H, W] at another size, bilinear, as [H', W']."""
-    return F.interpolate(logits[None, None], tuple(size), mode="bilinear", align_corners=False)[0, 0]
+def resize_logits(logits: Tensor, size: tuple[int, ...], align_corners: bool = False) -> Tensor:
+    """Logits [H, W] at another size, bilinear, as [H', W']; ``align_corners`` as in torch."""
+    return F.interpolate(logits[None, None], tuple(size), mode="bilinear", align_corners=align_corners)[0, 0]
 
 
 def drawn_mask(picture: Image.Image) -> Any:

@@ -57,6 +57,9 @@ def target_logits(batch: EvaluationBatch, logits: Tensor) -> list[list[Tensor]]:
     if not any(batch.originals):
         return [list(clip) for clip in logits]
     return [
-        [resize_logits(mask, original.shape) for mask, original in zip(clip, originals, strict=True)]
+        [
+            resize_logits(mask, original.shape, batch.align_corners)
+            for mask, original in zip(clip, originals, strict=True)
+        ]
         for clip, originals in zip(logits, batch.originals, strict=True)
     ]

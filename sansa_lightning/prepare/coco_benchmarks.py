@@ -70,6 +70,7 @@ COCO20I = Benchmark(
             read_by("coco:Coco", train="train2014", val="val2014"),
         ),
         Layout("splits/val/fold0.pkl", read_by("coco20i_released:Coco20iReleased")),
+        Layout("fss_list/val/data_list_0.txt", read_by("coco_lists:CocoLists")),
     ),
 )
 

@@ -59,7 +59,10 @@ PASCAL5I = Benchmark(
         ),
         Made("label maps of VOC and SBD", _AUGMENTED, 60_000_000, _make_augmented),
     ),
-    layouts=(Layout("splits/pascal/val/fold0.txt", read_by("pascal5i:Pascal5i")),),
+    layouts=(
+        Layout("splits/pascal/val/fold0.txt", read_by("pascal5i:Pascal5i")),
+        Layout("fss_list/val/data_list_0.txt", read_by("pascal_lists:PascalLists")),
+    ),
 )
 
 _ANNOTATIONS = "Annotations_Part_json_merged_part_classes"

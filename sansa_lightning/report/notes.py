@@ -45,12 +45,21 @@ def paper_notes(rows: Sequence[RowScores], base: str | None) -> list[str]:
 
 def _budget(config: Mapping[str, Any]) -> str:
     data, trainer, model = config["data"], config["trainer"], config["model"]
-    some, epochs = trainer["max_steps"], trainer["max_epochs"]
+    some, epochs, length = trainer["max_steps"], trainer["max_epochs"], data["train_length"]
+    clips = "as many clips as training images" if length is None else f"{length} clips"
     steps = counted(some, "step") if some > 0 else counted(epochs, "epoch")
     return (
-        f"{model['base']['name']}, {data['train_length']} clips per epoch, {steps}, batch {data['batch_size']} per "
+        f"{model['base']['name']}, {clips} per epoch, {steps}, batch {data['batch_size']} per "
         f"process, {counted(data['test_episodes'], 'test episode')}, {counted(data['shots'], 'reference')}"
+        f"{_scored(data)}"
     )
+
+
+def _scored(data: Mapping[str, Any]) -> str:
+    """The size of the scores, unless it is that of the clips."""
+    if data.get("score_at", "clip") == "clip":
+        return ""
+    return ", scored at original size" + (" with corners aligned" if data.get("score_align_corners") else "")
 
 
 def _adjusted(rows: Sequence[PlannedRow]) -> dict[str, Mapping[str, Any]]:

@@ -43,6 +43,7 @@ class RunResult:
         seed: of the data.
         episodes: hash of each list of episodes.
         notes: things that the sources left out or mended: source and split -> kind -> number.
+        score_size: at which targets are scored: "clip", "original", or "original, corners aligned".
         seconds: of this attempt.
         trained: whether a fit took a step.
         lacking: things not done because there were no batches.
@@ -67,6 +68,7 @@ class RunResult:
     seed: int | None = None
     episodes: Mapping[str, str] | None = None
     notes: Mapping[str, Mapping[str, int]] | None = None
+    score_size: str | None = None
     seconds: float | None = None
     trained: bool | None = None
     lacking: Sequence[str] | None = None

@@ -128,6 +128,32 @@ def test_originals(fake):
     assert [tuple(masks[0].shape) for masks in batch.originals] == sizes
 
 
+@pytest.mark.parametrize("controls", [True, False])
+def test_the_result_says_at_what_size_it_was_scored(fake, controls):
+    for settings, words in (
+        ({}, "clip"),
+        ({"score_at": "original"}, "original"),
+        ({"score_at": "original", "score_align_corners": True}, "original, corners aligned"),
+    ):
+        data = build(fake.root, controls=controls, **settings)
+        data.setup("test")
+        assert data.record()["score_size"] == words
+        assert {batch.align_corners for batch in data.test_dataloader()} == {settings.get("score_align_corners", False)}
+
+
+def test_an_epoch_as_long_as_there_are_training_images(fake):
+    data = build(fake.root, train_length=None)
+    data.setup("fit")
+    pool = data.pools("train")[0]
+    assert len(data.episodes("train")) == len({key for c in pool.classes for key in pool.source.images(c, "train")})
+
+
+def test_train_order(fake):
+    data = build(fake.root, train_order=RoundRobinEpisodes, test_order=RoundRobinEpisodes)
+    data.setup("fit")
+    assert [e.class_id for e in data.episodes("train")] == [1, 2, 3, 5, 6, 1, 2, 3]
+
+
 def test_a_written_manifest_gives_the_same_test(fake, tmp_path):
     drawn = build(fake.root, test_episodes=5)
     drawn.setup("test")
@@ -192,6 +218,8 @@ class TestMistakes:
             ({"seed": -1}, "data.seed: expected at least 0"),
             ({"size": 0}, "size: expected one or two positive integers"),
             ({"score_at": "there"}, "data.score_at: expected 'clip' or 'original', but got 'there'"),
+            ({"score_align_corners": True}, "data.score_align_corners: expected data.score_at: original with it"),
+            ({"train_length": 0}, "data.train_length: expected at least 1, but got 0"),
         ],
     )
     def test_arguments(self, fake, change, message):

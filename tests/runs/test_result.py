@@ -27,6 +27,7 @@ WHOLE = {
     "seed": 0,
     "episodes": {"test": "hash"},
     "notes": {},
+    "score_size": "clip",
     "seconds": 1.5,
     "trained": True,
     "lacking": ["nothing was tested"],

@@ -21,10 +21,13 @@ class ControlledClips(EvaluationClips):
         pool: the pool of these episodes.
         seed: of the wrong references, see :class:`WrongReferences`.
         score_at: see :class:`EvaluationClips`.
+        align_corners: see :class:`EvaluationClips`.
     """
 
-    def __init__(self, clips: ClipDataset, pool: Pool, seed: int = 0, score_at: ScoreAt = "clip") -> None:
-        super().__init__(clips, score_at)
+    def __init__(
+        self, clips: ClipDataset, pool: Pool, seed: int = 0, score_at: ScoreAt = "clip", align_corners: bool = False
+    ) -> None:
+        super().__init__(clips, score_at, align_corners)
         self.wrong = WrongReferences(clips.episodes, pool, seed)
 
     def __getitem__(self, index: int) -> EvaluationClip:

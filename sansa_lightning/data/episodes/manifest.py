@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sansa_lightning.clips.episode import Episode
+from sansa_lightning.clips.episode import Episode, ImageKey
 from sansa_lightning.data.episodes.samplers import Episodes
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.protocols.base import Pool
+from sansa_lightning.data.sources.abilities import OrdersImages
 from sansa_lightning.files.messages import brief
 from sansa_lightning.files.whole import write_text
 
@@ -47,6 +48,9 @@ class ManifestEpisodes(Episodes):
     def check(self, pools: Sequence[Pool]) -> None:
         """Check that each episode could have been drawn from ``pools``.
 
+        A target may also be an image of the pool that shows the class without being listed for it, as when it has too
+        few pixels for the list (``FsSam2ListEpisodes``).
+
         Raises:
             ValueError: unknown source, a class that no pool of the source has, an image that does not show the class
                 in the pool's split, or an image that is both reference and target; names the line and the key.
@@ -57,7 +61,7 @@ class ManifestEpisodes(Episodes):
                 images.setdefault((pool.source.name, class_id), set()).update(pool.source.images(class_id, pool.split))
         sources = sorted({source for source, _ in images})
         for number, episode in enumerate(self.episodes, 1):
-            trouble = _trouble(episode, images, sources)
+            trouble = _trouble(episode, images, sources, pools)
             if trouble:
                 raise ValueError(self._at(number, trouble))
 
@@ -89,7 +93,9 @@ def _counts(episode: Episode) -> tuple[int, int]:
     return len(episode.references), len(episode.targets)
 
 
-def _trouble(episode: Episode, images: dict[tuple[str, int], set[str | int]], sources: list[str]) -> str | None:
+def _trouble(
+    episode: Episode, images: dict[tuple[str, int], set[str | int]], sources: list[str], pools: Sequence[Pool]
+) -> str | None:
     """The fault of an episode, or None."""
     if episode.source not in sources:
         return f"unknown source {brief(episode.source)}; expected one of {sources}"
@@ -97,10 +103,22 @@ def _trouble(episode: Episode, images: dict[tuple[str, int], set[str | int]], so
     if known is None:
         ids = sorted(class_id for source, class_id in images if source == episode.source)
         return f"class {episode.class_id} is not among the {len(ids)} test classes; expected one of {ids}"
-    for key in episode.references + episode.targets:
-        if key not in known:
+    for place, key in enumerate(episode.references + episode.targets):
+        target = place >= len(episode.references)
+        if key not in known and not (target and _shows_too_little(episode, key, pools)):
             return f"image {brief(key)} is not among the {len(known)} test images of class {episode.class_id}"
     both = set(episode.references) & set(episode.targets)
     if both:
         return f"image {brief(min(both, key=str))} is both reference and target"
     return None
+
+
+def _shows_too_little(episode: Episode, key: ImageKey, pools: Sequence[Pool]) -> bool:
+    """Whether an image is in its pool's list of images and shows the class, though the class's own list lacks it."""
+    return any(
+        pool.source.name == episode.source
+        and isinstance(pool.source, OrdersImages)
+        and key in pool.source.image_list(pool.classes, pool.split)
+        and pool.source.shows(key, episode.class_id)
+        for pool in pools
+    )

@@ -18,11 +18,12 @@ from sansa_lightning.clips.episode import ClassId, Episode, ImageKey
 from sansa_lightning.clips.negatives import ClipWithNegatives, Negative
 from sansa_lightning.data.episodes.dataset import ClipDataset
 from sansa_lightning.data.episodes.samplers import Episodes
+from sansa_lightning.data.episodes.shown import Shown
+from sansa_lightning.data.frames.resizing import Resizing
 from sansa_lightning.data.prompts import Prompter, prompt_generator
 from sansa_lightning.data.protocols.base import Pool
-from sansa_lightning.data.sources.abilities import objects_of
 from sansa_lightning.data.sources.base import Source
-from sansa_lightning.images.pictures import Size, resize_mask, to_frame
+from sansa_lightning.images.pictures import Size
 
 
 class NegativeChoice(ABC):
@@ -84,36 +85,6 @@ class ShownClasses(NegativeChoice):
                 yield class_id
 
 
-class Shown:
-    """The classes that an image shows: the answers of ``Source.shows``, if possible from one look at all its objects.
-
-    With label maps, each answer of the source would decode the map again (157 ms for ADE20K's 150 classes).
-
-    Args:
-        source: of the image.
-        key: of the image.
-    """
-
-    def __init__(self, source: Source, key: ImageKey) -> None:
-        self.source = source
-        self.key = key
-        found = objects_of(source, key)
-        if found is None:
-            self.listed, self.visible = None, frozenset[ClassId]()
-        else:
-            counts = np.bincount(found[0].ravel(), minlength=len(found[1]) + 1)
-            self.listed = frozenset(found[1])
-            self.visible = frozenset(c for c, pixels in zip(found[1], counts[1:].tolist(), strict=True) if pixels)
-
-    def __contains__(self, class_id: ClassId) -> bool:
-        if class_id in self.visible:
-            return True
-        if self.listed is not None and class_id not in self.listed:
-            return False
-        # The source knows no objects, or the object is covered by others, or has no pixel at all.
-        return self.source.shows(self.key, class_id)
-
-
 class ClipsWithNegatives(ClipDataset):
     """Clips of a list of episodes, each with its negative references.
 
@@ -124,6 +95,7 @@ class ClipsWithNegatives(ClipDataset):
         prompter: annotates references and negative references.
         pool: of the episodes.
         negatives: chooses the negative references.
+        resizing: see :class:`ClipDataset`.
     """
 
     def __init__(
@@ -134,8 +106,9 @@ class ClipsWithNegatives(ClipDataset):
         prompter: Prompter,
         pool: Pool,
         negatives: NegativeChoice,
+        resizing: Resizing | None = None,
     ) -> None:
-        super().__init__(episodes, sources, size, prompter)
+        super().__init__(episodes, sources, size, prompter, resizing)
         self.pool = pool
         self.negatives = negatives
 
@@ -148,8 +121,8 @@ class ClipsWithNegatives(ClipDataset):
 
     def _negative(self, episode: Episode) -> Negative:
         image, mask = self.sources[episode.source].load(episode.references[0], episode.class_id)
-        prompt = self.prompter(resize_mask(mask, self.size), prompt_generator(episode, 0))
-        return Negative(episode, to_frame(image, self.size), prompt)
+        prompt = self.prompter(self.resizing.mask(mask, self.size), prompt_generator(episode, 0))
+        return Negative(episode, self.resizing.frame(image, self.size), prompt)
 
 
 def _image(episode: Episode, class_id: ClassId, pool: Pool, rng: np.random.Generator) -> ImageKey | None:

@@ -1,4 +1,4 @@
-"""The values in a folder of label maps, read once and kept in the cache folder."""
+"""The values in a folder of label maps, with their pixels; read once and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -17,15 +17,23 @@ from sansa_lightning.data.formats.index_cache import alone, cache_folder
 from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.files.whole import write_text
 
-VERSION = 3
+VERSION = 4
 """Of the content of these indices; raise it with any change to how label maps are read."""
 
 LEAST_FILES = 100
 """Fewer label maps are read again each time, which takes less than half a second."""
 
+Shown = list[list[list[int]]]
+"""For each label map its values, ascending, each with its number of pixels; as in the cache."""
+
 
 def shown_values(folder: Path, files: Sequence[str]) -> list[list[int]]:
-    """The values in each label map, ascending.
+    """The values in each label map, ascending; see :func:`shown_pixels`."""
+    return [[value for value, _ in shown] for shown in _shown(folder, files, "")]
+
+
+def shown_pixels(folder: Path, files: Sequence[str], part: str = "") -> list[dict[int, int]]:
+    """The number of pixels of each value in each label map.
 
     They come from the cache if it was made from files of the same names, sizes and times. Otherwise they are read from
     the label maps, about 4 ms each, and cached if possible. Only one process of a machine reads them; others wait for
@@ -34,15 +42,20 @@ def shown_values(folder: Path, files: Sequence[str]) -> list[list[int]]:
     Args:
         folder: of the label maps.
         files: their names.
+        part: tells several lists of files in one folder apart; each has a cache of its own.
 
     Raises:
         ValueError: a label map cannot be decoded; names it.
     """
+    return [{pair[0]: pair[1] for pair in shown} for shown in _shown(folder, files, part)]
+
+
+def _shown(folder: Path, files: Sequence[str], part: str) -> Shown:
     version = _version(folder, files)
     if len(files) < LEAST_FILES:
         return _read(folder, files)
     try:
-        cache = _cache_of(folder)
+        cache = _cache_of(folder, part)
     except OSError as error:
         rank_zero_warn(f"the label maps in {folder} are read again each time, since there is no cache folder: {error}")
         return _read(folder, files)
@@ -54,7 +67,7 @@ def shown_values(folder: Path, files: Sequence[str]) -> list[list[int]]:
         return _made(cache, version, folder, files) if known is None else known
 
 
-def _made(cache: Path, version: str, folder: Path, files: Sequence[str]) -> list[list[int]]:
+def _made(cache: Path, version: str, folder: Path, files: Sequence[str]) -> Shown:
     rank_zero_info(f"reading {len(files)} label maps in {folder}, once; the index is kept in {cache}")
     shown = _read(folder, files)
     try:
@@ -64,19 +77,21 @@ def _made(cache: Path, version: str, folder: Path, files: Sequence[str]) -> list
     return shown
 
 
-def _cache_of(folder: Path) -> Path:
-    """The cache file of a folder."""
-    place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+def _cache_of(folder: Path, part: str) -> Path:
+    """The cache file of a folder, or of a part of its files."""
+    name = f"{folder.resolve()}\n{part}" if part else str(folder.resolve())
+    place = hashlib.sha256(name.encode()).hexdigest()[:32]
     return cache_folder() / "indices" / f"labels-v{VERSION}-{place}.json"
 
 
-def _read(folder: Path, files: Sequence[str]) -> list[list[int]]:
+def _read(folder: Path, files: Sequence[str]) -> Shown:
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda file: _values(folder / file), files))
+        return list(pool.map(lambda file: _pixels(folder / file), files))
 
 
-def _values(path: Path) -> list[int]:
-    return [int(value) for value in np.flatnonzero(np.bincount(read_labels(path).ravel()))]
+def _pixels(path: Path) -> list[list[int]]:
+    counts = np.bincount(read_labels(path).ravel())
+    return [[int(value), int(counts[value])] for value in np.flatnonzero(counts)]
 
 
 def _version(folder: Path, files: Sequence[str]) -> str:
@@ -94,7 +109,7 @@ def _stat(path: Path) -> os.stat_result:
         raise ValueError(msg) from error
 
 
-def _cached(cache: Path, version: str, files: int) -> list[list[int]] | None:
+def _cached(cache: Path, version: str, files: int) -> Shown | None:
     try:
         content: Any = json.loads(cache.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -106,5 +121,5 @@ def _cached(cache: Path, version: str, files: int) -> list[list[int]] | None:
     return shown if whole else None
 
 
-def _digest(shown: list[list[int]]) -> str:
+def _digest(shown: Shown) -> str:
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()

@@ -17,7 +17,7 @@ from sansa_lightning.data.protocols.same_names import (
     same_names,
     shared_names,
 )
-from sansa_lightning.data.sources.abilities import image_count, notes_of
+from sansa_lightning.data.sources.abilities import image_count, notes_of, of_fold
 from sansa_lightning.data.sources.base import Source, Split
 
 PoolPhase = Literal["train", "test"]
@@ -182,12 +182,11 @@ class Strict(Protocol):
         ids = source.classes(split)
         number = self._number(source, split)
         wanted = [c for c in ids if self.is_unseen(c, number) == unseen]
-        what = f"{type(self).__name__} fold {self.fold}"
         if not wanted and ids:
             raise ValueError(self._nothing(source, split, ids))
-        return Pool.filtered(
-            source, split, wanted, self.min_images, f"{what}, {'unseen' if unseen else 'base'} classes"
-        )
+        lists = of_fold(source, self.fold, [c for c in ids if self.is_unseen(c, number)])
+        what = f"{type(self).__name__} fold {self.fold}, {'unseen' if unseen else 'base'} classes"
+        return Pool.filtered(lists, split, wanted, self.min_images, what)
 
     def _nothing(self, source: Source, split: Split, ids: Sequence[ClassId]) -> str:
         """The reason why there is no class to train or to test."""

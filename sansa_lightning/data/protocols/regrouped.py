@@ -5,10 +5,13 @@ from __future__ import annotations
 from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.protocols.base import Pool, PoolPhase, Protocol
 from sansa_lightning.data.protocols.same_names import check_apart
+from sansa_lightning.data.sources.abilities import of_fold
 from sansa_lightning.data.sources.base import Source
 
 FOLDS = 4
 COCO_CLASSES = 80
+REGROUPED = 10
+"""Number of the first of these folds in lists of images, where PASCAL's own folds are 0 to 3."""
 
 AS_IN_COCO = {
     "aeroplane": "airplane",
@@ -26,7 +29,8 @@ class CocoToPascal(Protocol):
 
     COCO's folds are those of COCO-20i (class id mod 4). PASCAL's 20 classes are all COCO classes as well, and are
     regrouped accordingly: fold f tests those whose COCO namesake is in COCO's fold f, 6, 4, 6 and 4 of them. These are
-    the published lists (Boudiaf et al., CVPR 2021), and no class is both trained and tested, by whatever name.
+    the published lists (Boudiaf et al., CVPR 2021), and no class is both trained and tested, by whatever name. In lists
+    of images (``FoldLists``) they are folds 10 to 13.
 
     Args:
         train_source: COCO, with its 80 categories; the datamodule's source is PASCAL.
@@ -58,11 +62,13 @@ class CocoToPascal(Protocol):
         if phase == "train":
             held_out = [class_id for class_id in ids.values() if self.holds_out(class_id)]
             check_apart(what, self.train_source, base, held_out)
-            return (Pool.filtered(self.train_source, "train", base, self.min_images, f"{what}, base classes"),)
+            lists = of_fold(self.train_source, self.fold, held_out)
+            return (Pool.filtered(lists, "train", base, self.min_images, f"{what}, base classes"),)
         namesakes = {class_id: _namesake(source, class_id, ids) for class_id in source.classes("val")}
         tested = [class_id for class_id, coco_id in namesakes.items() if self.holds_out(coco_id)]
         check_apart(what, self.train_source, base, [namesakes[class_id] for class_id in tested])
-        return (Pool.filtered(source, "val", tested, self.min_images, f"{what}, unseen classes"),)
+        lists = of_fold(source, REGROUPED + self.fold, tested)
+        return (Pool.filtered(lists, "val", tested, self.min_images, f"{what}, unseen classes"),)
 
     def holds_out(self, coco_id: ClassId) -> bool:
         """Whether a class of COCO is kept from training."""

@@ -6,7 +6,7 @@ which define the behaviour without the ability.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -86,6 +86,27 @@ class HasListing(Protocol):
 
     def listing(self, split: Split) -> tuple[ClassId, ...]:
         """The classes in the order of the list, on which published folds are based."""
+
+
+@runtime_checkable
+class HasFoldLists(Protocol):
+    """Has lists of images for each fold: other images to train on than another fold."""
+
+    def of_fold(self, fold: int, unseen: Collection[ClassId]) -> Source:
+        """The source with the lists of a fold.
+
+        Args:
+            fold: its number in the lists.
+            unseen: its classes to test.
+        """
+
+
+@runtime_checkable
+class OrdersImages(Protocol):
+    """Has a published list of images, in its own order."""
+
+    def image_list(self, classes: Collection[ClassId], split: Split) -> Sequence[ImageKey]:
+        """Keys of the images of any of the classes, each once, in the order of the list."""
 
 
 @runtime_checkable
@@ -170,6 +191,18 @@ def paired(
 def listing(source: Source, split: Split) -> tuple[ClassId, ...]:
     """The classes in the order of the dataset's own list; ascending if it has none."""
     return source.listing(split) if isinstance(source, HasListing) else source.classes(split)
+
+
+def of_fold(source: Source, fold: int, unseen: Collection[ClassId]) -> Source:
+    """The source with the lists of a fold; unchanged, if it has no such lists."""
+    return source.of_fold(fold, unseen) if isinstance(source, HasFoldLists) else source
+
+
+def image_list(source: Source, classes: Collection[ClassId], split: Split) -> Sequence[ImageKey]:
+    """Keys of the images of any of the classes, in the order of the dataset's list; ascending if it has none."""
+    if isinstance(source, OrdersImages):
+        return source.image_list(classes, split)
+    return sorted({key for class_id in classes for key in source.images(class_id, split)}, key=str)
 
 
 def picture_of(source: Source, key: ImageKey) -> str:

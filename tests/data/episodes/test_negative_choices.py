@@ -17,8 +17,9 @@ from fakes.paco_part import write_paco
 from sansa_lightning import Episode
 from sansa_lightning.clips.negatives import BatchWithNegatives
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.data.episodes.negative_choices import OtherClasses, Shown, ShownClasses
+from sansa_lightning.data.episodes.negative_choices import OtherClasses, ShownClasses
 from sansa_lightning.data.episodes.samplers import RandomEpisodes
+from sansa_lightning.data.episodes.shown import Shown
 from sansa_lightning.data.formats.mask_files import read_labels
 from sansa_lightning.data.prompts import PointPrompt, prompt_generator
 from sansa_lightning.data.protocols.base import Pool, Strict

@@ -111,7 +111,7 @@ def test_a_broken_index_is_built_anew(root, cache, content):
 def test_an_index_with_a_changed_number_is_built_anew(root, read, cache):
     expected = [Ade20k(root).images(c, "val") for c in range(150)]
     content = json.loads(kept(cache).read_text())
-    content["shown"][0][-1] += 1
+    content["shown"][0][-1][0] += 1
     kept(cache).write_text(json.dumps(content))
     assert [Ade20k(root).images(c, "val") for c in range(150)] == expected
     assert len(read) == 12

@@ -19,6 +19,7 @@ from fakes.ade20k import write_ade20k
 from fakes.coco import write_coco
 from fakes.coco20i_released import write_coco20i
 from fakes.deepglobe import write_deepglobe
+from fakes.fold_lists import write_coco_lists, write_pascal_lists
 from fakes.folder import write_folder
 from fakes.fss1000 import write_fss1000
 from fakes.isic import write_isic
@@ -38,6 +39,7 @@ from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.coco20i_released import Coco20iReleased
 from sansa_lightning.data.sources.coco_file import CocoFile
+from sansa_lightning.data.sources.coco_lists import CocoLists
 from sansa_lightning.data.sources.deepglobe import DeepGlobe
 from sansa_lightning.data.sources.folder import Folder
 from sansa_lightning.data.sources.fss1000 import Fss1000
@@ -46,6 +48,7 @@ from sansa_lightning.data.sources.lung import Lung
 from sansa_lightning.data.sources.lvis import Lvis, LvisReleased
 from sansa_lightning.data.sources.paco_part import PacoPart, PacoPartReleased
 from sansa_lightning.data.sources.pascal5i import Pascal5i
+from sansa_lightning.data.sources.pascal_lists import PascalLists
 from sansa_lightning.data.sources.pascal_part import PascalPart
 
 
@@ -86,6 +89,8 @@ ROWS = (
     Row("lung", write_lung, Lung, "CXR_png/MCUCXR_0005_0.png", ("val",)),
     Row("folder", write_folder, Folder, "val/nut/images/1.png"),
     Row("coco20i_released", write_coco20i, Coco20iReleased, "val2014/COCO_val2014_000000000004.jpg"),
+    Row("pascal_lists", write_pascal_lists, PascalLists, "JPEGImages/2008_000011.jpg"),
+    Row("coco_lists", write_coco_lists, CocoLists, "val2014/COCO_val2014_000000000004.jpg"),
     Row("lvis", write_lvis, Lvis, "coco/val2017/000000005004.jpg"),
     Row("lvis_released", write_lvis, LvisReleased, "coco/val2017/000000005004.jpg"),
     Row("paco_part", write_paco, PacoPart, "coco/val2017/000000000004.jpg"),
