@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-NAMES = {"pascal5i": (4208, 1000), "coco20i": (21_917, 1000), "fss1000": (5200, 2400)}
-"""Training episodes of an epoch, which are the training images of fold 0, and test episodes."""
+NAMES = {"pascal5i": (None, 1000), "coco20i": (None, 1000), "fss1000": (5200, 2400)}
+"""Training episodes of an epoch, none where that is the number of training images of the fold, and test episodes."""
 
 
 def read(path: str) -> dict[str, Any]:

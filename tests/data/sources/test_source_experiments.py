@@ -1,4 +1,4 @@
-"""The experiments of the sources of image files with mask files, on fakes: they train a step, or are tested."""
+"""The experiments of the sources of image files with mask files, on fakes of them: they train a step, or are tested."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from fakes.ade20k import write_ade20k
 from fakes.coco import write_coco
 from fakes.deepglobe import write_deepglobe
+from fakes.fold_lists import write_coco_lists, write_pascal_lists
 from fakes.folder import write_folder
 from fakes.fss1000 import write_fss1000
 from fakes.isic import write_isic
@@ -20,7 +21,8 @@ EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 SHORT = (
     *("--trainer.limit_test_batches", 2, "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"),
     *("--data.size", 96, "--data.eval_batch_size", 1, "--data.num_workers", 0),
-    *("--model.base", '{"name": "nano", "weights": null}', "--trainer.enable_model_summary", "false"),
+    *("--model.base", '{"name": "nano", "weights": null, "object_scores": false}'),
+    *("--trainer.enable_model_summary", "false"),
 )
 STEP = ("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--data.batch_size", 1)
 
@@ -33,6 +35,9 @@ STEP = ("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--data.batc
         ("pascal5i", write_pascal5i, 5),
         ("ade20k", write_ade20k, 3),
         ("folder", write_folder, 2),
+        ("fs_sam2/pascal5i", write_pascal_lists, 5),
+        ("fs_sam2/coco20i", write_coco_lists, 20),
+        ("fs_sam2/fss1000", write_fss1000, 3),
     ],
 )
 def test_training(stem, write, classes, tmp_path):
