@@ -1,7 +1,9 @@
 """Imports every method of the project, so that configurations can name them."""
 
+from sansa_lightning.methods.calibrated import Calibrated
+from sansa_lightning.methods.fssam.method import Fssam
 from sansa_lightning.methods.negative_clicks import NegativeClicks
 from sansa_lightning.methods.negative_references import NegativeReferences
 from sansa_lightning.methods.sansa import Sansa
 
-__all__ = ["NegativeClicks", "NegativeReferences", "Sansa"]
+__all__ = ["Calibrated", "Fssam", "NegativeClicks", "NegativeReferences", "Sansa"]
