@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sansa_lightning.encoders.base import Encoder
 from sansa_lightning.files.messages import brief
+from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.switch import is_switch, off
 from sansa_lightning.trackers.base import Tracker
 from sansa_lightning.trackers.zoo import base_of
@@ -60,7 +61,7 @@ class OwnStage(Encoder):
                 built a second time.
         """
         self._switches = [module for module in tracker.modules() if is_switch(module)]
-        if not self.adapted and _own_tensors_train(tracker, self._switches):
+        if not self.adapted and Strategy.is_attached(tracker) and _own_tensors_train(tracker, self._switches):
             base = base_of(tracker)
             built = base.random() if base.weights is None else base.build()
             self.twin = built.to(next(tracker.parameters()).device)
