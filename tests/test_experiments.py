@@ -29,7 +29,7 @@ SHORT = (
     *("--trainer.accelerator", "cpu", "--trainer.devices", 1, "--trainer.precision", "32-true"),
     *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
     *("--data.size", 96, "--data.batch_size", 1, "--data.eval_batch_size", 1, "--data.num_workers", 0),
-    *("--model.base", '{"name": "nano", "weights": null}'),
+    *("--model.base", '{"name": "nano", "weights": null, "image_size": null, "object_scores": false}'),
 )
 
 
