@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -39,17 +39,23 @@ class References(NamedTuple):
         """K."""
         return self.masks.shape[1]
 
-    def repeat(self, times: int) -> Self:
+    def repeat(self, times: int) -> References:
         """Every clip ``times`` times in a row."""
-        own = [tensor.repeat_interleave(times, dim=0) for tensor in self[:4]]
-        return type(self)(*own, Prototypes(*(tensor.repeat_interleave(times, dim=0) for tensor in self.seen)))
+        own = (tensor.repeat_interleave(times, dim=0) for tensor in self._tensors())
+        return self._of(list(own))
 
     @classmethod
-    def stacked(cls, several: Sequence[Self]) -> Self:
+    def stacked(cls, several: Sequence[References]) -> References:
         """Clips of equally many references one after the other."""
-        own = [torch.cat(tensors) for tensors in zip(*(each[:4] for each in several), strict=True)]
-        seen = Prototypes(*map(torch.cat, zip(*(each.seen for each in several), strict=True)))
-        return cls(*own, seen)
+        return cls._of([torch.cat(tensors) for tensors in zip(*(each._tensors() for each in several), strict=True)])
+
+    def _tensors(self) -> list[Tensor]:
+        return [self.features, self.position, self.pointers, self.masks, *self.seen]
+
+    @classmethod
+    def _of(cls, tensors: Sequence[Tensor]) -> References:
+        features, position, pointers, masks, foreground, background = tensors
+        return cls(features, position, pointers, masks, Prototypes(foreground, background))
 
     def memories(self) -> list[Memory]:
         """K memories."""
