@@ -135,6 +135,19 @@ class Dice(Loss):
         return 1 - (2 * overlap + self.smooth) / (probability.sum(1) + truth.sum(1) + self.smooth)
 
 
+class SquaredDice(Loss):
+    """1 - 2 sum(p y) / max(sum(p^2) + sum(y), 1e-8), all frames of a clip jointly (FSSAM; docs/fssam.md 7).
+
+    As released, pixels of ``IGNORE`` are background here: void, and what a crop has beyond the picture.
+    """
+
+    def per_clip(self, logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+        """The squared Dice loss of each clip, [B]."""
+        probability = logits.sigmoid()
+        squares = probability.square().sum(1) + truth.sum(1)
+        return 1 - 2 * (probability * truth).sum(1) / squares.clamp(min=1e-8)
+
+
 class LossValues(NamedTuple):
     """The result of a :class:`WeightedSum`.
 

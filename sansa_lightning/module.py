@@ -51,7 +51,8 @@ class FewShotModule(LightningModule):
         method: turns clips into masks; ``Sansa`` if None.
         losses: minimised on the targets; BCE + Dice if None.
         optimizer: builds the optimiser from the trained parameters.
-        schedule: of the learning rate, stepped at each optimiser step.
+        schedule: of the learning rate, stepped at each optimiser step; "poly" is (1 - t / T)^p.
+        schedule_power: p of "poly", above 0; FSSAM has 0.9.
         threshold: probability above which a pixel is foreground (docs/sansa.md 6).
         memory_dropout: train with memory attention's dropout active although it is frozen, as the released code does;
             attention is then not fused, and a step of 2 clips x 4 frames at 1024 px (tiny) needs over 24 GB, not 11.
@@ -68,7 +69,8 @@ class FewShotModule(LightningModule):
         method: Method | None = None,
         losses: WeightedSum | None = None,
         optimizer: OptimizerCallable = lambda parameters: torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.0),
-        schedule: Literal["cosine", "constant"] = "cosine",
+        schedule: Literal["cosine", "constant", "poly"] = "cosine",
+        schedule_power: float = 1.0,
         threshold: float = 0.5,
         memory_dropout: bool = False,
         recompute: bool = False,
@@ -78,10 +80,14 @@ class FewShotModule(LightningModule):
         if not 0 < threshold < 1:
             msg = f"FewShotModule.threshold: expected a probability in (0, 1), but got {threshold}"
             raise ValueError(msg)
+        if not 0 < schedule_power < math.inf:
+            msg = f"FewShotModule.schedule_power: expected a finite number above 0, but got {schedule_power}"
+            raise ValueError(msg)
         self.parts = ModelParts(base, strategy or AdaptFormer(), method or Sansa())
         self.losses = losses or WeightedSum({"bce": BCE(), "dice": Dice()})
         self.optimizer = optimizer
         self.schedule = schedule
+        self.schedule_power = schedule_power
         self.cut = math.log(threshold / (1 - threshold))
         self.memory_dropout = memory_dropout
         self.recompute = recompute
@@ -202,7 +208,7 @@ class FewShotModule(LightningModule):
         """The optimiser over the trained parameters.
 
         Raises:
-            ValueError: nothing trains, or a cosine has no end.
+            ValueError: nothing trains, or a schedule has no end.
         """
         parameters = list(self.built.trained().values())
         if not parameters:
@@ -214,12 +220,17 @@ class FewShotModule(LightningModule):
         steps = self.trainer.estimated_stepping_batches
         if math.isinf(steps):
             msg = (
-                f"model.schedule: cosine needs a last step, but trainer.max_epochs is {self.trainer.max_epochs}; "
-                f"set trainer.max_steps, or schedule to constant"
+                f"model.schedule: {self.schedule} needs a last step, but trainer.max_epochs is "
+                f"{self.trainer.max_epochs}; set trainer.max_steps, or schedule to constant"
             )
             raise ValueError(msg)
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=int(steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+        schedules = torch.optim.lr_scheduler
+        scheduler = (
+            schedules.CosineAnnealingLR(optimizer, T_max=int(steps))
+            if self.schedule == "cosine"
+            else schedules.PolynomialLR(optimizer, total_iters=int(steps), power=self.schedule_power)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the header, and keep only the trained tensors."""

@@ -154,3 +154,19 @@ def test_both_end_when_one_is_killed_and_the_run_can_be_gone_on_with(rank, two, 
     assert status == 0, err
     assert result(tmp_path / "run")["status"] == "finished"
     assert_equal_weights(tmp_path / "run", two.folder)
+
+
+def test_fssam_needs_no_search_for_unused_parameters(coco, tmp_path):
+    """The tensors that the release optimises without a gradient get zeros, on both processes."""
+    content = tiny(coco.root)
+    content["trainer"] |= {"max_epochs": 1}
+    plain = write_yaml(tmp_path / "plain.yaml", content)
+    row = Path(__file__).parents[1] / "ablations" / "fssam.yaml"
+    ddp = ("--trainer.devices", 2, "--trainer.strategy", "ddp", "--data.batch_size", 1)
+    args = ("fit", "--config", plain, "--config", row, "--run_dir", tmp_path / "run")
+    status, _, err = finish(start(*args, *ddp))
+    assert status == 0, err
+    assert "find_unused_parameters" not in err
+    assert checkpoint(tmp_path / "run")["global_step"] == 4
+    names = checkpoint(tmp_path / "run")["state_dict"]
+    assert "base.sam_mask_decoder.iou_prediction_head.layers.0.weight" in names

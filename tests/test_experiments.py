@@ -29,7 +29,7 @@ SHORT = (
     *("--trainer.accelerator", "cpu", "--trainer.devices", 1, "--trainer.precision", "32-true"),
     *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
     *("--data.size", 96, "--data.batch_size", 1, "--data.eval_batch_size", 1, "--data.num_workers", 0),
-    *("--model.base", '{"name": "nano", "weights": null, "object_scores": false}'),
+    *("--model.base", '{"name": "nano", "weights": null, "image_size": null, "object_scores": false}'),
 )
 
 
@@ -81,11 +81,13 @@ def test_an_experiment_is_read_and_trains_a_step_where_its_data_are(path, coco, 
     config = printed("--config", path)
     if config["recipe"] != FEW_SHOT:
         pytest.skip(f"read; the tests of {config['recipe']} train it")
+    encoder = (config["model"]["method"].get("init_args") or {}).get("encoder")
+    stand_in = () if encoder is None else ("--model.method.init_args.encoder", "OwnStage")
     root = config["data"]["source"]["init_args"].get("root")
     options = () if root is None or Path(root).exists() else fake_of(config["data"], coco)
     if root and not Path(root).exists() and not options:
         pytest.skip(f"read; to train, it needs {root}")
-    call("fit", "--config", path, "--run_dir", tmp_path, *SHORT, *options)
+    call("fit", "--config", path, "--run_dir", tmp_path, *SHORT, *options, *stand_in)
     assert result(tmp_path)["steps"] == 1
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from sansa_lightning.clips.prompt import IGNORE
-from sansa_lightning.losses import BCE, Dice, Focal, Loss, WeightedSum
+from sansa_lightning.losses import BCE, Dice, Focal, Loss, SquaredDice, WeightedSum
 
 B, F, H, W = 2, 3, 4, 5
 ALL = [BCE(), Focal(), Focal(alpha=0.6, gamma=1.0), Focal(gamma=0.0), Dice(), Dice(smooth=0.1)]
@@ -173,3 +174,18 @@ def test_void_can_be_background(kind, clip):
 def test_bad_arguments(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_squared_dice_has_squares_below_and_takes_void_for_background():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 4, 5, generator=generator)
+    masks = torch.randint(0, 2, (2, 1, 4, 5), generator=generator, dtype=torch.uint8)
+    masks[:, :, 0] = 255
+    expected = []
+    for each, mask in zip(logits.numpy(), masks.numpy(), strict=True):
+        p, g = 1 / (1 + np.exp(-each)), (mask == 1).astype(float)
+        expected.append(1 - 2 * (p * g).sum() / max((p**2).sum() + (g**2).sum(), 1e-8))
+    assert SquaredDice()(logits, masks).item() == pytest.approx(np.mean(expected), abs=1e-6)
+    assert SquaredDice()(logits, masks.where(masks == 1, 0)).item() == SquaredDice()(logits, masks).item()
+    nothing = torch.full((1, 1, 2, 2), -200.0)
+    assert SquaredDice()(nothing, torch.zeros(1, 1, 2, 2, dtype=torch.uint8)).isfinite()

@@ -94,6 +94,14 @@ def test_the_schedule_follows_max_steps_and_accumulation(data):
     assert watch.rates == pytest.approx(expected)
 
 
+def test_the_poly_schedule_is_a_power_of_what_is_left(data):
+    watch = Watch()
+    trainer(callbacks=[watch]).fit(module(schedule="poly", schedule_power=0.9), datamodule=data)
+    assert watch.rates == pytest.approx([1e-4 * (1 - step / 8) ** 0.9 for step in range(8)])
+    with pytest.raises(ValueError, match=r"^FewShotModule\.schedule_power: expected a finite number above 0"):
+        module(schedule="poly", schedule_power=0.0)
+
+
 def test_a_constant_rate_stays(data):
     watch = Watch()
     trainer(callbacks=[watch], max_epochs=1).fit(module(schedule="constant"), datamodule=data)

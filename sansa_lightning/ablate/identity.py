@@ -45,7 +45,7 @@ INCIDENTAL = (
 OF_TRAINING = (
     "seed_everything",
     *(f"trainer.{key}" for key in ("max_epochs", "max_steps", "gradient_clip_val", "accumulate_grad_batches")),
-    *(f"model.{key}" for key in ("losses", "optimizer", "schedule", "memory_dropout", "recompute")),
+    *(f"model.{key}" for key in ("losses", "optimizer", "schedule", "schedule_power", "memory_dropout", "recompute")),
     *(f"data.{key}" for key in ("seed", "train_shots", "train_targets", "train_length", "train_prompt")),
     *(f"data.{key}" for key in ("train_order", "augmentation", "batch_size", "val_episodes")),
 )

@@ -16,6 +16,7 @@ from sansa_lightning.cli.resolve import build, resolve
 from sansa_lightning.cli.yaml_files import read_yaml
 from sansa_lightning.files.messages import one_line
 from sansa_lightning.strategies.base import trained_parameters
+from sansa_lightning.trackers.sam2.configurations import PUBLISHED
 from sansa_lightning.trackers.zoo import BASES, Base
 
 
@@ -71,8 +72,9 @@ def count(table: Table, row: Row, base: str) -> Count:
     """
     config = resolve([table.experiment, *row.files], row.settings)
     module, _ = build(config)
-    name = module.parts.base.name if _names_base(row) else base
-    sam = attached(Base(name, module.parts.base.weights), module.parts)
+    own = module.parts.base
+    name = own.name if _names_base(row) else base
+    sam = attached(Base(name, own.weights, object_scores=own.object_scores and name in PUBLISHED), module.parts)
     trained = trained_parameters(sam)
     frozen = {key: parameter for key, parameter in sam.named_parameters() if key not in trained}
     return Count(row, grouped(trained), grouped(frozen))

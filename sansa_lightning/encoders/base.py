@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Self
 
 from torch import Tensor, nn
 
+from sansa_lightning.strategies.settings import known_classes, plain_settings
 from sansa_lightning.trackers.base import Tracker
 
 
 class Encoder(nn.Module, ABC):
-    """Turns pictures into maps of features, which it never learns: a method freezes it and no checkpoint holds it."""
+    """Turns pictures into maps of features, which it never learns: a method freezes it and no checkpoint holds it.
+
+    Its constructor only checks its arguments, so that a configuration can be read and counted without its weights.
+    """
+
+    def attach(self, tracker: Tracker) -> None:
+        """Get ready: read weights, and check that the base fits. A method calls it when it is attached itself.
+
+        Args:
+            tracker: the base with its strategy, before anything was trained or loaded.
+
+        Raises:
+            FileNotFoundError: weights are missing; says where to put them.
+            ValueError: weights or base do not fit.
+        """
+        self.requires_grad_(False).eval()
 
     @abstractmethod
     def forward(self, tracker: Tracker, images: Tensor) -> Tensor:
@@ -20,3 +38,30 @@ class Encoder(nn.Module, ABC):
             tracker: the base with its strategy, for encoders that use its own features.
             images: uint8 [F, 3, H, W], RGB, or float32, ImageNet-normalised.
         """
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode, whatever the method around it does."""
+        return super().train(False)
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain values; an encoder keeps each under its own name."""
+        return plain_settings(self)
+
+
+def described(encoder: Encoder) -> dict[str, Any]:
+    """Class and settings of an encoder, as plain values for the header of a checkpoint."""
+    return {"class": type(encoder).__name__, "settings": encoder.settings()}
+
+
+def encoder_of(description: Mapping[str, Any]) -> Encoder:
+    """The encoder of a description, see :func:`described`.
+
+    Raises:
+        ValueError: its module was not imported.
+    """
+    known = known_classes(Encoder)
+    if description["class"] not in known:
+        msg = f"encoder {description['class']!r} is not known; import its module first; known: {sorted(known)}"
+        raise ValueError(msg)
+    built: Encoder = known[description["class"]](**description["settings"])
+    return built

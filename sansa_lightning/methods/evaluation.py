@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class EvaluationMethod(Sansa):
     def check(self, stage: str, data: Any) -> None:
         """Refuse to train."""
         if stage == "fit":
-            self._refuse_training()
+            refuse_training(self)
 
     def forward(self, tracker: Tracker, batch: ClipBatch, propagate_targets: bool) -> Masks:
         """See :meth:`Method.forward`; each target is segmented from the references alone.
@@ -38,7 +38,7 @@ class EvaluationMethod(Sansa):
             ValueError: ``propagate_targets`` is true.
         """
         if propagate_targets:
-            self._refuse_training()
+            refuse_training(self)
         reading = self.propagation.read(tracker, batch.images, batch.prompts)
         low = torch.cat([reading.answers, self._segment(tracker, batch, reading)], dim=1)
         return Masks.of(low, (batch.masks.shape[-2], batch.masks.shape[-1]))
@@ -47,7 +47,13 @@ class EvaluationMethod(Sansa):
     def _segment(self, tracker: Tracker, batch: ClipBatch, reading: Reading) -> Tensor:
         """The decoder's logits of the targets, float32 [B, N, 4h, 4w]."""
 
-    def _refuse_training(self) -> None:
-        name = type(self).__name__
-        msg = f"model.method: expected one that trains, such as Sansa, but got {name}, which is for evaluation alone"
-        raise ValueError(msg)
+
+def refuse_training(method: Method) -> NoReturn:
+    """Refuse to train a method that is for evaluation alone.
+
+    Raises:
+        ValueError: always.
+    """
+    name = type(method).__name__
+    msg = f"model.method: expected one that trains, such as Sansa, but got {name}, which is for evaluation alone"
+    raise ValueError(msg)

@@ -63,6 +63,11 @@ class Strategy(ABC):
         setattr(tracker, _ATTACHED, (self, attachment))
 
     @staticmethod
+    def is_attached(tracker: Tracker) -> bool:
+        """Whether a strategy has been attached to a base."""
+        return getattr(tracker, _ATTACHED, None) is not None
+
+    @staticmethod
     def attachment_of(tracker: Tracker) -> Attachment:
         """The record of attaching a base's strategy.
 

@@ -52,6 +52,9 @@ def off(module: nn.Module) -> Iterator[None]:
             module.enabled = before
         return
     layer: Any = module
+    if layer.disable_adapters:  # off already, and someone else switches it on again
+        yield
+        return
     trained = {parameter: parameter.requires_grad for parameter in layer.parameters()}
     layer.enable_adapters(False)
     try:

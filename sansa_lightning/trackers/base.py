@@ -183,9 +183,7 @@ class Tracker(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, images: Tensor, chunk: int | None = None) -> Features:
-        """Features of frames of any size.
-
-        No graph is kept below the first trained block: nothing there requires a gradient.
+        """Features of frames of any size; no graph is kept below the first trained block.
 
         Args:
             images: uint8 [F, 3, H, W], RGB, or float32, ImageNet-normalised.
@@ -207,6 +205,10 @@ class Tracker(nn.Module, ABC):
     def without_memory(self, features: Features) -> Features:
         """What the decoder is to see of a frame that has no memory to read; the features as they are by default."""
         return features
+
+    def gated(self, pointers: Tensor, shown: Tensor) -> Tensor:
+        """Pointers [G, C], those of absent objects replaced: where ``shown``, bool [G], is false; none by default."""
+        return pointers
 
     @abstractmethod
     def mask_prompt(self, mask: Tensor) -> Tensor:

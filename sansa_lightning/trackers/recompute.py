@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+Context = Callable[[], AbstractContextManager[Any]]
+
+_AGAIN: ContextVar[Context | None] = ContextVar("again", default=None)
+"""What the modules that run now are to enter again when they are recomputed."""
 
 
 def recompute_from_first_trained(blocks: Iterable[nn.Module], further: Iterable[nn.Module]) -> None:
@@ -20,6 +27,17 @@ def recompute_from_first_trained(blocks: Iterable[nn.Module], further: Iterable[
     first = trained.index(True) if any(trained) else len(ordered)
     for module in (*ordered[first:], *further):
         module.forward = Recomputed(module.forward)
+
+
+@contextmanager
+def while_recomputing(context: Context) -> Iterator[None]:
+    """Enter a context now, and again whenever a module is recomputed that runs inside this block."""
+    token = _AGAIN.set(context)
+    try:
+        with context():
+            yield
+    finally:
+        _AGAIN.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +55,6 @@ class Recomputed:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The module's result."""
-        return checkpoint(self.forward, *args, use_reentrant=False, **kwargs)
+        again = _AGAIN.get()
+        more: dict[str, Any] = {} if again is None else {"context_fn": lambda: (nullcontext(), again())}
+        return checkpoint(self.forward, *args, use_reentrant=False, **more, **kwargs)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from sansa_lightning.files.hub import hub_file
 from sansa_lightning.files.messages import brief
 from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.files.tensors import compare, summary
-from sansa_lightning.files.whole import sha256_of
 from sansa_lightning.trackers.packaged import packaged_weights
 
 OFFICIAL = "official"
@@ -53,28 +52,8 @@ def download_weights(name: str) -> Path:
         FileNotFoundError: the hub cannot be reached, or refuses.
         ValueError: the file in the cache is not the one the hub announced (SHA-256).
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    # A broken connection raises an error of the hub's HTTP library, from which the hub's own errors derive.
-    parents: tuple[type, ...] = HfHubHTTPError.__mro__
-    broken: list[type[Exception]] = [base for base in parents if base.__name__ in ("HTTPError", "OSError")]
-    repository = "facebook/" + name.replace("_", "-")
-    try:
-        path = Path(hf_hub_download(repo_id=repository, filename=f"{name}.pt"))
-    except tuple(broken) as error:
-        msg = (
-            f"weights of {name}: {name}.pt is not in the local cache and cannot be fetched from the Hugging Face hub "
-            f"({repository}); put the file into a folder and set {WEIGHTS_VARIABLE} to it, or set weights to its path"
-        )
-        raise FileNotFoundError(msg) from error
-    announced = path.resolve().name  # the hub names the blobs of large files by their SHA-256
-    if re.fullmatch("[0-9a-f]{64}", announced) and sha256_of(path) != announced:
-        msg = (
-            f"weights of {name}: {path.resolve()} is corrupt (SHA-256 differs from the hub's); delete it and run again"
-        )
-        raise ValueError(msg)
-    return path
+    remedy = f"put the file into a folder and set {WEIGHTS_VARIABLE} to it, or set weights to its path"
+    return hub_file("facebook/" + name.replace("_", "-"), f"{name}.pt", f"weights of {name}", remedy)
 
 
 def load_weights(tracker: nn.Module, path: Path, left_over: frozenset[str] = frozenset()) -> None:

@@ -88,3 +88,18 @@ def test_wrong_rows_are_one_line_each(capsys, tmp_path):
     assert any("row 'odd'" in line and "did you mean LoRA?" in line for line in lines)
     with pytest.raises(ValueError, match=r"^--base: expected one of nano, sam2_hiera_tiny, .*, but got 'huge'$"):
         main([str(TABLES / "table4.yaml"), "--base", "huge"])
+
+
+@pytest.mark.parametrize("base", ["sam2_hiera_tiny", "sam2_hiera_small"])
+def test_fssam_trains_what_its_release_optimises(base, tmp_path):
+    """docs/fssam.md 7, on any size; 289,125 of it without a gradient, and as many in the single-mask token's MLP."""
+    experiment = Path(__file__).parents[2] / "experiments" / "fssam" / "pascal5i.yaml"
+    rows = [{"name": "FSSAM"}, {"name": "used", "set": {"model.method.init_args.trained": "used"}}]
+    path = write_yaml(tmp_path / "t.yaml", {"title": "t", "experiment": str(experiment), "rows": rows})
+    table, faults = read_table(path)
+    assert not faults
+    found = {row.name: count(table, row, base) for row in table.rows}
+    assert total(found["FSSAM"].trained) == 11_522_021
+    single_mask = 2 * (256 * 256 + 256) + 256 * 32 + 32
+    assert total(found["used"].trained) == 11_522_021 - 289_125 - single_mask
+    assert found["FSSAM"].trained["sam_mask_decoder.pred_obj_score_head"] == 2 * (256 * 256 + 256) + 256 + 1

@@ -26,7 +26,7 @@ from sansa_lightning.trackers.base import (
     Place,
     Tracker,
 )
-from sansa_lightning.trackers.recompute import recompute_from_first_trained
+from sansa_lightning.trackers.recompute import recompute_from_first_trained, while_recomputing
 from sansa_lightning.trackers.sam2.attention_bias import biased
 
 TRUNK = "image_encoder.trunk"
@@ -58,6 +58,8 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
     mem_dim: int
     hidden_dim: int
     pred_obj_scores: bool
+    fixed_no_obj_ptr: bool
+    no_obj_ptr: Tensor
     add_tpos_enc_to_obj_ptrs: bool
     proj_tpos_enc_in_obj_ptrs: bool
 
@@ -88,6 +90,13 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
     def without_memory(self, features: Features) -> Features:
         """See :class:`Tracker`."""
         return features.with_image(features.image + self.no_mem_embed.reshape(1, -1, 1, 1))
+
+    def gated(self, pointers: Tensor, shown: Tensor) -> Tensor:
+        """See :class:`Tracker`; a base without object scores has no vector for an absent object."""
+        if not self.pred_obj_scores:
+            return pointers
+        kept = shown[:, None].to(pointers.dtype)
+        return (kept * pointers if self.fixed_no_obj_ptr else pointers) + (1 - kept) * self.no_obj_ptr
 
     def mask_prompt(self, mask: Tensor) -> Tensor:
         """See :class:`Tracker`."""
@@ -139,8 +148,9 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def attend(self, features: Features, tokens: MemoryTokens, bias: AttentionBias | None = None) -> Features:
         """See :class:`Tracker`."""
-        crossing = (layer.cross_attn_image for layer in self.memory_attention.layers)
-        with nullcontext() if bias is None else biased(crossing, bias):
+        crossing = [layer.cross_attn_image for layer in self.memory_attention.layers]
+        # Layers that are recomputed in the backward pass need it there, too.
+        with nullcontext() if bias is None else while_recomputing(lambda: biased(crossing, bias)):
             conditioned: Tensor = self.memory_attention(
                 curr=[_tokens(features.image)],
                 curr_pos=[_tokens(features.position.expand_as(features.image))],
