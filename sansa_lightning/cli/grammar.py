@@ -32,11 +32,15 @@ from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES, Recipe, options
 from sansa_lightning.cli.short_error import short_error
 from sansa_lightning.cli.yaml_files import write_enumerations
 from sansa_lightning.data import all as data_classes
+from sansa_lightning.encoders import all as encoder_classes
 from sansa_lightning.methods import all as method_classes
 from sansa_lightning.runs.failures import DEBUG_VARIABLE
 from sansa_lightning.strategies import all as strategy_classes
 
-CHOICES = (analysis_classes, data_classes, method_classes, strategy_classes, losses, optim, callbacks, loggers)
+CHOICES = (
+    *(analysis_classes, data_classes, encoder_classes, method_classes, strategy_classes),
+    *(losses, optim, callbacks, loggers),
+)
 """Modules whose import lets configurations name their classes without the package."""
 
 TRAINER_DEFAULTS: dict[str, Any] = {

@@ -1,0 +1,5 @@
+"""Imports every encoder of the project, so that configurations and checkpoints can name them."""
+
+from sansa_lightning.encoders.tracker_features import TrackerFeatures
+
+__all__ = ["TrackerFeatures"]
