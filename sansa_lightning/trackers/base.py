@@ -138,9 +138,12 @@ class EncoderBlock(NamedTuple):
         number: from 0.
         stage: 0 to 3, from fine to coarse.
         name: the name of its module in the tracker.
-        module: a transformer block with ``norm1``, ``attn``, ``norm2`` and ``mlp``, on maps [F, H, W, C].
+        module: a transformer block on maps [F, H, W, C]: x + attention(norm(x)), then x + MLP(norm(x)).
         dim: channels in.
         dim_out: channels out.
+        attn_name: the name in the block of what gives attention's result, before it is added to x.
+        norm2_name: of the second norm, which reads x and whose result the MLP reads.
+        mlp_name: of the MLP, whose result is added to x.
     """
 
     number: int
@@ -149,6 +152,28 @@ class EncoderBlock(NamedTuple):
     module: Any
     dim: int
     dim_out: int
+    attn_name: str = "attn"
+    norm2_name: str = "norm2"
+    mlp_name: str = "mlp"
+
+    @property
+    def attn(self) -> nn.Module:
+        """Gives attention's result, [..., C]."""
+        return self._inside(self.attn_name)
+
+    @property
+    def norm2(self) -> nn.Module:
+        """The norm between attention and MLP."""
+        return self._inside(self.norm2_name)
+
+    @property
+    def mlp(self) -> nn.Module:
+        """The MLP, [..., C] to [..., C]."""
+        return self._inside(self.mlp_name)
+
+    def _inside(self, name: str) -> nn.Module:
+        module: nn.Module = self.module
+        return module.get_submodule(name)
 
 
 class Tracker(nn.Module, ABC):
@@ -204,6 +229,14 @@ class Tracker(nn.Module, ABC):
         msg = f"{type(self).__name__}: expected a tracker that gives the maps of its stages, but it has no stages()"
         raise ValueError(msg)
 
+    def own_layout(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The tensors of a weights file under the names that they have here; as they are by default.
+
+        Args:
+            state: the content of the file. What is not known keeps a name that is not known here either.
+        """
+        return state
+
     def without_memory(self, features: Features) -> Features:
         """What the decoder is to see of a frame that has no memory to read; the features as they are by default."""
         return features
@@ -218,11 +251,11 @@ class Tracker(nn.Module, ABC):
 
     @abstractmethod
     def low_resolution(self, maps: Tensor) -> Tensor:
-        """Maps [G, 1, S, S] at the size of the decoder's masks, float32 [G, 1, 4h, 4w]."""
+        """Maps [G, 1, M, M] of any size at that of the decoder's masks, float32 [G, 1, 4h, 4w]."""
 
     @abstractmethod
     def full_resolution(self, masks: Tensor) -> Tensor:
-        """The decoder's masks [G, 1, 4h, 4w] at the size of the input, [G, 1, S, S]."""
+        """The decoder's masks [G, 1, 4h, 4w] at the size that memory is made of, [G, 1, M, M]; M is S in SAM 2."""
 
     @abstractmethod
     def remember(self, features: Features, mask: Tensor, pointer: Tensor) -> Memory:
@@ -230,7 +263,7 @@ class Tracker(nn.Module, ABC):
 
         Args:
             features: of the frames, never conditioned on memory.
-            mask: input of the memory encoder, float32 [B, 1, S, S]; a method's rule makes it from logits.
+            mask: input of the memory encoder, float32 [B, 1, M, M]; a method's rule makes it from logits.
             pointer: [B, C].
         """
 

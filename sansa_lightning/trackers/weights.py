@@ -15,6 +15,7 @@ from sansa_lightning.files.messages import brief
 from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.files.tensors import compare, summary
 from sansa_lightning.files.whole import sha256_of
+from sansa_lightning.trackers.base import Tracker
 from sansa_lightning.trackers.packaged import packaged_weights
 
 OFFICIAL = "official"
@@ -25,47 +26,79 @@ WEIGHTS_VARIABLE = "SANSA_WEIGHTS"
 
 NANO = "nano"
 
+SAM3 = "sam3"
+
+HUB = "hf://"
+"""Beginning of a repository of the Hugging Face hub: ``hf://facebook/sam2.1-hiera-tiny``."""
+
+OF_TRANSFORMERS = "model.safetensors"
+"""The file of a folder or repository in the layout of the transformers library."""
+
 
 def find_weights(name: str, weights: str | Path) -> Path:
     """The file that ``weights`` asks for.
 
+    Args:
+        name: of the base.
+        weights: a file; a folder or a repository of the hub (``hf://owner/name``) with a ``model.safetensors``; or
+            "official".
+
     Raises:
         FileNotFoundError: there is none; says which file is missing and where to put it.
+        ValueError: it is broken.
     """
+    if str(weights).startswith(HUB):
+        return download_weights(name, str(weights).removeprefix(HUB), OF_TRANSFORMERS)
     if str(weights) != OFFICIAL:
-        path = Path(weights).expanduser()
+        given = Path(weights).expanduser()
+        path = given / OF_TRANSFORMERS if given.is_dir() else given
         if not path.is_file():
             msg = f"weights of {name}: {path} is not a file; give a path, {OFFICIAL!r}, or null for random weights"
             raise FileNotFoundError(msg)
         return path
     if name == NANO:
         return packaged_weights(name)
-    folder = os.environ.get(WEIGHTS_VARIABLE)
-    if folder and (Path(folder) / f"{name}.pt").is_file():
-        return Path(folder) / f"{name}.pt"
-    return download_weights(name)
+    folder, repository, file = os.environ.get(WEIGHTS_VARIABLE), *_published(name)
+    kept = f"{name}{Path(file).suffix}"
+    if folder and (Path(folder) / kept).is_file():
+        return Path(folder) / kept
+    return download_weights(name, repository, file, kept)
 
 
-def download_weights(name: str) -> Path:
-    """The published file in the local Hugging Face cache, downloaded (or the download resumed) if it is missing.
+def _published(name: str) -> tuple[str, str]:
+    """The repository and the file of a base's published weights."""
+    return ("facebook/sam3", OF_TRANSFORMERS) if name == SAM3 else (f"facebook/{name.replace('_', '-')}", f"{name}.pt")
+
+
+def download_weights(name: str, repository: str, file: str, kept: str | None = None) -> Path:
+    """A file of the hub in the local Hugging Face cache, downloaded (or the download resumed) if it is missing.
+
+    Args:
+        name: of the base.
+        repository: its owner and name.
+        file: in the repository.
+        kept: the file's name in the folder ``SANSA_WEIGHTS``, if it is looked for there.
 
     Raises:
         FileNotFoundError: the hub cannot be reached, or refuses.
         ValueError: the file in the cache is not the one the hub announced (SHA-256).
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     # A broken connection raises an error of the hub's HTTP library, from which the hub's own errors derive.
     parents: tuple[type, ...] = HfHubHTTPError.__mro__
     broken: list[type[Exception]] = [base for base in parents if base.__name__ in ("HTTPError", "OSError")]
-    repository = "facebook/" + name.replace("_", "-")
     try:
-        path = Path(hf_hub_download(repo_id=repository, filename=f"{name}.pt"))
-    except tuple(broken) as error:
+        path = Path(hf_hub_download(repo_id=repository, filename=file))
+    except (*broken, HFValidationError) as error:
+        folder = (
+            f"put the file into a folder{'' if kept == file else f', as {kept},'} and set {WEIGHTS_VARIABLE} to it, or "
+        )
+        gated = "accept its licence there and log in (hf auth login), or " if name == SAM3 else ""
         msg = (
-            f"weights of {name}: {name}.pt is not in the local cache and cannot be fetched from the Hugging Face hub "
-            f"({repository}); put the file into a folder and set {WEIGHTS_VARIABLE} to it, or set weights to its path"
+            f"weights of {name}: {file} is not in the local cache and cannot be fetched from the Hugging Face hub "
+            f"({repository}); {gated}{folder if kept else ''}set weights to its path"
         )
         raise FileNotFoundError(msg) from error
     announced = path.resolve().name  # the hub names the blobs of large files by their SHA-256
@@ -77,11 +110,11 @@ def download_weights(name: str) -> Path:
     return path
 
 
-def load_weights(tracker: nn.Module, path: Path, left_over: frozenset[str] = frozenset()) -> None:
+def load_weights(tracker: Tracker, path: Path, left_over: frozenset[str] = frozenset()) -> None:
     """Copy the tensors of a file into ``tracker``, strictly.
 
     Args:
-        tracker: receives them.
+        tracker: receives them; it knows the layouts in which its weights are stored.
         path: .pt with ``{"model": state dict}`` or a bare state dict, or .safetensors.
         left_over: keys that the file may have beyond those of ``tracker``: all of them or none.
 
@@ -89,7 +122,7 @@ def load_weights(tracker: nn.Module, path: Path, left_over: frozenset[str] = fro
         ValueError: keys, shapes or number formats differ in any other way, or a number is not finite; then nothing is
             copied.
     """
-    state = published_layout(read_tensors(path), path)
+    state = tracker.own_layout(published_layout(read_tensors(path), path))
     own = tracker.state_dict()
     problems = compare(state, own)
     extra = state.keys() - own.keys()
