@@ -6,7 +6,7 @@ from sansa_lightning.strategies.parts import PromptKinds
 
 NEVER = (
     r"sam_mask_decoder\.iou_prediction_head\..*|no_mem_pos_enc"
-    # SAM 3's names; and object scores, which nothing reads here, and the neck's coarsest level, which is the detector's.
+    # SAM 3's names; object scores, which nothing reads here; and the neck's coarsest level, which is the detector's.
     r"|mask_decoder\.(iou_prediction_head|pred_obj_score_head)\..*|no_memory_positional_encoding|no_object_pointer"
     r"|occlusion_spatial_embedding_parameter|vision_encoder\.neck\.fpn_layers\.3\..*"
 )

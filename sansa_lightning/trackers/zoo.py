@@ -38,7 +38,8 @@ class Base:
         seed: of the random weights.
         image_size: side S of the tracker's input in pixels, a multiple of 32, of 14 for sam3; that of the weights'
             training if None.
-        object_scores: whether to build it with SAM 2's object scores, which SANSA does not use; sam3 always has its own.
+        object_scores: whether to build it with SAM 2's object scores, which SANSA does not use; sam3 always has
+            its own.
     """
 
     name: str = "sam2_hiera_tiny"

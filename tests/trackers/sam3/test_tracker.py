@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +37,6 @@ from sansa_lightning.trackers.sam3.tracker import Sam3Tracker
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sansa_lightning.strategies.base import Strategy
 
 TINY = Base("fakes.tiny_sam3.TinySam3", weights=None)
 SIZE = (SIDE, SIDE)
@@ -45,6 +45,7 @@ SIZE = (SIDE, SIDE)
 def library_model() -> Any:
     from transformers import Sam3TrackerVideoModel
 
+    torch.manual_seed(0)  # of the positions, which are no parameters
     model = Sam3TrackerVideoModel(tiny_config()).eval()
     random_weights(model)
     return model
@@ -170,8 +171,6 @@ ADAPTERS = {
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_an_adapter_begins_as_nothing_trains_alone_and_can_be_left_out(name: str) -> None:
-    import re
-
     build, pattern, count = ADAPTERS[name]
     tracker = TINY.build()
     random_weights(tracker)
