@@ -89,9 +89,10 @@ def download_weights(name: str, repository: str, file: str, kept: str | None = N
     # A broken connection raises an error of the hub's HTTP library, from which the hub's own errors derive.
     parents: tuple[type, ...] = HfHubHTTPError.__mro__
     broken: list[type[Exception]] = [base for base in parents if base.__name__ in ("HTTPError", "OSError")]
+    broken.append(HFValidationError)  # of a name that no repository can have
     try:
         path = Path(hf_hub_download(repo_id=repository, filename=file))
-    except (*broken, HFValidationError) as error:
+    except tuple(broken) as error:
         folder = (
             f"put the file into a folder{'' if kept == file else f', as {kept},'} and set {WEIGHTS_VARIABLE} to it, or "
         )
