@@ -82,7 +82,7 @@ def test_an_experiment_is_read_and_trains_a_step_where_its_data_are(path, coco, 
     if config["recipe"] != FEW_SHOT:
         pytest.skip(f"read; the tests of {config['recipe']} train it")
     encoder = (config["model"]["method"].get("init_args") or {}).get("encoder")
-    stand_in = () if encoder is None else ("--model.method.init_args.encoder", "OwnStage")
+    stand_in = () if encoder is None else ("--model.method.init_args.encoder", "TrackerFeatures")
     root = config["data"]["source"]["init_args"].get("root")
     options = () if root is None or Path(root).exists() else fake_of(config["data"], coco)
     if root and not Path(root).exists() and not options:

@@ -38,15 +38,8 @@ from sansa_lightning.runs.failures import DEBUG_VARIABLE
 from sansa_lightning.strategies import all as strategy_classes
 
 CHOICES = (
-    analysis_classes,
-    data_classes,
-    encoder_classes,
-    method_classes,
-    strategy_classes,
-    losses,
-    optim,
-    callbacks,
-    loggers,
+    *(analysis_classes, data_classes, encoder_classes, method_classes, strategy_classes),
+    *(losses, optim, callbacks, loggers),
 )
 """Modules whose import lets configurations name their classes without the package."""
 

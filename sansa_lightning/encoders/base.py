@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 from torch import Tensor, nn
 
-from sansa_lightning.strategies.settings import known_classes, plain_settings
 from sansa_lightning.trackers.base import Tracker
 
 
@@ -42,26 +40,3 @@ class Encoder(nn.Module, ABC):
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode, whatever the method around it does."""
         return super().train(False)
-
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, as plain values; an encoder keeps each under its own name."""
-        return plain_settings(self)
-
-
-def described(encoder: Encoder) -> dict[str, Any]:
-    """Class and settings of an encoder, as plain values for the header of a checkpoint."""
-    return {"class": type(encoder).__name__, "settings": encoder.settings()}
-
-
-def encoder_of(description: Mapping[str, Any]) -> Encoder:
-    """The encoder of a description, see :func:`described`.
-
-    Raises:
-        ValueError: its module was not imported.
-    """
-    known = known_classes(Encoder)
-    if description["class"] not in known:
-        msg = f"encoder {description['class']!r} is not known; import its module first; known: {sorted(known)}"
-        raise ValueError(msg)
-    built: Encoder = known[description["class"]](**description["settings"])
-    return built

@@ -165,6 +165,6 @@ def _library() -> Any:
     try:
         import transformers
     except ImportError as error:
-        msg = "DinoV2 needs the transformers library: pip install 'sansa_lightning[dino]'"
+        msg = "DinoV2 needs the transformers library: pip install 'sansa_lightning[transformers]'"
         raise ValueError(msg) from error
     return transformers

@@ -22,11 +22,12 @@ def hub_file(repository: str, filename: str, owner: str, remedy: str) -> Path:
         ValueError: the file in the cache is not the one the hub announced (SHA-256).
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     # A broken connection raises an error of the hub's HTTP library, from which the hub's own errors derive.
     parents: tuple[type, ...] = HfHubHTTPError.__mro__
     broken: list[type[Exception]] = [base for base in parents if base.__name__ in ("HTTPError", "OSError")]
+    broken.append(HFValidationError)  # of a name that no repository can have
     try:
         path = Path(hf_hub_download(repo_id=repository, filename=filename))
     except tuple(broken) as error:

@@ -5,6 +5,20 @@ from sansa_lightning.methods.fs_sam2 import FsSam2
 from sansa_lightning.methods.fssam.method import Fssam
 from sansa_lightning.methods.negative_clicks import NegativeClicks
 from sansa_lightning.methods.negative_references import NegativeReferences
+from sansa_lightning.methods.prototype import Prototype, PrototypeAfterSansa
 from sansa_lightning.methods.sansa import Sansa, SansaSpatial
+from sansa_lightning.methods.thresholds import Fixed, Otsu
 
-__all__ = ["Calibrated", "FsSam2", "Fssam", "NegativeClicks", "NegativeReferences", "Sansa", "SansaSpatial"]
+__all__ = [
+    "Calibrated",
+    "Fixed",
+    "FsSam2",
+    "Fssam",
+    "NegativeClicks",
+    "NegativeReferences",
+    "Otsu",
+    "Prototype",
+    "PrototypeAfterSansa",
+    "Sansa",
+    "SansaSpatial",
+]

@@ -6,7 +6,7 @@ from typing import Any
 
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.encoders.base import Encoder
-from sansa_lightning.encoders.own import OwnStage
+from sansa_lightning.encoders.tracker_features import TrackerFeatures
 from sansa_lightning.methods.base import Masks, Method
 from sansa_lightning.methods.evaluation import refuse_training
 from sansa_lightning.methods.fssam.method import Fssam
@@ -31,7 +31,7 @@ class Calibrated(Fssam):
     @staticmethod
     def own_encoder() -> Encoder:
         """The tracker's own stage 2, adapted."""
-        return OwnStage("stage 2", adapted=True)
+        return TrackerFeatures("stage 2")
 
     @classmethod
     def trained_as(cls) -> type[Method]:

@@ -13,7 +13,7 @@ from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.checks import is_number, is_whole
 from sansa_lightning.strategies.placement import Placement, blocks_of, check_placement
 from sansa_lightning.strategies.switch import Switch
-from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.base import EncoderBlock, Tracker
 
 HiddenRule = Literal["released", "paper"]
 Insertion = Literal["parallel", "sequential"]
@@ -80,9 +80,9 @@ class AdaptFormer(Strategy):
             msg = f"AdaptFormer: expected bottlenecks of at least 1 channel, but got {widths} (block: channels)"
             raise ValueError(msg)
         for number, width in widths.items():
-            block: Any = trunk[number].module
-            block.adapter = Bottleneck(trunk[number].dim_out, width, self.scale, self.layer_norm)
-            INSERTIONS[self.insertion](block, block.adapter)
+            block = trunk[number]
+            block.module.adapter = Bottleneck(block.dim_out, width, self.scale, self.layer_norm)
+            INSERTIONS[self.insertion](block, block.module.adapter)
 
     def width(self, number: int, dim: int, dim_out: int) -> int:
         """Width of the bottleneck in block ``number`` with ``dim`` channels in and ``dim_out`` out."""
@@ -132,18 +132,18 @@ class Bottleneck(Switch):
         return followed
 
 
-def insert_beside_mlp(block: Any, adapter: Bottleneck) -> None:
+def insert_beside_mlp(block: EncoderBlock, adapter: Bottleneck) -> None:
     """Hook an adapter into a block: it reads the input of norm2, and its output is added to the result of mlp."""
     adapter.on_input(block.norm2, adapter.read)
     adapter.on_output(block.mlp, adapter.add)
 
 
-def insert_after_mlp(block: Any, adapter: Bottleneck) -> None:
+def insert_after_mlp(block: EncoderBlock, adapter: Bottleneck) -> None:
     """Hook an adapter into a block: it reads mlp's result, before that is added to the residual stream."""
     adapter.on_output(block.mlp, adapter.follow)
 
 
-INSERTIONS: dict[str, Callable[[Any, Bottleneck], None]] = {
+INSERTIONS: dict[str, Callable[[EncoderBlock, Bottleneck], None]] = {
     "parallel": insert_beside_mlp,
     "sequential": insert_after_mlp,
 }

@@ -34,9 +34,9 @@ class Houlsby(Strategy):
     def inject(self, tracker: Tracker) -> None:
         """Give each block of the placement two adapters, ``blocks.<i>.houlsby.{after_attention,after_mlp}``."""
         for number in blocks_of(tracker, self.placement, "Houlsby"):
-            block = tracker.blocks()[number].module
+            block = tracker.blocks()[number]
             after_attention, after_mlp = (SerialAdapter(block.dim_out, self.width) for _ in range(2))
-            block.houlsby = nn.ModuleDict({"after_attention": after_attention, "after_mlp": after_mlp})
+            block.module.houlsby = nn.ModuleDict({"after_attention": after_attention, "after_mlp": after_mlp})
             # Attention returns windows, before they are put together again: an adapter treats each token separately,
             # so it may act there. The padding of the last windows is cut off afterwards.
             after_attention.on_output(block.attn, after_attention.follow)

@@ -38,10 +38,10 @@ class Mona(Strategy):
     def inject(self, tracker: Tracker) -> None:
         """Give each block of the placement two adapters, ``blocks.<i>.mona.{after_attention,after_mlp}``."""
         for number in blocks_of(tracker, self.placement, "Mona"):
-            block = tracker.blocks()[number].module
-            block.mona = MonaPair(block.dim_out, self.width, self.dropout)
-            block.mona.on_input(block.norm2, block.mona.change_residual)
-            block.mona.on_output(block.mlp, block.mona.change_result)
+            block = tracker.blocks()[number]
+            pair = block.module.mona = MonaPair(block.dim_out, self.width, self.dropout)
+            pair.on_input(block.norm2, pair.change_residual)
+            pair.on_output(block.mlp, pair.change_result)
 
 
 class MonaPair(Switch):

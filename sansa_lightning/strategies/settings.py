@@ -30,3 +30,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def class_and_settings(built: Any) -> dict[str, Any]:
+    """The class of an object and its constructor's arguments, as plain values; for one inside another's settings."""
+    return {"class": type(built).__name__, "settings": plain_settings(built)}
+
+
+def from_class_and_settings(root: type, found: Mapping[str, Any]) -> Any:
+    """The object that gave these :func:`class_and_settings`.
+
+    Args:
+        root: class that its class is below.
+        found: ``class`` and ``settings``.
+
+    Raises:
+        ValueError: its module was not imported.
+    """
+    known = known_classes(root)
+    if found["class"] not in known:
+        msg = f"{root.__name__} {found['class']!r} is not known; import its module first; known: {sorted(known)}"
+        raise ValueError(msg)
+    return known[found["class"]](**found["settings"])

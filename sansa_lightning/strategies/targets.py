@@ -12,12 +12,13 @@ from sansa_lightning.strategies.placement import Placed, blocks_of
 from sansa_lightning.trackers.base import PARTS, Tracker
 
 LAYERS: dict[str, tuple[str, ...]] = {
-    "qkv": ("attn.qkv",),
-    "proj": ("attn.proj",),
-    "mlp": ("mlp.layers.0", "mlp.layers.1"),
+    "qkv": ("attn.qkv", "attention.q_proj", "attention.k_proj", "attention.v_proj"),
+    "proj": ("attn.proj", "attention.o_proj"),
+    "mlp": ("mlp.layers.0", "mlp.layers.1", "mlp.fc1", "mlp.fc2"),
     "skip": ("proj",),
 }
-"""Linear layers of an encoder block; "skip" is the projection around a block, found only in the first of a stage."""
+"""Linear layers of an encoder block, as SAM 2 and SAM 3 call them; "skip" is the projection around a block, found only
+in SAM 2 and in the first block of a stage."""
 
 Targets = Sequence[str] | Mapping[str, Sequence[str]]
 """Names of ``LAYERS``, in the blocks of a placement; or, for each part, the ends of its layers' names, such as
@@ -99,7 +100,8 @@ def _left_out(tracker: Tracker, placed: set[str]) -> tuple[str, ...]:
     """Beginnings of names in the trunk outside a placement: other blocks, and the layers before stage 0."""
     others = [block for block in tracker.blocks() if block.name not in placed]
     (trunk,) = tracker.parts()["trunk"]
-    early = [f"{trunk}.{name}." for name, _ in tracker.get_submodule(trunk).named_children() if name != "blocks"]
+    lists = {block.name.removeprefix(f"{trunk}.").partition(".")[0] for block in tracker.blocks()}
+    early = [f"{trunk}.{name}." for name, _ in tracker.get_submodule(trunk).named_children() if name not in lists]
     return (*(f"{block.name}." for block in others), *(early if any(block.stage == 0 for block in others) else []))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 import torch
@@ -19,20 +20,23 @@ class Without(AbstractContextManager[None]):
     """``with Without(tracker): ...`` computes the results of the base without its strategy, also after training.
 
     Injected modules are switched off, and nothing is copied. If tensors of the base itself train (fine-tuning, from
-    scratch), the changed ones are taken from a newly built base and kept with this object: at most a second base. It
-    can be entered repeatedly; only for injected strategies may training continue in between. Use it in eval mode; it
-    has no effect on torch modules compiled as a whole.
+    scratch), those and other changed ones are taken from a newly built base and kept with this object: at most a second
+    base. It can be entered repeatedly, and training may continue in between. Use it in eval mode; it has no effect on
+    torch modules compiled as a whole.
 
     Args:
         tracker: a base with a strategy.
+        parts: the parts of the base whose own tensors are to be the original ones, see ``trackers.base.PARTS``; all if
+            none is named. Injected modules are switched off in all of them.
 
     Raises:
         ValueError: the base has no strategy, or one that cannot be switched off; on entering, also if a strategy was
             merged into the weights.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker, parts: Sequence[str] = ()) -> None:
         self.tracker = tracker
+        self.parts = tuple(parts)
         self.attachment = Strategy.attachment_of(tracker)
         self.switches = self._switches()
         self.originals = self._originals()
@@ -67,12 +71,23 @@ class Without(AbstractContextManager[None]):
             raise ValueError(msg)
         return switches
 
+    def is_elsewhere(self) -> bool:
+        """Whether the base has moved to another device or number format since; then this has to be made anew."""
+        own = self.attachment.tensors(self.tracker) if self.originals else {}
+        return any((value.device, value.dtype) != (own[n].device, own[n].dtype) for n, value in self.originals.items())
+
     def _originals(self) -> dict[str, Tensor]:
-        """The original values of the base's own tensors that have changed; empty unless some of them train."""
-        own = self.attachment.tensors(self.tracker)
+        """The original values of the base's own tensors that train or have changed; empty unless some of them train."""
+        own = self._own()
         if not any(tensor.requires_grad for tensor in own.values()):
             return {}
         base = base_of(self.tracker)
         fresh = (base.random() if base.weights is None else base.build()).state_dict()
-        moved = {name: fresh[name].to(tensor.device) for name, tensor in own.items()}
-        return {name: value for name, value in moved.items() if not torch.equal(value, own[name])}
+        moved = {name: fresh[name].to(tensor) for name, tensor in own.items()}
+        return {name: new for name, new in moved.items() if own[name].requires_grad or not torch.equal(new, own[name])}
+
+    def _own(self) -> dict[str, Tensor]:
+        """The base's own tensors, of the wanted parts."""
+        own = self.attachment.tensors(self.tracker)
+        owners = tuple(f"{name}." for part in self.parts for name in self.tracker.parts()[part])
+        return {name: tensor for name, tensor in own.items() if not self.parts or f"{name}.".startswith(owners)}

@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from sansa_lightning.trackers.blocks import EncoderBlock as EncoderBlock
+
 AttentionBias = Callable[[Tensor, Tensor], Tensor]
 """From the queries [B, heads, h·w, C] and keys [B, heads, L, C] of a cross-attention, projected and with their rotary
 position, to a float tensor that broadcasts to [B, heads, h·w, L] and is added to the scores before the softmax."""
@@ -131,26 +133,6 @@ class Decoded(NamedTuple):
     object_score: Tensor | None
 
 
-class EncoderBlock(NamedTuple):
-    """One block of the image encoder, as strategies see it.
-
-    Attributes:
-        number: from 0.
-        stage: 0 to 3, from fine to coarse.
-        name: the name of its module in the tracker.
-        module: a transformer block with ``norm1``, ``attn``, ``norm2`` and ``mlp``, on maps [F, H, W, C].
-        dim: channels in.
-        dim_out: channels out.
-    """
-
-    number: int
-    stage: int
-    name: str
-    module: Any
-    dim: int
-    dim_out: int
-
-
 class Tracker(nn.Module, ABC):
     """A promptable video segmenter; its state dict has the keys of its published weights.
 
@@ -202,6 +184,14 @@ class Tracker(nn.Module, ABC):
         msg = f"{type(self).__name__}: expected a tracker that gives the maps of its stages, but it has no stages()"
         raise ValueError(msg)
 
+    def own_layout(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The tensors of a weights file under the names that they have here; as they are by default.
+
+        Args:
+            state: the content of the file. What is not known keeps a name that is not known here either.
+        """
+        return state
+
     def without_memory(self, features: Features) -> Features:
         """What the decoder is to see of a frame that has no memory to read; the features as they are by default."""
         return features
@@ -220,11 +210,11 @@ class Tracker(nn.Module, ABC):
 
     @abstractmethod
     def low_resolution(self, maps: Tensor) -> Tensor:
-        """Maps [G, 1, S, S] at the size of the decoder's masks, float32 [G, 1, 4h, 4w]."""
+        """Maps [G, 1, M, M] of any size at that of the decoder's masks, float32 [G, 1, 4h, 4w]."""
 
     @abstractmethod
     def full_resolution(self, masks: Tensor) -> Tensor:
-        """The decoder's masks [G, 1, 4h, 4w] at the size of the input, [G, 1, S, S]."""
+        """The decoder's masks [G, 1, 4h, 4w] at the size that memory is made of, [G, 1, M, M]; M is S in SAM 2."""
 
     @abstractmethod
     def remember(self, features: Features, mask: Tensor, pointer: Tensor) -> Memory:
@@ -232,7 +222,7 @@ class Tracker(nn.Module, ABC):
 
         Args:
             features: of the frames, never conditioned on memory.
-            mask: input of the memory encoder, float32 [B, 1, S, S]; a method's rule makes it from logits.
+            mask: input of the memory encoder, float32 [B, 1, M, M]; a method's rule makes it from logits.
             pointer: [B, C].
         """
 

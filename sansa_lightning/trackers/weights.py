@@ -14,6 +14,7 @@ from sansa_lightning.files.hub import hub_file
 from sansa_lightning.files.messages import brief
 from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.files.tensors import compare, summary
+from sansa_lightning.trackers.base import Tracker
 from sansa_lightning.trackers.packaged import packaged_weights
 
 OFFICIAL = "official"
@@ -24,43 +25,74 @@ WEIGHTS_VARIABLE = "SANSA_WEIGHTS"
 
 NANO = "nano"
 
+SAM3 = "sam3"
+
+HUB = "hf://"
+"""Beginning of a repository of the Hugging Face hub: ``hf://facebook/sam2.1-hiera-tiny``."""
+
+OF_TRANSFORMERS = "model.safetensors"
+"""The file of a folder or repository in the layout of the transformers library."""
+
 
 def find_weights(name: str, weights: str | Path) -> Path:
     """The file that ``weights`` asks for.
 
+    Args:
+        name: of the base.
+        weights: a file; a folder or a repository of the hub (``hf://owner/name``) with a ``model.safetensors``; or
+            "official".
+
     Raises:
         FileNotFoundError: there is none; says which file is missing and where to put it.
+        ValueError: it is broken.
     """
+    if str(weights).startswith(HUB):
+        return download_weights(name, str(weights).removeprefix(HUB), OF_TRANSFORMERS)
     if str(weights) != OFFICIAL:
-        path = Path(weights).expanduser()
+        given = Path(weights).expanduser()
+        path = given / OF_TRANSFORMERS if given.is_dir() else given
         if not path.is_file():
             msg = f"weights of {name}: {path} is not a file; give a path, {OFFICIAL!r}, or null for random weights"
             raise FileNotFoundError(msg)
         return path
     if name == NANO:
         return packaged_weights(name)
-    folder = os.environ.get(WEIGHTS_VARIABLE)
-    if folder and (Path(folder) / f"{name}.pt").is_file():
-        return Path(folder) / f"{name}.pt"
-    return download_weights(name)
+    folder, repository, file = os.environ.get(WEIGHTS_VARIABLE), *_published(name)
+    kept = f"{name}{Path(file).suffix}"
+    if folder and (Path(folder) / kept).is_file():
+        return Path(folder) / kept
+    return download_weights(name, repository, file, kept)
 
 
-def download_weights(name: str) -> Path:
-    """The published file in the local Hugging Face cache, downloaded (or the download resumed) if it is missing.
+def _published(name: str) -> tuple[str, str]:
+    """The repository and the file of a base's published weights."""
+    return ("facebook/sam3", OF_TRANSFORMERS) if name == SAM3 else (f"facebook/{name.replace('_', '-')}", f"{name}.pt")
+
+
+def download_weights(name: str, repository: str, file: str, kept: str | None = None) -> Path:
+    """A file of the hub in the local Hugging Face cache, downloaded (or the download resumed) if it is missing.
+
+    Args:
+        name: of the base.
+        repository: its owner and name.
+        file: in the repository.
+        kept: the file's name in the folder ``SANSA_WEIGHTS``, if it is looked for there.
 
     Raises:
         FileNotFoundError: the hub cannot be reached, or refuses.
         ValueError: the file in the cache is not the one the hub announced (SHA-256).
     """
-    remedy = f"put the file into a folder and set {WEIGHTS_VARIABLE} to it, or set weights to its path"
-    return hub_file("facebook/" + name.replace("_", "-"), f"{name}.pt", f"weights of {name}", remedy)
+    gated = "accept its licence there and log in (hf auth login), or " if name == SAM3 else ""
+    named = "" if kept == file else f", as {kept},"
+    folder = f"put the file into a folder{named} and set {WEIGHTS_VARIABLE} to it, or " if kept else ""
+    return hub_file(repository, file, f"weights of {name}", f"{gated}{folder}set weights to its path")
 
 
-def load_weights(tracker: nn.Module, path: Path, left_over: frozenset[str] = frozenset()) -> None:
+def load_weights(tracker: Tracker, path: Path, left_over: frozenset[str] = frozenset()) -> None:
     """Copy the tensors of a file into ``tracker``, strictly.
 
     Args:
-        tracker: receives them.
+        tracker: receives them; it knows the layouts in which its weights are stored.
         path: .pt with ``{"model": state dict}`` or a bare state dict, or .safetensors.
         left_over: keys that the file may have beyond those of ``tracker``: all of them or none.
 
@@ -68,7 +100,7 @@ def load_weights(tracker: nn.Module, path: Path, left_over: frozenset[str] = fro
         ValueError: keys, shapes or number formats differ in any other way, or a number is not finite; then nothing is
             copied.
     """
-    state = published_layout(read_tensors(path), path)
+    state = tracker.own_layout(published_layout(read_tensors(path), path))
     own = tracker.state_dict()
     problems = compare(state, own)
     extra = state.keys() - own.keys()

@@ -12,11 +12,12 @@ import torch
 from sansa_lightning.trackers.base import Tracker
 from sansa_lightning.trackers.nano import NanoSize, build_nano
 from sansa_lightning.trackers.sam2.configurations import PUBLISHED, build_published, left_over
-from sansa_lightning.trackers.weights import NANO, OFFICIAL, find_weights, load_weights
+from sansa_lightning.trackers.sam3.build import PATCH, build_sam3, check_installed
+from sansa_lightning.trackers.weights import NANO, OFFICIAL, SAM3, find_weights, load_weights
 
 log = logging.getLogger(__name__)
 
-BASES = (NANO, *PUBLISHED)
+BASES = (NANO, *PUBLISHED, SAM3)
 """Names of the bases: ours, and the published ones."""
 
 SIDES = 32
@@ -29,12 +30,16 @@ class Base:
 
     Attributes:
         name: one of ``BASES``, or the import path of one's own :class:`Tracker`, built without arguments.
-        weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors), "official"
-            for the published one (from the folder ``SANSA_WEIGHTS``, else from the Hugging Face hub; for nano the
-            packaged one; what a tracker of one's own is built with), or None for random weights.
+        weights: a file (official layout ``{"model": ...}`` or a bare state dict, .pt or .safetensors; of SAM 2 also the
+            layout of transformers), a folder with a ``model.safetensors`` or a repository of the hub that has one
+            (``hf://owner/name``), "official" for the published one (from the folder ``SANSA_WEIGHTS``, else from the
+            Hugging Face hub; for nano the packaged one; what a tracker of one's own is built with), or None for random
+            weights.
         seed: of the random weights.
-        image_size: side S of the tracker's input in pixels, a multiple of 32; that of the weights' training if None.
-        object_scores: whether to build it with SAM 2's object scores, which SANSA does not use.
+        image_size: side S of the tracker's input in pixels, a multiple of 32, of 14 for sam3; that of the weights'
+            training if None.
+        object_scores: whether to build it with SAM 2's object scores, which SANSA does not use; sam3 always has
+            its own.
     """
 
     name: str = "sam2_hiera_tiny"
@@ -47,16 +52,20 @@ class Base:
         """Check the name and the size.
 
         Raises:
-            ValueError: the name is unknown, the encoder cannot halve the size five times, or an option exists only for
-                the published bases.
+            ValueError: the name is unknown, the encoder cannot divide the size, an option exists only for other bases,
+                or the library that a base comes from is missing.
         """
         if self.name not in BASES:
             own_tracker(self.name)
-        if self.image_size is not None and (self.image_size < SIDES or self.image_size % SIDES):
-            msg = f"Base.image_size: expected a multiple of {SIDES} pixels, but got {self.image_size}"
+        if self.name == SAM3:
+            check_installed()
+        multiple = PATCH if self.name == SAM3 else SIDES
+        if self.image_size is not None and (self.image_size < multiple or self.image_size % multiple):
+            msg = f"Base.image_size: expected a multiple of {multiple} pixels, but got {self.image_size}"
             raise ValueError(msg)
         if self.object_scores and self.name not in PUBLISHED:
-            msg = f"Base.object_scores: expected false for {self.name}, which has none, but got true"
+            why = "always has its own" if self.name == SAM3 else "has none"
+            msg = f"Base.object_scores: expected false for {self.name}, which {why}, but got true"
             raise ValueError(msg)
         if self.image_size is not None and self.name not in BASES:
             msg = f"Base.image_size: expected null for {self.name}, whose class says it, but got {self.image_size}"
@@ -99,6 +108,8 @@ class Base:
             torch.manual_seed(self.seed)
             if self.name == NANO:
                 return build_nano(NanoSize() if self.image_size is None else NanoSize(image=self.image_size))
+            if self.name == SAM3:
+                return build_sam3(self.image_size)
             if self.name not in PUBLISHED:
                 return own_tracker(self.name)()
             return build_published(self.name, self.image_size, self.object_scores)

@@ -157,7 +157,7 @@ class TestMistakes:
 
     def test_without_the_library(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "transformers", None)
-        message = r"^DinoV2 needs the transformers library: pip install 'sansa_lightning\[dino\]'$"
+        message = r"^DinoV2 needs the transformers library: pip install 'sansa_lightning\[transformers\]'$"
         with pytest.raises(ValueError, match=message):
             DinoV2()
 

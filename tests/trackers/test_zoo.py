@@ -148,7 +148,8 @@ print("fine")
 
 def test_names() -> None:
     assert BASES[0] == "nano"
-    assert len(BASES) == 9
+    assert BASES[-1] == "sam3"
+    assert len(BASES) == 10
     with pytest.raises(ValueError, match=r"Base\.name: expected one of nano, sam2_hiera_tiny, .*, but got 'sam2_tiny'"):
         Base("sam2_tiny")
 

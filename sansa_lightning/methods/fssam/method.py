@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
-from sansa_lightning.encoders.base import Encoder, described, encoder_of
+from sansa_lightning.encoders.base import Encoder
 from sansa_lightning.encoders.dinov2 import DinoV2
 from sansa_lightning.files.messages import brief
 from sansa_lightning.methods.base import Answers, Masks, Method
@@ -31,6 +31,7 @@ from sansa_lightning.methods.fssam.training import IDLE, KEPT, encoder_trains, i
 from sansa_lightning.methods.prompting import BEST
 from sansa_lightning.methods.propagation import check_clips
 from sansa_lightning.strategies.parts import PromptKinds
+from sansa_lightning.strategies.settings import class_and_settings, from_class_and_settings
 from sansa_lightning.strategies.training_prompts import prompt_kinds
 from sansa_lightning.trackers.base import NO_PROMPT, Decoded, Features, Memory, Tracker
 
@@ -235,11 +236,11 @@ class Fssam(Method):
 
     def settings(self) -> dict[str, Any]:
         """See :meth:`Method.settings`; the encoder by class and settings."""
-        return {**super().settings(), "encoder": described(self.encoder)}
+        return {**super().settings(), "encoder": class_and_settings(self.encoder)}
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """See :meth:`Method.from_settings`."""
         import sansa_lightning.encoders.all  # noqa: F401  makes the project's own ones known
 
-        return cls(**{**settings, "encoder": encoder_of(settings["encoder"])})
+        return cls(**{**settings, "encoder": from_class_and_settings(Encoder, settings["encoder"])})

@@ -26,8 +26,10 @@ from sansa_lightning.trackers.base import (
     Place,
     Tracker,
 )
+from sansa_lightning.trackers.memory_tokens import map_tokens, memory_tokens
 from sansa_lightning.trackers.recompute import recompute_from_first_trained, while_recomputing
 from sansa_lightning.trackers.sam2.attention_bias import biased
+from sansa_lightning.trackers.sam2.transformers_layout import official_layout
 
 TRUNK = "image_encoder.trunk"
 NO_OBJECT = -1024.0
@@ -87,6 +89,10 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         """See :class:`Tracker`."""
         return list(self.image_encoder.trunk(self._as_weights(normalise(images))))
 
+    def own_layout(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :class:`Tracker`; files of the transformers library are known."""
+        return official_layout(state)
+
     def without_memory(self, features: Features) -> Features:
         """See :class:`Tracker`."""
         return features.with_image(features.image + self.no_mem_embed.reshape(1, -1, 1, 1))
@@ -121,30 +127,17 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         self, memories: Sequence[tuple[Memory, int | None]], pointers: Sequence[tuple[Memory, int]], limit: int
     ) -> MemoryTokens:
         """See :class:`Tracker`."""
-        keys = [_tokens(memory.features) for memory, _ in memories]
-        positions = [
-            _tokens(memory.position) + (0 if row is None else self.maskmem_tpos_enc[row]) for memory, row in memories
-        ]
-        if not pointers:
-            return MemoryTokens(torch.cat(keys), torch.cat(positions), 0)
-        pointer_keys, pointer_positions = self._pointer_tokens(pointers, limit)
-        return MemoryTokens(
-            torch.cat([*keys, pointer_keys]), torch.cat([*positions, pointer_positions]), len(pointer_keys)
+        return memory_tokens(
+            memories, pointers, self.maskmem_tpos_enc, lambda seen: self._pointer_positions(seen, limit)
         )
 
-    def _pointer_tokens(self, seen: Sequence[tuple[Memory, int]], limit: int) -> tuple[Tensor, Tensor]:
-        """Each pointer is cut into C / M tokens of the memory's width."""
-        pointers = torch.stack([memory.pointer for memory, _ in seen])
-        count, clips, channels = pointers.shape
-        pieces = channels // self.mem_dim
-        tokens = pointers.reshape(count, clips, pieces, self.mem_dim).transpose(1, 2).flatten(0, 1)
-        positions = pointers.new_zeros(count, 1, self.mem_dim)
-        if self.add_tpos_enc_to_obj_ptrs:
-            distances = torch.tensor([float(distance) for _, distance in seen], device=pointers.device)
-            width = channels if self.proj_tpos_enc_in_obj_ptrs else self.mem_dim
-            encoded = self.obj_ptr_tpos_proj(self._as_weights(get_1d_sine_pe(distances / (limit - 1), dim=width)))
-            positions = encoded[:, None]
-        return tokens, positions.expand(-1, clips, -1).repeat_interleave(pieces, dim=0)
+    def _pointer_positions(self, distances: Tensor, limit: int) -> Tensor:
+        """Positions of pointers at distances in frames, float32 [P]: [P, M], or [1, M] if they are not encoded."""
+        if not self.add_tpos_enc_to_obj_ptrs:
+            return self.maskmem_tpos_enc.new_zeros(1, self.mem_dim)
+        width = self.hidden_dim if self.proj_tpos_enc_in_obj_ptrs else self.mem_dim
+        encoded: Tensor = self.obj_ptr_tpos_proj(self._as_weights(get_1d_sine_pe(distances / (limit - 1), dim=width)))
+        return encoded
 
     def attend(self, features: Features, tokens: MemoryTokens, bias: AttentionBias | None = None) -> Features:
         """See :class:`Tracker`."""
@@ -152,8 +145,8 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         # Layers that are recomputed in the backward pass need it there, too.
         with nullcontext() if bias is None else while_recomputing(lambda: biased(crossing, bias)):
             conditioned: Tensor = self.memory_attention(
-                curr=[_tokens(features.image)],
-                curr_pos=[_tokens(features.position.expand_as(features.image))],
+                curr=[map_tokens(features.image)],
+                curr_pos=[map_tokens(features.position.expand_as(features.image))],
                 memory=tokens.keys,
                 memory_pos=tokens.positions,
                 num_obj_ptr_tokens=tokens.pointers,
@@ -240,11 +233,6 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
     def recompute(self) -> None:
         """See :class:`Tracker`; each layer of memory attention is recomputed too."""
         recompute_from_first_trained(self.image_encoder.trunk.blocks, self.memory_attention.layers)
-
-
-def _tokens(maps: Tensor) -> Tensor:
-    """[B, C, h, w] to [h·w, B, C]."""
-    return maps.flatten(2).permute(2, 0, 1)
 
 
 def _no_points(features: Features) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from builders import largest_difference
 from golden import recipe
 from sansa_lightning import ClipBatch, Prompt
 from sansa_lightning.encoders.dinov2 import DinoV2
-from sansa_lightning.encoders.own import OwnStage
+from sansa_lightning.encoders.tracker_features import TrackerFeatures
 from sansa_lightning.losses import SquaredDice
 from sansa_lightning.methods.base import Masks
 from sansa_lightning.methods.fssam import method as method_module
@@ -81,7 +81,7 @@ class Given(Fssam):
     """FSSAM with priors that come from elsewhere; keeps what it computes."""
 
     def __init__(self, priors: Tensor, **options: Any) -> None:
-        super().__init__(OwnStage(), **options)
+        super().__init__(TrackerFeatures("stage 2", adapted=False), **options)
         self.given = Priors(priors[:, :, 0].mean(1, keepdim=True), priors[:, :, 1].mean(1, keepdim=True))
 
     def priors(self, tracker: Tracker, seen: Tensor, references: References) -> Priors:

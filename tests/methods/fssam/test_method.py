@@ -18,7 +18,7 @@ from sansa_lightning.checkpoints.trained import trained_state
 from sansa_lightning.clips.episode import Episode
 from sansa_lightning.data.prompts.base import MaskPrompt
 from sansa_lightning.data.prompts.boxes import BoxPrompt
-from sansa_lightning.encoders.own import OwnStage
+from sansa_lightning.encoders.tracker_features import TrackerFeatures
 from sansa_lightning.losses import SquaredDice
 from sansa_lightning.methods.calibrated import Calibrated
 from sansa_lightning.methods.fssam.memory import References, write
@@ -36,7 +36,7 @@ PARTS = ("mask_decoder", "memory_encoder", "memory_attention")
 
 
 def fssam(**options: Any) -> Fssam:
-    return Fssam(OwnStage(), **options)
+    return Fssam(TrackerFeatures("stage 2", adapted=False), **options)
 
 
 def clips(count: int = 2, shots: int = 3, targets: int = 1, seed: int = 0) -> ClipBatch:
@@ -275,14 +275,14 @@ def test_recomputing_changes_no_gradient() -> None:
 
 def test_a_checkpoint_brings_the_method_and_its_encoder(tmp_path: Any) -> None:
     tracker = Base("nano", weights=None).build()
-    method = Fssam(OwnStage("stage 3", adapted=True), rounds=2, version="v2", kshot="released")
+    method = Fssam(TrackerFeatures("stage 3"), rounds=2, version="v2", kshot="released")
     model = FewShotModel(tracker, FineTune(PARTS), method, "nano").eval()
     randomise(model.base, seed=3)
     torch.save({HEADER: model.header(), "state_dict": trained_state(model)}, tmp_path / "last.ckpt")
     batch = clips(count=1)
     again = load("nano", weights=None, adapter=tmp_path / "last.ckpt").model
     assert again.method.settings() == method.settings()
-    assert isinstance(again.method.encoder, OwnStage)
+    assert isinstance(again.method.encoder, TrackerFeatures)
     with torch.inference_mode():
         expected = model(batch, propagate_targets=False).logits
         assert torch.equal(again(batch, propagate_targets=False).logits, expected)
@@ -296,7 +296,7 @@ def test_calibration_reads_a_checkpoint_of_sansa_and_does_not_train() -> None:
     batch = clips(shots=1)
     with torch.inference_mode():
         found = model(batch, propagate_targets=False).low
-        expected = Fssam(OwnStage(adapted=True))(sam, batch, propagate_targets=False).low
+        expected = Fssam(TrackerFeatures("stage 2"))(sam, batch, propagate_targets=False).low
     assert torch.equal(found, expected)
     assert largest_difference(found, low_of(Calibrated(factor=0.0), batch, sam)) > 1e-4
     message = r"model\.method: expected one that trains, such as Sansa, but got Calibrated"
