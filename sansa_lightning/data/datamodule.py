@@ -8,14 +8,17 @@ from typing import Any, Literal
 
 from jsonargparse.typing import lazy_instance
 
-from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.episode import ClassId
-from sansa_lightning.clips.negatives import BatchWithNegatives
 from sansa_lightning.data.episodes.augmented import AugmentedClips
 from sansa_lightning.data.episodes.controlled import ControlledClips
 from sansa_lightning.data.episodes.dataset import ClipDataset, EvaluationClips, ScoreAt
 from sansa_lightning.data.episodes.manifest import ManifestEpisodes, manifest_hash, write_manifest
-from sansa_lightning.data.episodes.negative_choices import ClipsWithNegatives, NegativeChoice
+from sansa_lightning.data.episodes.negative_choices import (
+    ClipsWithNegatives,
+    NegativeChoice,
+    TrainingClipsWithNegatives,
+    stacking,
+)
 from sansa_lightning.data.episodes.samplers import DrawnEpisodes, Episodes, RandomEpisodes, Repeated
 from sansa_lightning.data.frames.augmentation import Augmentation
 from sansa_lightning.data.frames.resizing import Resizing
@@ -72,6 +75,7 @@ class EpisodeDataModule(LoadingDataModule):
         train_prompt: the same for training clips; None for the value of ``prompt``. So a model trained with all kinds
             of prompt can be scored with each of them (Figure 6).
         negatives: the negative references of validation and test clips, for methods that compare; None for none.
+        train_negatives: the same for training clips, of classes that train; None for none.
         resizing: how images get the size of a clip; None for ``Squash``.
         augmentation: makes the frames of training clips, instead of resizing alone; None for no augmentation.
         memorise: train on the test episodes themselves, over and over, to see whether the pipeline can learn at all;
@@ -105,6 +109,7 @@ class EpisodeDataModule(LoadingDataModule):
         prompt: Prompter | None = None,
         train_prompt: Prompter | None = None,
         negatives: NegativeChoice | None = None,
+        train_negatives: NegativeChoice | None = None,
         resizing: Resizing | None = None,
         augmentation: Augmentation | None = None,
         score_at: ScoreAt = "clip",
@@ -124,6 +129,9 @@ class EpisodeDataModule(LoadingDataModule):
         if score_align_corners and score_at == "clip":
             msg = "data.score_align_corners: expected data.score_at: original with it, but logits stay at clip size"
             raise ValueError(msg)
+        if train_negatives is not None and augmentation is not None:
+            msg = "data.train_negatives: expected data.augmentation: null with it, since negatives are not augmented"
+            raise ValueError(msg)
         self.source = source
         protocol.check(shots, train_targets)
         self.protocol = protocol
@@ -141,6 +149,7 @@ class EpisodeDataModule(LoadingDataModule):
         self.prompt = prompt or MaskPrompt()
         self.train_prompt = train_prompt or self.prompt
         self.negatives = negatives
+        self.train_negatives = train_negatives
         self.resizing = resizing
         self.augmentation = augmentation
         self.score_at: ScoreAt = score_at
@@ -222,7 +231,7 @@ class EpisodeDataModule(LoadingDataModule):
 
     def train_dataloader(self) -> ClipLoader:
         """Batches of training clips for this process."""
-        return self.training(self.clips("train"), *self._train_list(), ClipBatch.collate)
+        return self.training(self.clips("train"), *self._train_list(), stacking(self.train_negatives))
 
     def training_list(self) -> tuple[int, str] | None:
         """See :meth:`LoadingDataModule.training_list`; after :meth:`setup`."""
@@ -248,13 +257,14 @@ class EpisodeDataModule(LoadingDataModule):
         return self._evaluation(EvaluationClips(self.clips(phase), self.score_at, self.score_align_corners))
 
     def _evaluation(self, clips: EvaluationClips) -> ClipLoader:
-        return self.evaluation(clips, (ClipBatch if self.negatives is None else BatchWithNegatives).collate)
+        return self.evaluation(clips, stacking(self.negatives))
 
     def _train_list(self) -> tuple[int, str]:
         episodes = self.episodes("train")
         if self._identity is None:
             # A few episodes suffice to tell lists apart: they change with seed, classes, images and their numbers.
-            self._identity = manifest_hash(episodes[index] for index in range(16))
+            first, beside = [episodes[index] for index in range(16)], self.clips("train").beside
+            self._identity = manifest_hash(part for episode in first for part in (episode, *beside(episode)))
         return len(episodes), self._identity
 
     def _build(self, phase: Phase) -> ClipDataset:
@@ -265,9 +275,12 @@ class EpisodeDataModule(LoadingDataModule):
         common = (episodes, sources, self.size, prompter)
         if phase == "train" and self.augmentation is not None:
             return AugmentedClips(*common, self.augmentation, self.seed)
-        if phase == "train" or self.negatives is None:
+        negatives = self.train_negatives if phase == "train" else self.negatives
+        if negatives is None:
             return ClipDataset(*common, self.resizing)
-        return ClipsWithNegatives(*common, pools[0], self.negatives, self.resizing)
+        if phase == "train" and not self.memorise:
+            return TrainingClipsWithNegatives(*common, pools, negatives, self.resizing)
+        return ClipsWithNegatives(*common, self.pools("test"), negatives, self.resizing)
 
     def _draw(self, phase: Phase, pools: tuple[Pool, ...]) -> Episodes:
         if phase == "train" and self.memorise:

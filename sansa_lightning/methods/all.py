@@ -5,6 +5,7 @@ from sansa_lightning.methods.fs_sam2 import FsSam2
 from sansa_lightning.methods.fssam.method import Fssam
 from sansa_lightning.methods.negative_clicks import NegativeClicks
 from sansa_lightning.methods.negative_references import NegativeReferences
+from sansa_lightning.methods.negative_tokens import NegativeTokens
 from sansa_lightning.methods.prototype import Prototype, PrototypeAfterSansa
 from sansa_lightning.methods.sansa import Sansa, SansaSpatial
 from sansa_lightning.methods.thresholds import Fixed, Otsu
@@ -16,6 +17,7 @@ __all__ = [
     "Fssam",
     "NegativeClicks",
     "NegativeReferences",
+    "NegativeTokens",
     "Otsu",
     "Prototype",
     "PrototypeAfterSansa",

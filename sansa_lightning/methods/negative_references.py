@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from sansa_lightning.clips.batch import ClipBatch
-from sansa_lightning.clips.negatives import BatchWithNegatives
+from sansa_lightning.clips.negatives import BatchWithNegatives, Negative
+from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.evaluation import EvaluationMethod
 from sansa_lightning.methods.propagation import Reading
 from sansa_lightning.trackers.base import Tracker
@@ -28,12 +29,7 @@ class NegativeReferences(EvaluationMethod):
     def check(self, stage: str, data: Any) -> None:
         """Refuse training, and clips without negatives."""
         super().check(stage, data)
-        if getattr(data, "negatives", None) is None:
-            msg = (
-                "data.negatives: expected a choice of negative references for the method NegativeReferences, "
-                "ShownClasses or OtherClasses, but got null"
-            )
-            raise ValueError(msg)
+        check_choice(self, data, "negatives")
 
     def _segment(self, tracker: Tracker, batch: ClipBatch, reading: Reading) -> Tensor:
         low = self.propagation.segment_targets(tracker, reading.features, reading.targets, reading.bank).mask
@@ -42,10 +38,7 @@ class NegativeReferences(EvaluationMethod):
 
     def _rivals(self, tracker: Tracker, batch: ClipBatch, reading: Reading, background: Tensor) -> Tensor:
         """The highest logit among the background (0) and the negative references, [B, N, 4h, 4w]."""
-        if not isinstance(batch, BatchWithNegatives):
-            msg = f"NegativeReferences: expected clips with negatives, but got a {type(batch).__name__}"
-            raise ValueError(msg)
-        owned = [(owner, one) for owner, negatives in enumerate(batch.negatives) for one in negatives]
+        owned = [(owner, one) for owner, negatives in enumerate(negatives_of(self, batch)) for one in negatives]
         if not owned:
             return background
         owners = torch.tensor([owner for owner, _ in owned], device=background.device)
@@ -57,3 +50,34 @@ class NegativeReferences(EvaluationMethod):
         low = self.propagation.segment_targets(tracker, reading.features, targets, bank).mask
         rivals = low[:, 0].unflatten(0, targets.shape)
         return background.scatter_reduce(0, owners.reshape(-1, 1, 1, 1).expand_as(rivals), rivals, "amax")
+
+
+def check_choice(method: Method, data: Any, name: str) -> None:
+    """Refuse data whose clips have no negative references.
+
+    Args:
+        method: that needs them.
+        data: the datamodule.
+        name: of the attribute that chooses them.
+
+    Raises:
+        ValueError: it is None, or there is no such attribute.
+    """
+    if getattr(data, name, None) is None:
+        msg = (
+            f"data.{name}: expected a choice of negative references for the method {type(method).__name__}, "
+            "ShownClasses or OtherClasses, but got null"
+        )
+        raise ValueError(msg)
+
+
+def negatives_of(method: Method, batch: ClipBatch) -> tuple[tuple[Negative, ...], ...]:
+    """The negative references of each clip of a batch.
+
+    Raises:
+        ValueError: the batch is of clips without them.
+    """
+    if not isinstance(batch, BatchWithNegatives):
+        msg = f"{type(method).__name__}: expected clips with negatives, but got a {type(batch).__name__}"
+        raise ValueError(msg)
+    return batch.negatives

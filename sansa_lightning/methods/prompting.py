@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -88,17 +88,36 @@ def in_groups(
         prompts: G prompts.
         answer: called with the features and prompts of each group.
     """
-    groups: dict[tuple[str, int], list[int]] = {}
-    for frame, prompt in enumerate(prompts):
-        groups.setdefault(prompt.group, []).append(frame)
+    kinds = [prompt.group for prompt in prompts]
+    return by_kind(features, kinds, lambda part, frames: answer(part, [prompts[frame] for frame in frames]))
+
+
+Found = TypeVar("Found", bound=tuple[Any, ...])
+"""A named tuple."""
+
+
+def by_kind(features: Features, kinds: Sequence[Hashable], answer: Callable[[Features, list[int]], Found]) -> Found:
+    """Answers for G frames, found for all frames of a kind at once, in the order of the frames.
+
+    Args:
+        features: of the G frames.
+        kinds: of each frame.
+        answer: called with the features and the numbers of the frames of each kind; gives a named tuple of tensors
+            [G, ...], any of which may be None for every kind.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for frame, kind in enumerate(kinds):
+        groups.setdefault(kind, []).append(frame)
     answers, order = [], []
     for frames in groups.values():
         index = torch.tensor(frames, device=features.image.device)
-        part = features if len(groups) == 1 else features.select(index)
-        answers.append(answer(part, [prompts[frame] for frame in frames]))
+        answers.append(answer(features if len(groups) == 1 else features.select(index), frames))
         order += frames
     back = torch.tensor(order, device=features.image.device).argsort()
-    return References(*(torch.cat(tensors)[back] for tensors in zip(*answers, strict=True)))
+    columns = zip(*answers, strict=True)
+    together: Any = type(answers[0])
+    found: Found = together(*(None if column[0] is None else torch.cat(column)[back] for column in columns))
+    return found
 
 
 def given_masks(tracker: Tracker, features: Features, prompts: Sequence[Prompt], threshold: float) -> Tensor:

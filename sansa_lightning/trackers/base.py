@@ -84,11 +84,13 @@ class DecoderPrompt:
         coords: (x, y) of P points per frame, float32 [G, P, 2], in pixels of the tracker's input.
         labels: int32 [G, P], see ``clips.prompt.POINT_LABELS``; given with ``coords``.
         mask: logits, or the result of :meth:`Tracker.mask_prompt`, float32 [G, 1, 4h, 4w].
+        tokens: [G, P, C], read like further points, each added to what stands for "no point": zeros say nothing.
     """
 
     coords: Tensor | None = None
     labels: Tensor | None = None
     mask: Tensor | None = None
+    tokens: Tensor | None = None
 
 
 NO_PROMPT = DecoderPrompt()
@@ -162,6 +164,11 @@ class Tracker(nn.Module, ABC):
     @abstractmethod
     def most_pointers(self) -> int:
         """Largest number of object pointers that a frame reads."""
+
+    @property
+    def token_width(self) -> int | None:
+        """C of ``DecoderPrompt.tokens``; None, as by default, if the decoder does not read them."""
+        return None
 
     @abstractmethod
     def encode(self, images: Tensor, chunk: int | None = None) -> Features:

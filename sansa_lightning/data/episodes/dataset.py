@@ -71,6 +71,10 @@ class ClipDataset(Dataset[Clip]):
         """The clip of an episode, also of one outside the list."""
         return self._load(episode)[0]
 
+    def beside(self, episode: Episode) -> tuple[Episode, ...]:
+        """Episodes whose references come with an episode's clip as its negative references; none here."""
+        return ()
+
     def _load(self, episode: Episode, index: int | None = None) -> tuple[Clip, tuple[Tensor, ...]]:
         source = self.sources[episode.source]
         keys = episode.references + episode.targets

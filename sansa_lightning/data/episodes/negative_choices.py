@@ -1,4 +1,4 @@
-"""Semantic negatives: references of other classes beside a test clip's own (SANSA Table 11).
+"""Semantic negatives: references of other classes beside a clip's own (SANSA Table 11).
 
 The paper does not name the classes and images of its negative references. Here they follow from the episode alone, so
 that a manifest, any number of workers and any model get the same ones.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
 
+from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.episode import ClassId, Episode, ImageKey
-from sansa_lightning.clips.negatives import ClipWithNegatives, Negative
+from sansa_lightning.clips.evaluation import Stack
+from sansa_lightning.clips.negatives import BatchWithNegatives, ClipWithNegatives, Negative
 from sansa_lightning.data.episodes.dataset import ClipDataset
 from sansa_lightning.data.episodes.samplers import Episodes
 from sansa_lightning.data.episodes.shown import Shown
@@ -39,12 +41,13 @@ class NegativeChoice(ABC):
             raise ValueError(msg)
         self.count = count
 
-    def draw(self, episode: Episode, pool: Pool) -> tuple[Episode, ...]:
+    def draw(self, episode: Episode, pool: Pool, among: Collection[ClassId] | None = None) -> tuple[Episode, ...]:
         """An episode for each negative reference, with its class, it alone, and the targets; depends on names alone.
 
         Args:
             episode: whose targets are to be segmented.
             pool: of the episode; its split provides the images, none of them one of the episode's own.
+            among: classes that may be drawn; None for all that the choice knows.
         """
         digest = hashlib.sha256(f"{episode.to_json()}#negatives".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
@@ -52,6 +55,8 @@ class NegativeChoice(ABC):
         for class_id in self._classes(episode, pool, rng):
             if len(drawn) == self.count:
                 break
+            if among is not None and class_id not in among:
+                continue
             key = _image(episode, class_id, pool, rng)
             if key is not None:
                 drawn.append(replace(episode, class_id=class_id, references=(key,)))
@@ -63,7 +68,7 @@ class NegativeChoice(ABC):
 
 
 class OtherClasses(NegativeChoice):
-    """Any other test classes, whether a target shows them or not: uses no knowledge of the target."""
+    """Any other classes of the pool, whether a target shows them or not: uses no knowledge of the target."""
 
     def _classes(self, episode: Episode, pool: Pool, rng: np.random.Generator) -> Iterator[ClassId]:
         for class_id in rng.permutation(pool.classes).tolist():
@@ -93,7 +98,7 @@ class ClipsWithNegatives(ClipDataset):
         sources: see :class:`ClipDataset`.
         size: see :class:`ClipDataset`.
         prompter: annotates references and negative references.
-        pool: of the episodes.
+        pools: of the episodes.
         negatives: chooses the negative references.
         resizing: see :class:`ClipDataset`.
     """
@@ -104,25 +109,46 @@ class ClipsWithNegatives(ClipDataset):
         sources: Mapping[str, Source],
         size: Size,
         prompter: Prompter,
-        pool: Pool,
+        pools: Sequence[Pool],
         negatives: NegativeChoice,
         resizing: Resizing | None = None,
     ) -> None:
         super().__init__(episodes, sources, size, prompter, resizing)
-        self.pool = pool
+        self.pools = tuple(pools)
         self.negatives = negatives
 
     def with_originals(self, index: int) -> tuple[ClipWithNegatives, tuple[Tensor, ...]]:
         """See :meth:`ClipDataset.with_originals`."""
         clip, originals = super().with_originals(index)
-        drawn = self.negatives.draw(clip.episode, self.pool)
-        negatives = tuple(self._negative(one) for one in drawn)
+        negatives = tuple(self._negative(one) for one in self.beside(clip.episode))
         return ClipWithNegatives(clip.episode, clip.images, clip.masks, clip.prompts, negatives=negatives), originals
+
+    def beside(self, episode: Episode) -> tuple[Episode, ...]:
+        """See :meth:`ClipDataset.beside`: an episode for each negative reference."""
+        return self.negatives.draw(episode, self._pool(episode))
+
+    def _pool(self, episode: Episode) -> Pool:
+        here = (pool for pool in self.pools if pool.source.name == episode.source)
+        return next(pool for pool in here if episode.class_id in pool.classes)
 
     def _negative(self, episode: Episode) -> Negative:
         image, mask = self.sources[episode.source].load(episode.references[0], episode.class_id)
         prompt = self.prompter(self.resizing.mask(mask, self.size), prompt_generator(episode, 0))
         return Negative(episode, self.resizing.frame(image, self.size), prompt)
+
+
+class TrainingClipsWithNegatives(ClipsWithNegatives):
+    """The same for training: negative references, too, are of classes that train, whatever else a target shows."""
+
+    def beside(self, episode: Episode) -> tuple[Episode, ...]:
+        """See :meth:`ClipDataset.beside`."""
+        pool = self._pool(episode)
+        return self.negatives.draw(episode, pool, among=pool.classes)
+
+
+def stacking(negatives: NegativeChoice | None) -> Stack:
+    """Makes batches of clips with negative references, or without where nothing chooses any."""
+    return (ClipBatch if negatives is None else BatchWithNegatives).collate
 
 
 def _image(episode: Episode, class_id: ClassId, pool: Pool, rng: np.random.Generator) -> ImageKey | None:

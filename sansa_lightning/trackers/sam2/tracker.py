@@ -75,6 +75,11 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         """See :class:`Tracker`."""
         return self.max_obj_ptrs_in_encoder
 
+    @property
+    def token_width(self) -> int:
+        """See :class:`Tracker`."""
+        return self.hidden_dim
+
     def encode(self, images: Tensor, chunk: int | None = None) -> Features:
         """See :class:`Tracker`."""
         size = (self.image_size, self.image_size)
@@ -178,13 +183,15 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def _prompted(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor, Tensor]:
         """What the decoder reads beside the features: of points, of the mask, and the position of each cell."""
-        points = _no_points(features) if prompt.coords is None else (prompt.coords, prompt.labels)
+        points = _points(features, prompt)
         dtype, encoder = self.no_mem_embed.dtype, self.sam_prompt_encoder
         # It computes positions in float32, with a matrix that is of the weights' type.
         mixed = torch.autocast(features.image.device.type, dtype) if dtype in SHORT else nullcontext()
         with mixed:
             sparse, dense = encoder(points=points, boxes=None, masks=prompt.mask)
             position = encoder.get_dense_pe()
+        if prompt.tokens is not None:  # the last token is of a point that SAM 2 itself pads
+            sparse = sparse + F.pad(prompt.tokens, (0, 0, sparse.shape[1] - 1 - prompt.tokens.shape[1], 1))
         return self._as_weights(sparse), self._as_weights(dense), self._as_weights(position)
 
     def _as_weights(self, values: Tensor) -> Tensor:
@@ -235,7 +242,15 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         recompute_from_first_trained(self.image_encoder.trunk.blocks, self.memory_attention.layers)
 
 
-def _no_points(features: Features) -> tuple[Tensor, Tensor]:
-    """One padding point per frame, which SAM 2 reads if there are no clicks."""
+def _points(features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+    """The points of a prompt, then a padding point for each of its tokens; if there are neither, SAM 2 reads one."""
     frames, device = len(features.image), features.image.device
-    return torch.zeros(frames, 1, 2, device=device), -torch.ones(frames, 1, dtype=torch.int32, device=device)
+    tokens = 0 if prompt.tokens is None else prompt.tokens.shape[1]
+    if prompt.coords is not None and prompt.labels is not None and not tokens:
+        return prompt.coords, prompt.labels
+    padding = tokens or 1
+    coords = torch.zeros(frames, padding, 2, device=device)
+    labels = -torch.ones(frames, padding, dtype=torch.int32, device=device)
+    if prompt.coords is None or prompt.labels is None:
+        return coords, labels
+    return torch.cat([prompt.coords, coords], dim=1), torch.cat([prompt.labels, labels], dim=1)
