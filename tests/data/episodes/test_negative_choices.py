@@ -21,6 +21,7 @@ from sansa_lightning.data.episodes.negative_choices import OtherClasses, ShownCl
 from sansa_lightning.data.episodes.samplers import RandomEpisodes
 from sansa_lightning.data.episodes.shown import Shown
 from sansa_lightning.data.formats.mask_files import read_labels
+from sansa_lightning.data.frames.fssam import FssamAugmentation
 from sansa_lightning.data.prompts import PointPrompt, prompt_generator
 from sansa_lightning.data.protocols.base import Pool, Strict
 from sansa_lightning.data.protocols.class_lists import AllClasses
@@ -206,6 +207,51 @@ class TestClips:
             assert not isinstance(one, BatchWithNegatives)
             assert any(two.negatives)
         assert not isinstance(next(iter(more.train_dataloader())), BatchWithNegatives)
+
+    def test_training_clips_have_those_of_classes_that_train(self, fake):
+        plain, more = self.build(fake), self.build(fake, train_negatives=ShownClasses(5))
+        assert plain.manifest_hashes == more.manifest_hashes
+        (pool,) = more.pools("train")
+        drawn = 0
+        for one, two in zip(plain.train_dataloader(), more.train_dataloader(), strict=True):
+            assert one.episodes == two.episodes
+            assert torch.equal(one.images, two.images)
+            for episode, negatives in zip(two.episodes, two.negatives, strict=True):
+                shown = [negative.class_id for negative in ShownClasses(9).draw(episode, pool)]
+                expected = [class_id for class_id in shown if class_id in pool.classes][:5]
+                assert [negative.episode.class_id for negative in negatives] == expected
+                assert all(negative.episode.source == "coco" for negative in negatives)
+                drawn += len(negatives)
+        assert drawn
+
+    def test_what_a_training_target_shows_of_test_classes_is_left_out(self, fake):
+        (pool,) = self.build(fake).pools("train")
+        episodes = list(RandomEpisodes([pool], 1, 3, seed=0, length=30))
+        free = {n.class_id for e in episodes for n in ShownClasses(9).draw(e, pool)}
+        kept = {n.class_id for e in episodes for n in ShownClasses(9).draw(e, pool, among=pool.classes)}
+        assert free - set(pool.classes)
+        assert kept
+        assert kept <= set(pool.classes)
+
+    def test_other_negatives_are_other_training_clips(self, fake):
+        """A run does not resume with them."""
+        choices = (None, ShownClasses(1), ShownClasses(2), OtherClasses(1))
+        identities = [self.build(fake, train_negatives=choice).training_list() for choice in choices]
+        assert len(set(identities)) == 4
+        assert identities[1] == self.build(fake, train_negatives=ShownClasses(1)).training_list()
+
+    def test_memorised_clips_have_those_of_the_test(self, fake):
+        data = self.build(fake, memorise=True, train_negatives=ShownClasses(2), batch_size=6)
+        trained, (tested,) = next(iter(data.train_dataloader())), data.test_dataloader()
+        names = [
+            {e: [n.episode for n in own] for e, own in zip(b.episodes, b.negatives, strict=True)}
+            for b in (trained, tested.clips)
+        ]
+        assert names[0].items() <= names[1].items()
+
+    def test_they_are_not_augmented(self, fake):
+        with pytest.raises(ValueError, match=r"^data\.train_negatives: expected data\.augmentation: null with it"):
+            self.build(fake, train_negatives=ShownClasses(1), augmentation=FssamAugmentation())
 
     def test_wrong_references_have_them_too(self, fake):
         (batch,) = self.build(fake).test_dataloader()

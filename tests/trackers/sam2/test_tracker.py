@@ -114,6 +114,40 @@ def test_a_soft_mask_lies_between_the_hard_ones():
     assert largest_difference(answers[1], answers[2]) > 1e-3
 
 
+@pytest.mark.parametrize("clicks", [0, 2])
+def test_tokens_are_read_after_the_points_and_before_the_one_that_is_padded(clicks):
+    sam, generator = nano(), torch.Generator().manual_seed(1)
+    tokens = torch.randn(2, 3, sam.token_width, generator=generator)
+    coords, labels = torch.rand(2, clicks, 2, generator=generator) * 90, torch.ones(2, clicks, dtype=torch.int32)
+    with torch.inference_mode():
+        features = sam.encode(frames(1, 2)[0])
+        given = DecoderPrompt(coords, labels, tokens=tokens) if clicks else DecoderPrompt(tokens=tokens)
+        found = sam.decode(features, given, DecodeRule("single"))
+        points, dense = sam.sam_prompt_encoder(points=(coords, labels), boxes=None, masks=None)
+        sparse = torch.cat([points[:, :-1], points[:, -1:] + tokens, points[:, -1:]], dim=1)
+        masks, ious, _, _ = sam.sam_mask_decoder(
+            image_embeddings=features.image,
+            image_pe=sam.sam_prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+            repeat_image=False,
+            high_res_features=list(features.fine),
+        )
+    assert largest_difference(found.mask, masks) <= 1e-5
+    assert largest_difference(found.iou, ious[:, 0]) <= 1e-6
+
+
+def test_one_token_of_zeros_is_no_prompt():
+    sam = nano()
+    with torch.inference_mode():
+        features = sam.encode(frames(1, 2)[0])
+        zeros = DecoderPrompt(tokens=torch.zeros(2, 1, sam.token_width))
+        found, plain = (sam.decode(features, prompt, DecodeRule("best")) for prompt in (zeros, NO_PROMPT))
+    assert torch.equal(found.mask, plain.mask)
+    assert torch.equal(found.pointer, plain.pointer)
+
+
 def test_another_size_is_a_setting_of_the_base():
     small = Base("nano", image_size=64).build()
     usual = Base("nano").build()
