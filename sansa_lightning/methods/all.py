@@ -5,8 +5,9 @@ from sansa_lightning.methods.fs_sam2 import FsSam2
 from sansa_lightning.methods.fssam.method import Fssam
 from sansa_lightning.methods.negative_clicks import NegativeClicks
 from sansa_lightning.methods.negative_references import NegativeReferences
-from sansa_lightning.methods.prototype import Prototype, PrototypeAfterSansa
+from sansa_lightning.methods.prototype import Prototype
 from sansa_lightning.methods.sansa import Sansa, SansaSpatial
+from sansa_lightning.methods.sansa_then import SansaThen
 from sansa_lightning.methods.thresholds import Fixed, Otsu
 
 __all__ = [
@@ -18,7 +19,7 @@ __all__ = [
     "NegativeReferences",
     "Otsu",
     "Prototype",
-    "PrototypeAfterSansa",
     "Sansa",
     "SansaSpatial",
+    "SansaThen",
 ]
