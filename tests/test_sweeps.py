@@ -30,7 +30,7 @@ NOT_SWEPT = {"Frozen", "none"}
 """Rows of tables that train nothing."""
 
 NOT_TABLES = {"table4", "nano_card", "neighbours", "crossings"}
-"""Tables without a sweep: rows of the first two are among those of Table 3, left, and those of the others change methods."""
+"""Tables without a sweep: rows of the first two are among those of Table 3, left; the others change methods."""
 
 
 @pytest.fixture(autouse=True)
