@@ -1,1 +1,1 @@
-"""Methods, which turn clips into masks: memories written and read, masks chosen; imports strategies and trackers."""
+"""Methods, which turn clips into masks; one file for each, hence more than twelve. Imports encoders and strategies."""

@@ -6,8 +6,9 @@ from sansa_lightning.methods.fssam.method import Fssam
 from sansa_lightning.methods.negative_clicks import NegativeClicks
 from sansa_lightning.methods.negative_references import NegativeReferences
 from sansa_lightning.methods.negative_tokens import NegativeTokens
-from sansa_lightning.methods.prototype import Prototype, PrototypeAfterSansa
+from sansa_lightning.methods.prototype import Prototype
 from sansa_lightning.methods.sansa import Sansa, SansaSpatial
+from sansa_lightning.methods.sansa_then import SansaThen
 from sansa_lightning.methods.thresholds import Fixed, Otsu
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
     "NegativeTokens",
     "Otsu",
     "Prototype",
-    "PrototypeAfterSansa",
     "Sansa",
     "SansaSpatial",
+    "SansaThen",
 ]

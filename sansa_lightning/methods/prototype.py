@@ -14,11 +14,8 @@ from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.encoders.base import Encoder
 from sansa_lightning.encoders.tracker_features import TrackerFeatures
 from sansa_lightning.methods.base import Answers, Masks, Method
-from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.methods.thresholds import Otsu, Threshold
-from sansa_lightning.methods.unused import unused_in_propagation
-from sansa_lightning.strategies.parts import PromptKinds
 from sansa_lightning.strategies.settings import class_and_settings, from_class_and_settings
 from sansa_lightning.strategies.training_prompts import prompt_kinds
 from sansa_lightning.trackers.base import Tracker
@@ -56,13 +53,10 @@ class Prototype(Method):
         """Refuse to train, and references without masks."""
         if stage == "fit":
             msg = (
-                f"model.method: {type(self).__name__} trains nothing; expected test or validate, or the method "
-                f"{PrototypeAfterSansa.__name__}, which trains as Sansa does"
+                f"model.method: {type(self).__name__} trains nothing; expected test or validate, or it as scored_by of "
+                f"SansaThen, which trains as Sansa does"
             )
             raise ValueError(msg)
-        self._check_masks(data)
-
-    def _check_masks(self, data: Any) -> None:
         kinds = prompt_kinds(data.prompt) if getattr(data, "prompt", None) is not None else {"mask"}
         if kinds != {"mask"}:
             msg = f"data.prompt: expected masks for {type(self).__name__}, but got {' and '.join(sorted(kinds))}"
@@ -114,40 +108,6 @@ class Prototype(Method):
             from_class_and_settings(Encoder, settings["encoder"]),
             from_class_and_settings(Threshold, settings["threshold"]),
         )
-
-
-class PrototypeAfterSansa(Prototype):
-    """Trains as :class:`Sansa` does, with its defaults, and is scored by the prototype.
-
-    What a strategy that was trained for propagation has put into the features alone.
-
-    Args:
-        encoder: see :class:`Prototype`.
-        threshold: see :class:`Prototype`.
-    """
-
-    def __init__(self, encoder: Encoder | None = None, threshold: Threshold | None = None) -> None:
-        super().__init__(encoder, threshold)
-        self.propagation = Propagation()
-
-    @classmethod
-    def trained_as(cls) -> type[Method]:
-        """Itself."""
-        return cls
-
-    def unused(self, prompts: PromptKinds | None) -> str:
-        """See :meth:`Method.unused`."""
-        return unused_in_propagation(prompts)
-
-    def check(self, stage: str, data: Any) -> None:
-        """Refuse references without masks in evaluation."""
-        self._check_masks(data)
-
-    def forward(self, tracker: Tracker, batch: ClipBatch, propagate_targets: bool) -> Masks:
-        """See :meth:`Method.forward`; SANSA's own with ``propagate_targets``."""
-        if propagate_targets:
-            return self.propagation(tracker, batch.images, batch.prompts)
-        return super().forward(tracker, batch, propagate_targets)
 
 
 def masked_average(features: Tensor, masks: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 SHORT = (
     *("--trainer.limit_test_batches", 2, "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"),
     *("--data.size", 96, "--data.eval_batch_size", 1, "--data.num_workers", 0),
-    *("--model.base", '{"name": "nano", "weights": null, "object_scores": false}'),
+    *("--model.base", '{"name": "nano", "weights": null, "object_scores": false, "image_size": null}'),
     *("--trainer.enable_model_summary", "false"),
 )
 STEP = ("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--data.batch_size", 1)
@@ -38,11 +38,15 @@ STEP = ("--trainer.max_steps", 1, "--trainer.limit_val_batches", 1, "--data.batc
         ("fs_sam2/pascal5i", write_pascal_lists, 5),
         ("fs_sam2/coco20i", write_coco_lists, 20),
         ("fs_sam2/fss1000", write_fss1000, 3),
+        ("fssam/pascal5i", write_pascal_lists, 5),
+        ("fssam/coco20i", write_coco_lists, 20),
     ],
 )
 def test_training(stem, write, classes, tmp_path):
     root = write(tmp_path / "data").root
     options = ("--data.source.init_args.root", root, "--run_dir", tmp_path / "run")
+    if stem.startswith("fssam"):  # no weights of DINOv2 are here
+        options += ("--model.method.init_args.encoder", "TrackerFeatures")
     call("fit", "--config", EXPERIMENTS / f"{stem}.yaml", *options, *SHORT, *STEP)
     content = result(tmp_path / "run")
     assert content["steps"] == 1
