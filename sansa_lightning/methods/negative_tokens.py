@@ -20,7 +20,7 @@ from sansa_lightning.methods.prompting import References, answer_points, by_kind
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.prototype import masked_average
 from sansa_lightning.methods.sansa import Sansa
-from sansa_lightning.strategies.checks import check_whole
+from sansa_lightning.strategies.checks import check_positive, check_whole
 from sansa_lightning.trackers.base import Decoded, DecoderPrompt, Features, Tracker
 
 
@@ -55,10 +55,10 @@ class NegativeTokens(Sansa):
 
     The paper says that the average feature of the negative object goes through a small MLP and becomes a token; the
     rest is chosen here (docs/negatives.md). The feature is the tracker's own map for memory and decoder, stride 16 in
-    SAM 2, with the strategy, averaged over the object. The MLP has two layers with a GELU between them. Its result is
-    added to what SAM 2 reads where there is no point, and stands in the place of a point. The last layer begins with
-    zeros, so that with one negative or none an untrained token leaves SANSA's masks as they are, bit by bit; each
-    further one adds another "no point" to the decoder's attention. A negative without a pixel says nothing.
+    SAM 2, with the strategy, averaged over the object. The MLP has two layers with a GELU between them. Its result,
+    scaled, is added to what SAM 2 reads where there is no point, and stands in the place of a point. The last layer
+    begins with zeros, so that with one negative or none an untrained token leaves SANSA's masks as they are, bit by
+    bit; each further one adds another "no point" to the decoder's attention. A negative without a pixel says nothing.
 
     The MLP trains together with the strategy; with ``Frozen`` it trains alone, on the bare base. Training clips have
     negatives, too (``data.train_negatives``). From Python, where a model gets references and targets alone, targets
@@ -69,6 +69,8 @@ class NegativeTokens(Sansa):
         mask_threshold: see :class:`Sansa`; for the masks of negative references, too.
         encode_chunk: see :class:`Sansa`.
         hidden: width of the MLP between its layers, at least 1.
+        scale: of the MLP's result, above 0. At the learning rates of adapters it keeps a token as long as SAM 2's own
+            embeddings; many times longer, all of them look alike to the decoder, which normalises what it reads.
     """
 
     look: nn.Sequential
@@ -79,9 +81,11 @@ class NegativeTokens(Sansa):
         mask_threshold: float = 0.0,
         encode_chunk: int | None = None,
         hidden: int = 256,
+        scale: float = 0.02,
     ) -> None:
         super().__init__(kshot_memory, mask_threshold, encode_chunk)
         self.hidden = check_whole(hidden, "NegativeTokens.hidden")
+        self.scale = check_positive(scale, "NegativeTokens.scale")
 
     def attach(self, tracker: Tracker) -> None:
         """Build the MLP for the width of the tracker's tokens; it trains.
@@ -144,7 +148,7 @@ class NegativeTokens(Sansa):
         shares = self._shares(tracker, features, [one.prompt for one in negatives], size)
         average = masked_average(features.image.float()[:, None], shares)
         said: Tensor = self.look(average.to(features.image.dtype))
-        return said * shares.flatten(1).any(dim=1, keepdim=True)
+        return said * self.scale * shares.flatten(1).any(dim=1, keepdim=True)
 
     @torch.no_grad()
     def _shares(self, tracker: Tracker, features: Features, prompts: Sequence[Prompt], size: tuple[int, int]) -> Tensor:

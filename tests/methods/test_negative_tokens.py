@@ -53,9 +53,9 @@ ONE, TWO, THREE = (negative(11, mask_prompt()), negative(12, Prompt.box([5, 5, 7
 UNSEEN = negative(14, Prompt.mask(torch.zeros(SIZE)))
 
 
-def trained(**options: Any) -> FewShotModel:
+def trained(scale: float = 1.0) -> FewShotModel:
     """A model whose MLP has values that no zero hides."""
-    made = model(nano(), method=NegativeTokens(**options))
+    made = model(nano(), method=NegativeTokens(scale=scale))
     randomise(made.method)
     return made
 
@@ -129,7 +129,7 @@ def answered(made: FewShotModel, one: Negative) -> NDArray[np.bool_]:
 
 
 def test_the_average_feature_of_the_object_becomes_a_token():
-    made, batch = trained(), batch_of([(ONE, TWO), (THREE,), ()], targets=1)
+    made, batch = trained(scale=0.5), batch_of([(ONE, TWO), (THREE,), ()], targets=1)
     mask = mask_prompt().dense
     assert mask is not None
     masks = [mask.bool().numpy(), answered(made, TWO), mask.bool().numpy()]
@@ -138,7 +138,7 @@ def test_the_average_feature_of_the_object_becomes_a_token():
     assert (two.shape, one.shape) == ((1, 3, 96), (2, 2, 96))
     nothing = no_point(made.base)
     for token, said in ((two[0, 0], expected[0]), (two[0, 1], expected[1]), (one[0, 0], expected[2])):
-        assert largest_difference((token - nothing).double(), torch.from_numpy(said)) <= 1e-5
+        assert largest_difference((token - nothing).double(), torch.from_numpy(said) / 2) <= 1e-5
     for token in (two[0, 2], one[0, 1], one[1, 0], one[1, 1]):
         assert torch.equal(token, nothing)
     assert min(np.abs(first - second).max() for first in expected for second in expected if first is not second) > 0.01
@@ -159,6 +159,15 @@ def test_negatives_change_the_masks_of_targets_alone():
     for first, second in ((none, one), (one, other)):
         assert largest_difference(first[:, 1:], second[:, 1:]) > 0.01
         assert torch.equal(first[:, :1], second[:, :1])
+
+
+def test_weights_in_bfloat16():
+    made, batch = trained(), batch_of([(ONE, TWO), (THREE,), ()])
+    whole = low_of(made, batch)
+    short = low_of(made.bfloat16(), batch)
+    assert short.dtype == torch.float32
+    assert largest_difference(short, whole) <= 0.1 * float(whole.abs().max())
+    assert not torch.equal(short, whole)
 
 
 def test_their_order_does_not_matter():
@@ -267,14 +276,6 @@ class TestRun:
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
-class Deaf(type(nano())):  # type: ignore[misc]
-    """A tracker whose decoder does not read further tokens."""
-
-    @property
-    def token_width(self) -> None:
-        return None
-
-
 class TestMistakes:
     @pytest.mark.parametrize(("stage", "missing"), [("fit", "train_negatives"), ("fit", "negatives"), ("test", None)])
     def test_clips_without_negatives(self, stage, missing):
@@ -297,12 +298,16 @@ class TestMistakes:
         said = refusal(capsys, "fit", "--config", tiny_yaml, *method, "--run_dir", tmp_path)
         assert said.startswith("data.train_negatives: expected a choice of negative references")
 
-    def test_a_tracker_that_does_not_read_tokens(self):
-        tracker: Tracker = nano()
-        tracker.__class__ = Deaf
-        with pytest.raises(ValueError, match=r"^NegativeTokens: expected a base whose decoder reads .*, but got Deaf$"):
+    def test_a_tracker_that_does_not_read_tokens(self, monkeypatch):
+        tracker = nano()
+        monkeypatch.setattr(type(tracker), "token_width", Tracker.token_width)
+        with pytest.raises(
+            ValueError, match=r"^NegativeTokens: expected a base whose decoder .*, but got Sam2Tracker$"
+        ):
             model(tracker, method=NegativeTokens())
 
     def test_width(self):
         with pytest.raises(ValueError, match=r"NegativeTokens\.hidden: expected at least 1"):
             NegativeTokens(hidden=0)
+        with pytest.raises(ValueError, match=r"NegativeTokens\.scale: expected a number above 0"):
+            NegativeTokens(scale=0)
