@@ -69,8 +69,8 @@ class NegativeTokens(Sansa):
         mask_threshold: see :class:`Sansa`; for the masks of negative references, too.
         encode_chunk: see :class:`Sansa`.
         hidden: width of the MLP between its layers, at least 1.
-        scale: of the MLP's result, above 0. At the learning rates of adapters it keeps a token as long as SAM 2's own
-            embeddings; many times longer, all of them look alike to the decoder, which normalises what it reads.
+        scale: of the MLP's result, above 0. At the learning rates of adapters a token otherwise grows many times longer
+            than SAM 2's own embeddings (docs/negatives.md).
     """
 
     look: nn.Sequential
