@@ -247,7 +247,7 @@ def test_an_interrupt_leaves_what_is_finished_and_the_same_command_goes_on(write
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert err.endswith("interrupted: 1 of 2 runs are finished; run it again to continue\n")
+    assert err.endswith("interrupted by SIGINT: 1 of 2 runs finished; run the same command again\n")
     where = folder(runs, "Long")
     assert result(where)["status"] == "interrupted"
     assert result(where)["steps"] >= 2
