@@ -89,7 +89,7 @@ def listening() -> Iterator[None]:
 def _quiet_after_a_request() -> Iterator[None]:
     """No traceback of what a request ends beside the main thread, or where Python cannot raise; it has its own line.
 
-    Threads that serve loading processes lose them, and finalisers swallow the request, which :func:`check` raises again.
+    Threads that serve loading processes lose them; finalisers swallow the request, which :func:`check` raises again.
     After a request that stays so, since they may end later than the block.
     """
     raised, swallowed = sys.excepthook, sys.unraisablehook
