@@ -13,6 +13,7 @@ from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.pretraining.export import write_weights
 
 
+@pytest.mark.slow
 def test_probes_are_of_all_and_of_the_unseen_classes():
     with torch.no_grad():
         found = semantics.probes(nano(), Patterns(), fold=1, images=2)
