@@ -117,6 +117,7 @@ def grammars() -> dict[str, Grammar]:
     return {name: Grammar(recipe, ["fit"]) for name, recipe in RECIPES.items()}
 
 
+@pytest.mark.slow
 def test_runs_can_be_configured(grammars: dict[str, Grammar], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     seen = 0

@@ -55,8 +55,10 @@ def ablate(given: argparse.Namespace) -> int:
         errors = run_missing(list(expander.jobs.values()), launcher, recorded)
     except KeyboardInterrupt:
         done = len(expander.jobs) - len(_missing(expander.jobs.values(), recorded))
-        sys.stderr.write(f"interrupted: {done} of {len(expander.jobs)} runs are finished; run it again to continue\n")
-        return 128 + (heard() or signal.SIGINT)
+        number = heard() or signal.SIGINT
+        finished = f"{done} of {counted(len(expander.jobs), 'run')} finished"
+        sys.stderr.write(f"interrupted by {number.name}: {finished}; run the same command again\n")
+        return 128 + number
     for table, rows in tables:
         print(write_table(table, rows, expander.jobs, errors, given.runs, recorded))
     return 1 if errors else 0

@@ -76,12 +76,38 @@ def listening() -> Iterator[None]:
         if handler is not signal.SIG_IGN:
             signal.signal(number, _hear)
     try:
-        yield
+        with _quiet_after_a_request():
+            yield
     finally:
         _State.owner = 0
         for number, handler in previous.items():
             with suppress(TypeError):  # None: not set by Python
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _quiet_after_a_request() -> Iterator[None]:
+    """No traceback of what a request ends beside the main thread, or where Python cannot raise; it has its own line.
+
+    Threads that serve loading processes lose them; finalisers swallow the request, which :func:`check` raises again.
+    After a request that stays so, since they may end later than the block.
+    """
+    raised, swallowed = sys.excepthook, sys.unraisablehook
+
+    def excepthook(*error: Any) -> None:
+        if heard() is None or threading.current_thread() is threading.main_thread():
+            raised(*error)
+
+    def unraisablehook(found: Any) -> None:
+        if heard() is None or not issubclass(found.exc_type, KeyboardInterrupt):
+            swallowed(found)
+
+    sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
+    try:
+        yield
+    finally:
+        if heard() is None:
+            sys.excepthook, sys.unraisablehook = raised, swallowed
 
 
 def end_further_processes() -> None:

@@ -33,6 +33,7 @@ def folder(runs: Path, row: str) -> Path:
     return found
 
 
+@pytest.mark.slow
 def test_rows_run_once_and_a_failed_one_stops_no_other(write_table, commands, runs, capsys):
     path = write_table([FAILS, FROZEN, ADAPTER], in_domain=True)
     assert ablate(path, "--runs", runs) == 1
@@ -82,6 +83,7 @@ def test_tables_of_what_is_finished(write_table, commands, runs, capsys):
     assert "| Adapter | 1/2 | " in (runs / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_trained_model_is_the_one_that_is_scored_in_domain(write_table, commands, runs):
     assert ablate(write_table([ADAPTER], in_domain=True), "--runs", runs) == 0
     fit, test = commands
@@ -161,6 +163,7 @@ def test_recorded_runs_are_not_run_again(write_table, commands, runs, tmp_path, 
     assert again["rows"][0]["mean"] == pytest.approx(content["rows"][0]["mean"] | {"seconds": pytest.approx(0, abs=99)})
 
 
+@pytest.mark.slow
 def test_a_record_without_the_score_in_domain_is_not_enough_for_a_table_with_it(write_table, commands, runs, tmp_path):
     assert ablate(write_table([FROZEN]), "--runs", runs) == 0
     path = write_table([FROZEN], in_domain=True)
@@ -247,7 +250,7 @@ def test_an_interrupt_leaves_what_is_finished_and_the_same_command_goes_on(write
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert err.endswith("interrupted: 1 of 2 runs are finished; run it again to continue\n")
+    assert err.endswith("interrupted by SIGINT: 1 of 2 runs finished; run the same command again\n")
     where = folder(runs, "Long")
     assert result(where)["status"] == "interrupted"
     assert result(where)["steps"] >= 2

@@ -99,6 +99,7 @@ def test_the_frozen_base_is_not_scored_in_every_row(write_table):
     assert yaml.safe_load(expander.jobs[rows[0].runs[0, 0]].config)["compare_frozen"] is False
 
 
+@pytest.mark.slow
 def test_what_a_strategy_needs_comes_after_the_rows_files_and_before_its_settings(write_table, tmp_path):
     scale, lr = "model.strategy.init_args.scale", "model.optimizer.init_args.lr"
     write_yaml(tmp_path / "adjust.yaml", {"AdaptFormer": {scale: 0.7, lr: 0.5}, "LoRA": {lr: 9}})

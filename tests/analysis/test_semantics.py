@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+import pytest
 import torch
 
 from builders import nano
@@ -13,6 +14,7 @@ from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.pretraining.export import write_weights
 
 
+@pytest.mark.slow
 def test_probes_are_of_all_and_of_the_unseen_classes():
     with torch.no_grad():
         found = semantics.probes(nano(), Patterns(), fold=1, images=2)

@@ -82,6 +82,7 @@ def test_the_published_weights_if_nothing_else_is_said(caplog: pytest.LogCapture
     assert ["RANDOM" in message for message in caplog.messages] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [str, Path])
 def test_a_run_folder_is_the_adapter_of_its_last_checkpoint(fitted: Path, form: type) -> None:
     """Which was trained on random weights."""

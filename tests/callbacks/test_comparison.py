@@ -31,6 +31,7 @@ def test_a_fit_scores_the_frozen_base_and_its_controls(fitted, frozen):
         assert found["test"]["controls"][name] == frozen["controls"][name] > 0
 
 
+@pytest.mark.slow
 def test_of_a_fine_tuned_base_too(coco, frozen, tmp_path):
     config = tiny(coco.root)
     config["model"]["strategy"] = {"class_path": "FineTune", "init_args": {"parts": ["decoder"]}}
@@ -59,6 +60,7 @@ def test_a_fit_need_not_compare(tiny_yaml, tmp_path, capsys):
     assert head_of_table(capsys.readouterr().out) == ["class", "targets", "test"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_can_be_compared_and_controls_left_out(fitted, tiny_yaml, tmp_path, capsys):
     last = fitted / "checkpoints" / "last.ckpt"
     options = ("--compare_frozen", "true", "--data.controls", "false")

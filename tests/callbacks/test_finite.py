@@ -46,6 +46,7 @@ def test_a_damaged_tensor_is_not_written(tiny_yaml, tmp_path, capsys):
     assert checkpoint(tmp_path)["global_step"] == 4
 
 
+@pytest.mark.slow
 def test_a_damaged_state_of_the_optimiser_is_not_written(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, *poisoned("moment", 6))  # its weights stay finite
     assert line.startswith(

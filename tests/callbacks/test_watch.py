@@ -145,6 +145,7 @@ def test_few_shot_training_logs_its_signs_and_judges_by_the_first_spread():
     assert callback.watch.least_spread == pytest.approx(0.25 * float(signs["watch/decoder_spread"]))
 
 
+@pytest.mark.slow
 def test_few_shot_training_goes_on_with_the_first_spread_of_the_run():
     before = WatchTraining(every=2)
     fit([before], 4)

@@ -273,6 +273,7 @@ def test_a_folder_that_holds_a_run_is_refused(fitted, tiny_yaml, capsys, tmp_pat
     assert "holds a run" in line
 
 
+@pytest.mark.slow
 def test_a_folder_whose_run_failed_at_its_start_can_be_used_again(tiny_yaml, tmp_path, capsys):
     args = ("fit", "--config", tiny_yaml, "--run_dir", tmp_path, "--trainer.max_steps", 1)
     refusal(capsys, *args, "--model.base.weights", "nowhere.pt")

@@ -48,6 +48,7 @@ def config(request, tmp_path):
     return fake, write_yaml(tmp_path / "lists.yaml", content)
 
 
+@pytest.mark.slow
 def test_a_run_trains_and_says_how_it_scored(config, tmp_path):
     fake, path = config
     call("fit", "--config", path, "--run_dir", tmp_path / "run")

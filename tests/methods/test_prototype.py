@@ -273,6 +273,7 @@ def test_it_does_not_train(tiny_yaml: Any, ablations: Any, tmp_path: Any, capsys
     assert said.startswith("model.method: Prototype trains nothing; expected test or validate, or it as scored_by of")
 
 
+@pytest.mark.slow
 def test_the_adapted_row_trains_a_step_and_is_tested_again(coco: Any, ablations: Any, tmp_path: Any) -> None:
     content = tiny(coco.root)
     content["trainer"] |= {"max_steps": 1, "limit_val_batches": 1}

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,10 +83,36 @@ def test_what_has_been_said_is_not_said_again(leave):
         try:
             ask()
         except KeyboardInterrupt:
-            sys.stderr.write("interrupted: 1 of 2 runs\n")
+            sys.stderr.write("interrupted by SIGTERM: 1 of 2 runs\n")
             raise SystemExit(143) from None
 
-    assert leave(ablate) == (143, ["interrupted: 1 of 2 runs"], ["released"])
+    assert leave(ablate) == (143, ["interrupted by SIGTERM: 1 of 2 runs"], ["released"])
+
+
+def test_what_a_request_ends_elsewhere_is_not_told(leave, monkeypatch):
+    """A thread that serves loading processes calls sys.excepthook itself; Python calls the other for finalisers."""
+    told = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, *_: told.append(kind))
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: told.append(found.exc_type))
+    request = SimpleNamespace(exc_type=KeyboardInterrupt)
+
+    def elsewhere() -> None:
+        thread = threading.Thread(target=lambda: sys.excepthook(ConnectionResetError, ConnectionResetError(), None))
+        thread.start()
+        thread.join()
+
+    def run(_: object) -> None:
+        elsewhere()
+        sys.unraisablehook(request)
+        try:
+            ask()
+        finally:
+            elsewhere()
+            sys.unraisablehook(request)
+            sys.unraisablehook(SimpleNamespace(exc_type=ZeroDivisionError))
+
+    assert leave(run)[0] == 143
+    assert told == [ConnectionResetError, KeyboardInterrupt, ZeroDivisionError]
 
 
 def test_an_error_of_its_own_is_left_alone(leave):

@@ -90,6 +90,7 @@ def test_starts_as_nothing_on_nano() -> None:
     assert largest_difference(before.logits, trained.logits) > 1e-2
 
 
+@pytest.mark.slow
 def test_starts_as_nothing_on_tiny() -> None:
     torch.manual_seed(0)
     sam = Base("sam2_hiera_tiny", weights=None).random().eval()

@@ -74,6 +74,7 @@ def test_pretraining_shares_no_family_with_the_classes() -> None:
     assert not {family.__name__ for family in pretraining.FAMILIES} & set(families.NAMES)
 
 
+@pytest.mark.slow
 def test_no_pretraining_tile_is_like_a_class() -> None:
     classes = [spectrum(class_tile(0, class_id, 0)) for class_id in CLASSES]
     for number in range(160):
