@@ -164,7 +164,7 @@ def test_the_released_recipe_is_focal_and_dice_clipped_at_a_tenth(coco, tiny_yam
         "focal": "sansa_lightning.losses.Focal",
         "dice": "sansa_lightning.losses.Dice",
     }
-    assert terms["focal"]["init_args"] == {"alpha": 0.25, "gamma": 2.0, "weight": 1.0}
+    assert terms["focal"]["init_args"] == {"alpha": 0.25, "gamma": 2.0, "weight": 1.0, "void": "ignored"}
     assert shown["trainer"]["gradient_clip_val"] == 0.1
     assert printed("--config", tiny_yaml)["trainer"]["gradient_clip_val"] == 1.0
     call("fit", "--config", tiny_yaml, "--config", recipe, "--run_dir", tmp_path, *SHORT)

@@ -107,7 +107,7 @@ def test_the_device_is_one_of_this_machine() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"name": "sam3"}, ValueError, r"Base\.name: expected one of nano, .* but got 'sam3'"),
+        ({"name": "sam9"}, ValueError, r"Base\.name: expected one of nano, .* but got 'sam9'"),
         ({"name": "nano", "kshot_memory": "all"}, ValueError, r"kshot_memory: expected 'released' or 'invariant'"),
         ({"name": "nano", "mask_threshold": 1.0}, ValueError, r"mask_threshold: expected a number in \[0, 1\)"),
         ({"name": "nano", "encode_chunk": 0}, ValueError, r"encode_chunk: expected at least 1 frame"),

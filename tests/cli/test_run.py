@@ -333,7 +333,10 @@ def test_a_misspelt_key_is_answered_with_the_nearest(case, where, tiny_yaml, tmp
 REFUSED = {
     "type": (("--data.batch_size", "two"), "data.batch_size: expected int, but got two"),
     "union": (("--trainer.max_epochs", "many"), "trainer.max_epochs: expected int or null, but got many"),
-    "choice": (("--model.schedule", "linear"), "model.schedule: expected one of 'cosine', 'constant', but got linear"),
+    "choice": (
+        ("--model.schedule", "linear"),
+        "model.schedule: expected one of 'cosine', 'constant', 'poly', but got linear",
+    ),
     "fold": (("--data.protocol.init_args.fold", 4), "Strict.fold: expected 0 to 3, since folds is 4, but got 4"),
     "placement": (("--model.strategy.init_args.placement", "[4]"), "expected different stages out of [0, 1, 2, 3]"),
     "threshold": (("--model.threshold", 1), "FewShotModule.threshold: expected a probability in (0, 1), but got 1.0"),

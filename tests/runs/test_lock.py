@@ -29,12 +29,12 @@ def test_it_vanishes_with_its_process_and_is_not_inherited(tmp_path):
     code = (
         "import os, sys, time; from pathlib import Path; from sansa_lightning.runs.lock import take\n"
         f"take(Path({str(path)!r}))\n"
-        "if not os.fork(): time.sleep(30); os._exit(0)\n"  # as a loading process does for some seconds
+        "if not os.fork(): print('forked', flush=True); time.sleep(30); os._exit(0)\n"  # as a loading process does
         "print('held', flush=True); time.sleep(30)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
+    assert {process.stdout.readline() for _ in range(2)} == {"held\n", "forked\n"}
     with pytest.raises(HeldError, match=f"process {process.pid} on "):
         take(path)
     process.kill()

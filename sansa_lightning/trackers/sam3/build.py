@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from sansa_lightning.trackers.sam3.tracker import Sam3Tracker
-
 if TYPE_CHECKING:
     from transformers import Sam3TrackerVideoConfig
+
+    from sansa_lightning.trackers.sam3.tracker import Sam3Tracker
 
 PATCH = 14
 """Side of a patch in pixels; the input's side is a multiple of it."""
@@ -37,6 +37,8 @@ def build_sam3(image_size: int | None = None, config: Sam3TrackerVideoConfig | N
     """
     check_installed()
     from transformers import Sam3TrackerVideoConfig, Sam3TrackerVideoModel
+
+    from sansa_lightning.trackers.sam3.tracker import Sam3Tracker
 
     sizes: dict[str, Any] = {} if image_size is None else {"image_size": image_size}
     return Sam3Tracker(Sam3TrackerVideoModel(config or Sam3TrackerVideoConfig(**sizes)))
