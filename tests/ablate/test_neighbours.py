@@ -40,16 +40,15 @@ def test_a_row_trains_a_step_and_is_scored_with_its_controls(path, tiny_yaml, tm
     assert found["trained_parameters"] > 0 if trains else found["trained_parameters"] == 0
     if trains:
         assert found["steps"] == 1
-    scores = found["metrics"]["test"]
-    assert scores["targets"] == 5
-    assert scores["controls"]["margin"] is not None
+    assert found["metrics"]["test"]["controls"]["margin"] is not None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["neighbours", "crossings"])
 def test_parameters_are_counted(table, capsys):
     path = ABLATIONS / "tables" / f"{table}.yaml"
-    call("params", path)
+    with pytest.raises(SystemExit, match="^0$"):
+        call("params", path)
     said = capsys.readouterr().out
     for row in yaml.safe_load(path.read_text())["rows"]:
         assert row["name"] in said
