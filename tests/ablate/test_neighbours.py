@@ -47,7 +47,7 @@ def test_a_row_trains_a_step_and_is_scored_with_its_controls(path, tiny_yaml, tm
 @pytest.mark.parametrize("table", ["neighbours", "crossings"])
 def test_parameters_are_counted(table, capsys):
     path = ABLATIONS / "tables" / f"{table}.yaml"
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         call("params", path)
     said = capsys.readouterr().out
     for row in yaml.safe_load(path.read_text())["rows"]:
