@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from sansa_lightning import Prompt
+from sansa_lightning import Episode, Prompt
+from sansa_lightning.clips.negatives import BatchWithNegatives, Negative
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.memory import KShotMemory, MemoryRule
 from sansa_lightning.methods.propagation import Propagation
@@ -104,6 +105,23 @@ def prompts_of_each_kind(size: tuple[int, int] = (96, 96)) -> list[Prompt]:
         Prompt.points([[30, 40], [50, 20], [5, 60]], [1, 1, 0]),
         Prompt.box([10, 12.5, 60, 70]),
     ]
+
+
+def negative(seed: int, prompt: Prompt) -> Negative:
+    """A negative reference of another class."""
+    return Negative(Episode("coco", 9, (f"n{seed}",), ("t",)), frames(1, 1, (96, 96), seed)[0, 0], prompt)
+
+
+def negative_batch(negatives: list[tuple[Negative, ...]], targets: int = 2, shots: int = 1) -> BatchWithNegatives:
+    """A clip for each entry, with prompts of every kind."""
+    clips = len(negatives)
+    return BatchWithNegatives(
+        episodes=tuple(Episode("coco", b, tuple(range(shots)), tuple(range(targets))) for b in range(clips)),
+        images=frames(clips, shots + targets),
+        masks=torch.zeros(clips, shots + targets, 96, 96, dtype=torch.uint8),
+        prompts=tuple((prompts_of_each_kind() * 2)[b : b + shots] for b in range(clips)),
+        negatives=tuple(negatives),
+    )
 
 
 def largest_difference(first: Tensor, second: Tensor) -> float:

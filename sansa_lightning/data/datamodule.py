@@ -11,7 +11,7 @@ from jsonargparse.typing import lazy_instance
 from sansa_lightning.clips.episode import ClassId
 from sansa_lightning.data.episodes.augmented import AugmentedClips
 from sansa_lightning.data.episodes.controlled import ControlledClips
-from sansa_lightning.data.episodes.dataset import ClipDataset, EvaluationClips, ScoreAt
+from sansa_lightning.data.episodes.dataset import ClipDataset, EvaluationClips, ScoreAt, check_scoring
 from sansa_lightning.data.episodes.manifest import ManifestEpisodes, manifest_hash, write_manifest
 from sansa_lightning.data.episodes.negative_choices import (
     ClipsWithNegatives,
@@ -123,12 +123,7 @@ class EpisodeDataModule(LoadingDataModule):
         at_least(1, train_length=1 if train_length is None else train_length)
         at_least(1, val_episodes=val_episodes, test_episodes=test_episodes)
         at_least(0, seed=seed, test_seed=test_seed)
-        if score_at not in ("clip", "original"):
-            msg = f"data.score_at: expected 'clip' or 'original', but got {score_at!r}"
-            raise ValueError(msg)
-        if score_align_corners and score_at == "clip":
-            msg = "data.score_align_corners: expected data.score_at: original with it, but logits stay at clip size"
-            raise ValueError(msg)
+        check_scoring(score_at, score_align_corners)
         if train_negatives is not None and augmentation is not None:
             msg = "data.train_negatives: expected data.augmentation: null with it, since negatives are not augmented"
             raise ValueError(msg)

@@ -11,30 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from builders import frames, largest_difference, mask_prompt, nano, prompts_of_each_kind
+from builders import largest_difference, mask_prompt, nano, negative, negative_batch
 from launches import refusal
-from sansa_lightning import ClipBatch, Episode, Prompt
-from sansa_lightning.clips.negatives import BatchWithNegatives, Negative
+from sansa_lightning import ClipBatch, Prompt
+from sansa_lightning.clips.negatives import Negative
 from sansa_lightning.methods.negative_references import NegativeReferences
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.sansa import Sansa
 
 SIZE = (96, 96)
-
-
-def negative(seed: int, prompt: Prompt) -> Negative:
-    return Negative(Episode("coco", 9, (f"n{seed}",), ("t",)), frames(1, 1, SIZE, seed)[0, 0], prompt)
-
-
-def batch_of(negatives: list[tuple[Negative, ...]], targets: int = 2, shots: int = 1) -> BatchWithNegatives:
-    clips = len(negatives)
-    return BatchWithNegatives(
-        episodes=tuple(Episode("coco", b, tuple(range(shots)), tuple(range(targets))) for b in range(clips)),
-        images=frames(clips, shots + targets),
-        masks=torch.zeros(clips, shots + targets, *SIZE, dtype=torch.uint8),
-        prompts=tuple((prompts_of_each_kind() * 2)[b : b + shots] for b in range(clips)),
-        negatives=tuple(negatives),
-    )
 
 
 ONE, TWO, THREE = (negative(11, mask_prompt()), negative(12, Prompt.box([5, 5, 70, 60])), negative(13, mask_prompt()))
@@ -53,7 +38,7 @@ def propagated(batch: ClipBatch, clip: int, one: Negative) -> Tensor:
 
 
 def test_a_pixel_goes_to_the_highest_logit():
-    batch = batch_of([(ONE, TWO), (), (THREE,)])
+    batch = negative_batch([(ONE, TWO), (), (THREE,)])
     plain, found = (low_of(method, batch) for method in (Sansa(), NegativeReferences()))
     for clip, negatives in enumerate(batch.negatives):
         rivals = [propagated(batch, clip, one) for one in negatives]
@@ -73,14 +58,14 @@ def test_a_pixel_goes_to_the_highest_logit():
 
 
 def test_masks_at_clip_size():
-    batch = batch_of([(ONE,)])
+    batch = negative_batch([(ONE,)])
     with torch.inference_mode():
         masks = NegativeReferences()(nano(), batch, propagate_targets=False)
     assert torch.equal(masks.logits, F.interpolate(masks.low, SIZE, mode="bilinear", align_corners=False))
 
 
 def test_a_batch_equals_its_clips_one_by_one():
-    batch = batch_of([(), (ONE, TWO), (THREE,)], shots=2)
+    batch = negative_batch([(), (ONE, TWO), (THREE,)], shots=2)
     together = low_of(NegativeReferences(), batch)
     for clip in range(3):
         one = slice(clip, clip + 1)
@@ -96,7 +81,7 @@ def test_no_loop_over_the_batch():
     for name in ("image_encoder", "memory_attention", "memory_encoder"):
         getattr(sam, name).register_forward_hook(lambda *_, name=name: calls.update([name]))
     with torch.inference_mode():
-        NegativeReferences()(sam, batch_of([(ONE,), (THREE, ONE), ()]), propagate_targets=False)
+        NegativeReferences()(sam, negative_batch([(ONE,), (THREE, ONE), ()]), propagate_targets=False)
     assert calls == {"image_encoder": 2, "memory_attention": 2, "memory_encoder": 2}
 
 
@@ -104,7 +89,7 @@ class TestMistakes:
     def test_no_training_through_it(self):
         message = r"model\.method: expected one that trains, such as Sansa, but got NegativeReferences"
         with pytest.raises(ValueError, match=message):
-            NegativeReferences()(nano(), batch_of([(ONE,)]), propagate_targets=True)
+            NegativeReferences()(nano(), negative_batch([(ONE,)]), propagate_targets=True)
         with pytest.raises(ValueError, match=message):
             NegativeReferences().check("fit", SimpleNamespace(negatives=object()))
 
@@ -115,7 +100,7 @@ class TestMistakes:
         NegativeReferences().check("test", SimpleNamespace(negatives=object()))
 
     def test_a_batch_without_negatives(self):
-        batch = batch_of([(ONE,)])
+        batch = negative_batch([(ONE,)])
         plain = ClipBatch(batch.episodes, batch.images, batch.masks, batch.prompts)
         with pytest.raises(
             ValueError, match=r"^NegativeReferences: expected clips with negatives, but got a ClipBatch$"

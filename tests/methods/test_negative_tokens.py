@@ -16,13 +16,22 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from builders import frames, largest_difference, mask_prompt, model, nano, prompts_of_each_kind, randomise
+from builders import (
+    frames,
+    largest_difference,
+    mask_prompt,
+    model,
+    nano,
+    negative,
+    negative_batch,
+    randomise,
+)
 from fakes.coco import FakeCoco
 from launches import call, checkpoint, refusal, result, tiny, write_yaml
-from sansa_lightning import ClipBatch, Episode, Prompt, load
+from sansa_lightning import ClipBatch, Prompt, load
 from sansa_lightning.checkpoints.header import HEADER
 from sansa_lightning.checkpoints.trained import trained_state
-from sansa_lightning.clips.negatives import BatchWithNegatives, Negative
+from sansa_lightning.clips.negatives import Negative
 from sansa_lightning.methods.negative_tokens import NegativeTokens
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.model import FewShotModel
@@ -32,21 +41,6 @@ from sansa_lightning.trackers.zoo import Base
 
 SIZE = (96, 96)
 TOKENS = Path(__file__).parents[2] / "ablations" / "negatives" / "tokens.yaml"
-
-
-def negative(seed: int, prompt: Prompt) -> Negative:
-    return Negative(Episode("coco", 9, (f"n{seed}",), ("t",)), frames(1, 1, SIZE, seed)[0, 0], prompt)
-
-
-def batch_of(negatives: list[tuple[Negative, ...]], targets: int = 2, shots: int = 1) -> BatchWithNegatives:
-    clips = len(negatives)
-    return BatchWithNegatives(
-        episodes=tuple(Episode("coco", b, tuple(range(shots)), tuple(range(targets))) for b in range(clips)),
-        images=frames(clips, shots + targets),
-        masks=torch.zeros(clips, shots + targets, *SIZE, dtype=torch.uint8),
-        prompts=tuple((prompts_of_each_kind() * 2)[b : b + shots] for b in range(clips)),
-        negatives=tuple(negatives),
-    )
 
 
 ONE, TWO, THREE = (negative(11, mask_prompt()), negative(12, Prompt.box([5, 5, 70, 60])), negative(13, mask_prompt()))
@@ -86,7 +80,7 @@ def no_point(tracker: Any) -> Tensor:
 
 @pytest.mark.parametrize("propagate_targets", [False, True])
 def test_untrained_with_one_negative_or_none_it_is_sansa_bit_by_bit(propagate_targets):
-    batch = batch_of([(ONE,), (), (TWO,)], targets=3)
+    batch = negative_batch([(ONE,), (), (TWO,)], targets=3)
     untrained, plain = (model(nano(), method=method) for method in (NegativeTokens(), Sansa()))
     assert torch.equal(low_of(untrained, batch, propagate_targets), low_of(plain, batch, propagate_targets))
 
@@ -94,9 +88,9 @@ def test_untrained_with_one_negative_or_none_it_is_sansa_bit_by_bit(propagate_ta
 def test_untrained_with_more_it_reads_that_there_is_no_point_once_more():
     untrained = model(nano(), method=NegativeTokens())
     for count in (1, 2, 3):
-        *_, read = read_by(untrained, batch_of([(ONE, TWO, THREE)[:count]]))
+        *_, read = read_by(untrained, negative_batch([(ONE, TWO, THREE)[:count]]))
         assert torch.equal(read, no_point(untrained.base).expand(2, count + 1, -1))
-    less, more = (low_of(untrained, batch_of([negatives]))[:, 1:] for negatives in ((ONE,), (ONE, THREE)))
+    less, more = (low_of(untrained, negative_batch([negatives]))[:, 1:] for negatives in ((ONE,), (ONE, THREE)))
     assert largest_difference(less, more) > 1e-4  # it is not inert
 
 
@@ -129,7 +123,7 @@ def answered(made: FewShotModel, one: Negative) -> NDArray[np.bool_]:
 
 
 def test_the_average_feature_of_the_object_becomes_a_token():
-    made, batch = trained(scale=0.5), batch_of([(ONE, TWO), (THREE,), ()], targets=1)
+    made, batch = trained(scale=0.5), negative_batch([(ONE, TWO), (THREE,), ()], targets=1)
     mask = mask_prompt().dense
     assert mask is not None
     masks = [mask.bool().numpy(), answered(made, TWO), mask.bool().numpy()]
@@ -146,8 +140,8 @@ def test_the_average_feature_of_the_object_becomes_a_token():
 
 def test_a_negative_without_a_pixel_says_nothing():
     made = trained()
-    assert torch.equal(low_of(made, batch_of([(UNSEEN,)])), low_of(made, batch_of([()])))
-    assert torch.equal(low_of(made, batch_of([()])), low_of(model(nano()), batch_of([()])))
+    assert torch.equal(low_of(made, negative_batch([(UNSEEN,)])), low_of(made, negative_batch([()])))
+    assert torch.equal(low_of(made, negative_batch([()])), low_of(model(nano()), negative_batch([()])))
 
 
 # --- what it changes --------------------------------------------------------------------------------------------------
@@ -155,14 +149,14 @@ def test_a_negative_without_a_pixel_says_nothing():
 
 def test_negatives_change_the_masks_of_targets_alone():
     made = trained()
-    none, one, other = (low_of(made, batch_of([own])) for own in ((), (ONE,), (THREE,)))
+    none, one, other = (low_of(made, negative_batch([own])) for own in ((), (ONE,), (THREE,)))
     for first, second in ((none, one), (one, other)):
         assert largest_difference(first[:, 1:], second[:, 1:]) > 0.01
         assert torch.equal(first[:, :1], second[:, :1])
 
 
 def test_weights_in_bfloat16():
-    made, batch = trained(), batch_of([(ONE, TWO), (THREE,), ()])
+    made, batch = trained(), negative_batch([(ONE, TWO), (THREE,), ()])
     whole = low_of(made, batch)
     short = low_of(made.bfloat16(), batch)
     assert short.dtype == torch.float32
@@ -172,12 +166,15 @@ def test_weights_in_bfloat16():
 
 def test_their_order_does_not_matter():
     made = trained()
-    assert largest_difference(low_of(made, batch_of([(ONE, TWO)])), low_of(made, batch_of([(TWO, ONE)]))) <= 1e-4
+    assert (
+        largest_difference(low_of(made, negative_batch([(ONE, TWO)])), low_of(made, negative_batch([(TWO, ONE)])))
+        <= 1e-4
+    )
 
 
 @pytest.mark.parametrize("propagate_targets", [False, True])
 def test_a_batch_equals_its_clips_one_by_one(propagate_targets):
-    made, batch = trained(), batch_of([(), (ONE, TWO), (THREE,), (TWO, UNSEEN)], shots=2)
+    made, batch = trained(), negative_batch([(), (ONE, TWO), (THREE,), (TWO, UNSEEN)], shots=2)
     together = low_of(made, batch, propagate_targets)
     for clip in range(4):
         one = slice(clip, clip + 1)
@@ -192,7 +189,7 @@ def test_no_loop_over_the_batch():
     made, calls = trained(), Counter()
     for name in ("image_encoder", "memory_attention", "memory_encoder", "sam_mask_decoder"):
         getattr(made.base, name).register_forward_hook(lambda *_, name=name: calls.update([name]))
-    low_of(made, batch_of([(ONE,), (THREE, ONE), (), (THREE,)]))
+    low_of(made, negative_batch([(ONE,), (THREE, ONE), (), (THREE,)]))
     # References have four kinds of prompts, targets one or two negatives.
     assert calls == {"image_encoder": 2, "memory_attention": 1, "memory_encoder": 1, "sam_mask_decoder": 4 + 2}
 
@@ -219,18 +216,18 @@ def test_gradients_reach_the_mlp_and_the_strategy():
     made = model(nano(), AdaptFormer(placement=[2, 3]), NegativeTokens())
     own = {f"method.look.{layer}.{kind}" for layer in (0, 2) for kind in ("weight", "bias")}
     assert {name for name in made.trained() if name.startswith("method.")} == own
-    found = gradients(made, batch_of([(ONE,), (TWO, THREE)]))
+    found = gradients(made, negative_batch([(ONE,), (TWO, THREE)]))
     assert all(gradient is not None for gradient in found.values())
     for layer, moves in ((0, False), (2, True)):  # the last layer begins with zeros
         assert bool(found[f"method.look.{layer}.weight"].any()) == moves
     randomise(made.method)
-    again = gradients(made, batch_of([(ONE,), (TWO, THREE)]))
+    again = gradients(made, negative_batch([(ONE,), (TWO, THREE)]))
     assert all(again[name].any() for name in own)
 
 
 def test_a_batch_without_negatives_gives_gradients_of_zeros():
     made = model(nano(), AdaptFormer(placement=[2, 3]), NegativeTokens())
-    found = gradients(made, batch_of([(), ()]))
+    found = gradients(made, negative_batch([(), ()]))
     assert all(gradient is not None for gradient in found.values())
     assert not any(gradient.any() for name, gradient in found.items() if name.startswith("method."))
 
@@ -242,7 +239,7 @@ def test_a_checkpoint_brings_the_mlp(tmp_path):
     torch.save({HEADER: made.header(), "state_dict": trained_state(made)}, tmp_path / "last.ckpt")
     again = load("nano", weights=None, adapter=tmp_path / "last.ckpt").model
     assert again.method.settings() == made.method.settings()
-    assert torch.equal(low_of(again, batch_of([(ONE, TWO), ()])), low_of(made, batch_of([(ONE, TWO), ()])))
+    assert torch.equal(low_of(again, negative_batch([(ONE, TWO), ()])), low_of(made, negative_batch([(ONE, TWO), ()])))
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +285,7 @@ class TestMistakes:
             NegativeTokens().check(stage, SimpleNamespace(**(there if missing else {})))
 
     def test_a_batch_without_negatives(self):
-        batch = batch_of([(ONE,)])
+        batch = negative_batch([(ONE,)])
         plain = ClipBatch(batch.episodes, batch.images, batch.masks, batch.prompts)
         with pytest.raises(ValueError, match=r"^NegativeTokens: expected clips with negatives, but got a ClipBatch$"):
             low_of(trained(), plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -110,6 +110,20 @@ class ClipDataset(Dataset[Clip]):
         """
         self.resizing.frame(image, self.size, frame)
         truth.copy_(self.resizing.mask(mask, self.size))
+
+
+def check_scoring(score_at: str, align_corners: bool) -> None:
+    """Check the size at which targets are scored.
+
+    Raises:
+        ValueError: it is not a :data:`ScoreAt`, or corners are to be aligned although no logits are resized.
+    """
+    if score_at not in get_args(ScoreAt):
+        msg = f"data.score_at: expected 'clip' or 'original', but got {score_at!r}"
+        raise ValueError(msg)
+    if align_corners and score_at == "clip":
+        msg = "data.score_align_corners: expected data.score_at: original with it, but logits stay at clip size"
+        raise ValueError(msg)
 
 
 class EvaluationClips(Dataset[EvaluationClip]):
