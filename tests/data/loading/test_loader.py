@@ -140,6 +140,7 @@ def test_other_moments_to_save(tmp_path, data, whole, callback, limit):
     assert resumed.read("train") == whole[trained * 2 :]
 
 
+@pytest.mark.slow
 def test_validation_within_an_epoch_changes_nothing(tmp_path, data, whole):
     killed = Recorder(tmp_path, kill_at=STEPS + 4)
     with pytest.raises(KilledError):
