@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -261,7 +262,8 @@ class EpisodeDataModule(LoadingDataModule):
             # does one clip for what is made of images: size, resizing, augmentation and prompts.
             clips = self.clips("train")
             parts = (part for index in range(16) for part in (episodes[index], *clips.beside(episodes[index])))
-            self._identity = f"{manifest_hash(parts)} {clips[0].annotation_hash()}"
+            both = manifest_hash(parts) + clips[0].annotation_hash()
+            self._identity = hashlib.sha256(both.encode()).hexdigest()[:16]
         return len(episodes), self._identity
 
     def _build(self, phase: Phase) -> ClipDataset:
