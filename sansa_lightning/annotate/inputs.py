@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,24 @@ def several_pictures(given: Any) -> list[Any]:
     if isinstance(given, Image.Image | str | Path) or len(shape) == 2 or (len(shape) == 3 and shape[2] == 3):
         return [given]
     return _listed(given, "targets as pictures")
+
+
+def targets_among(given: Any) -> Iterable[Any]:
+    """The pictures in any iterable, which is not read ahead, or the one that is given by itself.
+
+    Raises:
+        ValueError: neither.
+    """
+    if isinstance(given, Iterable) and not isinstance(given, Sequence) and not hasattr(given, "shape"):
+        return given
+    return several_pictures(given)
+
+
+def batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of ``size`` items in their order, the last perhaps shorter."""
+    rest = iter(items)
+    while group := list(islice(rest, size)):
+        yield group
 
 
 def several_references(given: Any) -> list[Any]:
