@@ -65,6 +65,10 @@ def _check_results(asked: Namespace, folder: Path) -> None:
     if asked.preview and asked.preview.suffix != ".html":
         msg = f"--preview: expected the name of an .html file, but got {asked.preview}"
         raise ValueError(msg)
+    if asked.yolo:
+        from sansa_lightning.annotate.job.yolo import check_extra
+
+        check_extra()
     for option, path in (("out", asked.out.parent), ("masks", asked.masks), ("yolo", asked.yolo)):
         if path is not None:
             _check_writable(option, path)
@@ -141,7 +145,7 @@ def _finish(asked: Namespace, folder: Path, targets: Sequence[Target], prepared:
     if asked.yolo:
         from sansa_lightning.annotate.job.yolo import write_yolo
 
-        write_yolo(asked.yolo, asked.out)
+        write_yolo(asked.yolo, record, list(prepared.categories))
         says += f"; YOLO's files in {asked.yolo}"
     if asked.preview:
         from sansa_lightning.annotate.job.preview import write_preview

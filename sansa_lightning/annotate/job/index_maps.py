@@ -22,18 +22,25 @@ MOST_CLASSES = 255
 def write_index_maps(folder: Path, record: Record) -> None:
     """Write ``<folder>/<name of the picture>.png`` for each picture, of its own size.
 
-    Where objects overlap the smaller one is on top. Where two pictures differ in their ending alone, the ending stays
-    in the names of their maps.
+    Where objects overlap the smaller one is on top.
     """
-    bases = Counter(_below(image["name"]).with_suffix("") for image in images_of(record))
     colours = palette()
-    for image in images_of(record):
-        name = _below(image["name"])
-        path = name.with_suffix("") if bases[name.with_suffix("")] == 1 else name
+    for image, name in output_names(record):
         picture = Image.fromarray(index_map(image))
         picture.putpalette(colours)
-        with replacing(folder / f"{path}.png") as partial:
+        with replacing(folder / f"{name}.png") as partial:
             picture.save(partial, format="PNG")
+
+
+def output_names(record: Record) -> Iterator[tuple[Line, PurePosixPath]]:
+    """Each picture with the name, without an ending, of a file that is made of it.
+
+    Where two pictures differ in their ending alone, that stays in the names.
+    """
+    bases = Counter(_below(image["name"]).with_suffix("") for image in images_of(record))
+    for image in images_of(record):
+        name = _below(image["name"])
+        yield image, name.with_suffix("") if bases[name.with_suffix("")] == 1 else name
 
 
 def index_map(image: Line) -> NDArray[np.uint8]:
