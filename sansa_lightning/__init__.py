@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sansa_lightning.annotate.segmenter import Segmenter, load
+    from sansa_lightning.annotate.loading import load
+    from sansa_lightning.annotate.segmenter import Segmenter
     from sansa_lightning.clips.batch import ClipBatch
     from sansa_lightning.clips.clip import Clip
     from sansa_lightning.clips.episode import Episode
@@ -18,7 +19,7 @@ _PLACES = {
     "Episode": "clips.episode",
     "Prompt": "clips.prompt",
     "Segmenter": "annotate.segmenter",
-    "load": "annotate.segmenter",
+    "load": "annotate.loading",
 }
 
 __all__ = ["Clip", "ClipBatch", "Episode", "Prompt", "Segmenter", "load"]

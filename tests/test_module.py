@@ -228,7 +228,7 @@ def test_a_lower_threshold_predicts_more(data):
         model.eval()
         with torch.no_grad():
             logits = model.parts.method(model.base, batch.clips, propagate_targets=False).logits[:, 1:]
-            masks = torch.stack([torch.stack(clip) for clip in model.predict_step(batch, 0)])
+            masks = torch.stack([torch.stack([each.mask for each in clip]) for clip in model.predict_step(batch, 0)])
         assert torch.equal(masks, logits.sigmoid() > threshold)
         areas.append(int(masks.sum()))
     assert areas == sorted(areas)

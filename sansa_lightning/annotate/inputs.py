@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.images.orientation import Exif, turned
-from sansa_lightning.images.pictures import EIGHT_BITS, decoded, resize_mask
+from sansa_lightning.images.pictures import EIGHT_BITS, InMemory, decoded, resize_mask
 
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 """Pillow's modes of colours that are multiplied by their transparency, and those of the colours themselves."""
@@ -29,6 +30,24 @@ def several_pictures(given: Any) -> list[Any]:
     if isinstance(given, Image.Image | str | Path) or len(shape) == 2 or (len(shape) == 3 and shape[2] == 3):
         return [given]
     return _listed(given, "targets as pictures")
+
+
+def targets_among(given: Any) -> Iterable[Any]:
+    """The pictures in any iterable, which is not read ahead, or the one that is given by itself.
+
+    Raises:
+        ValueError: neither.
+    """
+    if isinstance(given, Iterable) and not isinstance(given, Sequence) and not hasattr(given, "shape"):
+        return given
+    return several_pictures(given)
+
+
+def batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of ``size`` items in their order, the last perhaps shorter."""
+    rest = iter(items)
+    while group := list(islice(rest, size)):
+        yield group
 
 
 def several_references(given: Any) -> list[Any]:
@@ -73,7 +92,7 @@ def as_picture(picture: Any, size: tuple[int, int] | None = None, exif: Exif = "
     """A PIL image in RGB, the right way up.
 
     Args:
-        picture: a PIL image, the path of a file, or uint8 [H, W, 3] RGB or [H, W] grey.
+        picture: a PIL image, the path of a file, a file in memory, or uint8 [H, W, 3] RGB or [H, W] grey.
         size: (H, W) of its mask, if it has one.
         exif: "stored" leaves it as it is stored where ``size`` does not tell; see ``orientation.Exif``.
 
@@ -81,8 +100,9 @@ def as_picture(picture: Any, size: tuple[int, int] | None = None, exif: Exif = "
         FileNotFoundError: there is no such file.
         ValueError: anything else, or a file that is no whole picture.
     """
-    if isinstance(picture, str | Path):
-        return _rgb(decoded(Path(picture).expanduser(), size, exif, same_size=False)[0])
+    if isinstance(picture, str | Path | InMemory):
+        path = picture if isinstance(picture, InMemory) else Path(picture).expanduser()
+        return _rgb(decoded(path, size, exif, same_size=False)[0])
     if isinstance(picture, Image.Image):
         return _rgb(turned(picture, size, exif))
     array = np.asarray(picture)

@@ -1,8 +1,8 @@
-"""The Python interface: torch only. Load a segmenter, propagate tensors, or segment pictures."""
+"""The Python interface: torch only. Propagate tensors, segment pictures, or annotate many of several classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,103 +11,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sansa_lightning.annotate.inputs import as_picture, fit_prompt, prompted, several_pictures, several_references
+from sansa_lightning.annotate.application import Application
+from sansa_lightning.annotate.found import Found, Overlap, check_overlap, found_in
+from sansa_lightning.annotate.inputs import (
+    as_picture,
+    batched,
+    fit_prompt,
+    prompted,
+    several_pictures,
+    several_references,
+    targets_among,
+)
+from sansa_lightning.annotate.memories import Memories, check_maker, maker, read_memories
+from sansa_lightning.annotate.remembering import fitted, named_references, remembered
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
-from sansa_lightning.files.messages import one_line
 from sansa_lightning.images.orientation import Exif, check_exif
 from sansa_lightning.images.pictures import resize_logits, to_frame
-from sansa_lightning.methods.base import Masks, Method
-from sansa_lightning.methods.memory import KShotMemory
+from sansa_lightning.methods.base import Masks
 from sansa_lightning.methods.propagation import check_clips
-from sansa_lightning.runs.folder import CHECKPOINTS, LAST
-from sansa_lightning.trackers.weights import OFFICIAL
 
 if TYPE_CHECKING:
     from sansa_lightning.model import FewShotModel
 
 TARGETS_PER_STEP = 4
-
-
-def load(
-    name: str,
-    weights: str | Path | None = OFFICIAL,
-    adapter: str | Path | None = None,
-    kshot_memory: KShotMemory = "released",
-    mask_threshold: float = 0.0,
-    encode_chunk: int | None = None,
-    targets_per_step: int = TARGETS_PER_STEP,
-    device: str | torch.device = "cpu",
-    object_scores: bool = False,
-) -> Segmenter:
-    """A few-shot segmenter in eval mode and float32; ``.bfloat16()`` or ``.half()`` makes it half as large.
-
-    Args:
-        name: a base, for instance "sam2_hiera_tiny".
-        weights: "official" for the published ones, which nano brings along and others fetch or find in the folder
-            ``SANSA_WEIGHTS``; a file; or None for random weights.
-        adapter: a run folder, of which the last checkpoint is taken; a checkpoint of this project, or a published one
-            of SANSA or FS-SAM2; None for the frozen base.
-        kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
-        mask_threshold: a mask prompt, resized to the base's input, is foreground above it: 0 as published, 0.5 for
-            tight masks.
-        encode_chunk: frames that go through the image encoder at a time; all of a call if None.
-        targets_per_step: targets that :meth:`Segmenter.segment` works on at a time. It and ``encode_chunk`` bound
-            the memory that is needed.
-        device: that it works on, such as "cuda".
-        object_scores: whether the base has SAM 2's object scores: true for what was trained so, as FS-SAM2 is.
-
-    Raises:
-        ValueError: unknown base, an option out of its range, a device that is not here, or a file that does not fit.
-        FileNotFoundError: a file is missing.
-    """
-    from sansa_lightning.checkpoints.adapters import model_from, read_adapter
-    from sansa_lightning.methods.sansa import Sansa
-    from sansa_lightning.model import FewShotModel
-    from sansa_lightning.strategies.frozen import Frozen
-    from sansa_lightning.trackers.zoo import Base
-
-    check_step(targets_per_step)
-    place = _device(device)
-    method: Method = Sansa(kshot_memory, mask_threshold, encode_chunk)
-    file = None if adapter is None else adapter_file(Path(adapter).expanduser())
-    tracker = Base(name, weights, object_scores=object_scores).build()
-    if file is None:
-        model = FewShotModel(tracker, Frozen(), method, name)
-    else:
-        found = read_adapter(file, tracker)
-        own = found.build_method()
-        model = model_from(found, tracker, method if type(own) is Sansa else own, name)
-    return Segmenter(model, targets_per_step).eval().to(place)
-
-
-def adapter_file(path: Path) -> Path:
-    """The file of an adapter: itself, or of a run folder the last checkpoint.
-
-    Raises:
-        FileNotFoundError: there is none; says which was looked for.
-    """
-    found = path / CHECKPOINTS / LAST if path.is_dir() else path
-    if not found.is_file():
-        got = f"the folder {path} has no {CHECKPOINTS}/{LAST}" if path.is_dir() else f"{path} is not there"
-        msg = f"adapter: expected a checkpoint, a published adapter or the run folder of a fit, but {got}"
-        raise FileNotFoundError(msg)
-    return found
-
-
-def _device(name: str | torch.device) -> torch.device:
-    """A device of this machine.
-
-    Raises:
-        ValueError: there is no such device, here or at all.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built without it
-        msg = f"device: expected one of this machine, such as 'cpu' or 'cuda', but got {str(name)!r}: {one_line(error)}"
-        raise ValueError(msg) from error
-    return device
+PAIRS_PER_STEP = 16
 
 
 class Segmenter(nn.Module):
@@ -115,14 +43,21 @@ class Segmenter(nn.Module):
 
     Attributes:
         model: tracker, strategy and method.
-        targets_per_step: see :func:`load`.
+        targets_per_step: see :func:`loading.load`.
+        pairs_per_step: see :func:`loading.load`.
+        maker: base, adapter and method as they are given, by which :class:`Memories` know their model.
     """
 
-    def __init__(self, model: FewShotModel, targets_per_step: int = TARGETS_PER_STEP) -> None:
+    def __init__(
+        self, model: FewShotModel, targets_per_step: int = TARGETS_PER_STEP, pairs_per_step: int = PAIRS_PER_STEP
+    ) -> None:
         super().__init__()
         check_step(targets_per_step)
+        check_step(pairs_per_step, "pairs_per_step")
         self.targets_per_step = targets_per_step
+        self.pairs_per_step = pairs_per_step
         self.model = model
+        self.maker = maker(model)  # now, while its numbers are those of the files
 
     def propagate(self, images: Tensor, prompts: Sequence[Sequence[Prompt]], propagate_targets: bool = True) -> Tensor:
         """Logits of every frame; differentiable, so wrap it in ``torch.inference_mode()`` if nothing trains.
@@ -144,6 +79,82 @@ class Segmenter(nn.Module):
         batch = ClipBatch((), images, truth, tuple(map(tuple, prompts)))
         masks: Masks = self.model(batch.to(self.model.device), propagate_targets)
         return masks.logits
+
+    @torch.inference_mode()
+    def remember(
+        self,
+        references: Mapping[str, Sequence[tuple[Any, Prompt]] | tuple[Any, Prompt]],
+        size: int | None = None,
+        exif: Exif = "upright",
+    ) -> Memories:
+        """Read the references of several classes, once for any number of targets.
+
+        Args:
+            references: by the name of their class, (picture, prompt) pairs or one, as for :meth:`segment`.
+            size: see :meth:`segment`.
+            exif: likewise.
+
+        Returns:
+            Memories for :meth:`annotate`; ``memories.save(path)`` writes a file that :meth:`load_memories` reads.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: no class, a class without references, or what :meth:`segment` refuses.
+        """
+        check_exif("remember", exif)
+        side = self.model.method.clip_size(self.model.base) if size is None else size
+        given = ((name, fitted(pairs, side, exif)) for name, pairs in named_references(references).items())
+        return remembered(self.model, given, self.maker)
+
+    def load_memories(self, path: str | Path) -> Memories:
+        """The memories that ``memories.save`` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is another kind of file, or they were made by another base, adapter or method.
+        """
+        found = read_memories(Path(path).expanduser())
+        check_maker(found, self.maker)
+        return found
+
+    @torch.inference_mode()
+    def annotate(
+        self,
+        memories: Memories,
+        images: Iterable[Any],
+        overlap: Overlap = "keep",
+        presence: bool = False,
+        min_score: float = 0.0,
+        exif: Exif = "upright",
+    ) -> Iterator[Found]:
+        """Masks of all classes in each picture, in the order of the pictures.
+
+        A picture is encoded once for all classes. Pictures are taken ``targets_per_step`` at a time and forgotten, so
+        any number of them needs the same memory, and a generator will do.
+
+        Args:
+            memories: what :meth:`remember` gave, on any device and of any precision.
+            images: pictures as for :meth:`segment`, or one.
+            overlap: see ``found.Overlap``.
+            presence: whether to look back at the references, see ``found.Found``; takes about twice the time after
+                the encoder.
+            min_score: a mask whose presence, or predicted IoU without ``presence``, is lower than this is empty, and
+                competes with none.
+            exif: see :meth:`segment`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: memories of another model, an option out of its range, or something that is not a picture.
+        """
+        check_exif("annotate", exif)
+        check_overlap(overlap)
+        check_maker(memories, self.maker)
+        apply = Application(self.model, memories, self.pairs_per_step, presence)
+        for group in batched(targets_among(images), self.targets_per_step):
+            pictures = [as_picture(picture, exif=exif) for picture in group]
+            frames = torch.stack([to_frame(picture, memories.size) for picture in pictures])
+            for picture, answered in zip(pictures, apply(frames), strict=True):
+                yield found_in(picture.size[::-1], memories.names, answered, overlap, min_score)
 
     @torch.inference_mode()
     def segment(
@@ -197,12 +208,12 @@ class Segmenter(nn.Module):
         ]
 
 
-def check_step(targets_per_step: int) -> None:
-    """Check a number of targets.
+def check_step(number: int, name: str = "targets_per_step") -> None:
+    """Check a number of targets, or of pairs of a class and a target.
 
     Raises:
         ValueError: it is less than 1, or not an integer.
     """
-    if type(targets_per_step) is not int or targets_per_step < 1:
-        msg = f"targets_per_step: expected at least 1 target, a whole number, but got {targets_per_step!r}"
+    if type(number) is not int or number < 1:
+        msg = f"{name}: expected at least 1 {name.split('_')[0][:-1]}, a whole number, but got {number!r}"
         raise ValueError(msg)

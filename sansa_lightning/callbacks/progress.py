@@ -12,6 +12,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelSummary
 from tabulate import tabulate
 
+from sansa_lightning.files.messages import duration
+
 SOONEST, LATEST = 10.0, 30.0
 """Seconds from one line to the next: few at the beginning of a run, when somebody looks."""
 
@@ -118,19 +120,6 @@ class ProgressLines(Callback):
 def _rates(trainer: Trainer) -> list[float]:
     """Learning rates of all groups of parameters."""
     return [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people.
-
-    >>> duration(8.4), duration(80), duration(3700), duration(100_000)
-    ('8 s', '1 min 20 s', '1 h 1 min', '1 d 3 h')
-    """
-    whole = max(0, round(seconds))
-    for size, unit, smaller, name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            return f"{whole // size} {unit} {whole % size // smaller} {name}"
-    return f"{whole} s"
 
 
 class Summary(ModelSummary):

@@ -30,6 +30,10 @@ COMMANDS: dict[str, Command] = {
     "validate": Command("Score a checkpoint, or the base alone, on the validation episodes."),
     "test": Command("Score a checkpoint, or the base alone, on the test episodes."),
     "predict": Command("Write the predicted masks of the test episodes, with overlays."),
+    "annotate": Command(
+        "Find the classes of a few annotated pictures in many others.",
+        "sansa_lightning.annotate.options:main",
+    ),
     "ablate": Command(
         "Execute the missing runs of tables, and print the tables.",
         "sansa_lightning.ablate.options:ablate",

@@ -31,6 +31,19 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> duration(8.4), duration(80), duration(3700), duration(100_000)
+    ('8 s', '1 min 20 s', '1 h 1 min', '1 d 3 h')
+    """
+    whole = max(0, round(seconds))
+    for size, unit, smaller, name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // smaller} {name}"
+    return f"{whole} s"
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error, without the text that a loading process or the parser has put around it."""
     found = IN_WORKER.match(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,8 +48,25 @@ def height_width(size: Size) -> tuple[int, int]:
     return pair
 
 
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A picture file that is in memory, as from an archive.
+
+    Attributes:
+        name: of the file, for messages.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        """The name."""
+        return self.name
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path | InMemory) -> Iterator[Image.Image]:
     """A picture file with its header read; any error in the block counts as damage of the file.
 
     Raises:
@@ -56,7 +74,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
         ValueError: it is broken, or not a picture in one of ``FORMATS``; names the file.
     """
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        file = io.BytesIO(path.content) if isinstance(path, InMemory) else path
+        with Image.open(file, formats=FORMATS) as picture:
             yield picture
     except FileNotFoundError as error:
         msg = f"{path} is not there"
@@ -82,7 +101,7 @@ class Looked:
 
 
 def decoded(
-    path: Path, size: tuple[int, int] | None = None, exif: Exif = "upright", same_size: bool = True
+    path: Path | InMemory, size: tuple[int, int] | None = None, exif: Exif = "upright", same_size: bool = True
 ) -> tuple[Image.Image, str]:
     """The picture in a file, turned as ``Exif`` says, and the mode in which its values are stored.
 
@@ -167,7 +186,7 @@ def stored_mode(picture: Image.Image) -> str:
     return str(stored) if stored in ("L;2", "L;4") else picture.mode
 
 
-def check_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+def check_size(path: Path | InMemory, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
     """Check that a picture has the size (H, W) that its annotations state.
 
     Raises:
@@ -253,14 +272,14 @@ def drawn_mask(picture: Image.Image) -> Any:
         raise ValueError(msg) from error
 
 
-def _too_many_bits(path: Path, mode: str) -> ValueError:
+def _too_many_bits(path: Path | InMemory, mode: str) -> ValueError:
     return ValueError(
         f"{path}: expected a picture of 8 bits a channel, but it is of Pillow's mode {mode}; "
         f"scale its values to 0 to 255 and save it again"
     )
 
 
-def _check_sums(path: Path) -> None:
+def _check_sums(path: Path | InMemory) -> None:
     """Compare the checksums of a PNG, which Pillow does not do when it decodes."""
     with opened(path) as picture:
         picture.verify()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
+from sansa_lightning.methods.kept import KeptReferences
 from sansa_lightning.strategies.base import NOTHING
 from sansa_lightning.strategies.parts import PromptKinds
 from sansa_lightning.strategies.settings import plain_settings
@@ -19,6 +20,12 @@ from sansa_lightning.trackers.base import Tracker
 
 ReferenceMemory = Any
 """A method's memory of the references of one class, with which it segments any number of targets; of any type."""
+
+Looked = Any
+"""What a method needs of pictures, to remember them and to segment them, such as their features; of any type."""
+
+Pairs = Sequence[tuple[int, int]]
+"""A memory and a picture for each mask that is wanted, by their numbers."""
 
 
 class Masks(NamedTuple):
@@ -39,7 +46,7 @@ class Masks(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """A method's masks of G targets for each of M classes.
+    """A method's masks of G targets for each of M classes, or of pairs of a class and a target: P instead of M, G.
 
     Attributes:
         logits: at the size of the targets, float32 [M, G, H, W]; above 0 is foreground.
@@ -55,18 +62,6 @@ class Answers(NamedTuple):
         probability, mask = logits.sigmoid(), (logits > 0).float()
         common = torch.minimum(probability, mask).sum((-2, -1))
         return cls(logits, common / torch.maximum(probability, mask).sum((-2, -1)).clamp(min=1))
-
-
-class KeptReferences(NamedTuple):
-    """References of one class as they came, for methods that read them anew with each group of targets.
-
-    Attributes:
-        images: [K, 3, H, W].
-        prompts: K prompts.
-    """
-
-    images: Tensor
-    prompts: tuple[Prompt, ...]
 
 
 class Method(nn.Module, ABC):
@@ -117,29 +112,49 @@ class Method(nn.Module, ABC):
             propagate_targets: whether the prediction for a target becomes memory for later ones.
         """
 
-    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> ReferenceMemory:
-        """Read the references of one class, once for any number of targets.
+    def look(self, tracker: Tracker, images: Tensor) -> Looked:
+        """Look at pictures once, for any number of calls of :meth:`write` and :meth:`answer`.
 
-        By default they are kept as they are, and :meth:`segment` reads them again with each group of targets.
-
-        Args:
-            tracker: the base with its strategy.
-            images: uint8 [K, 3, H, W], RGB, or float32, ImageNet-normalised.
-            prompts: K prompts, in pixels of the images.
-        """
-        return KeptReferences(images, tuple(prompts))
-
-    def segment(self, tracker: Tracker, memories: Sequence[ReferenceMemory], images: Tensor) -> Answers:
-        """Masks of targets, each from the references of a class alone.
-
-        By default there is a clip for each class, of its references and all targets, which :meth:`forward` segments.
+        By default they are kept as they are.
 
         Args:
             tracker: the base with its strategy.
-            memories: what :meth:`remember` gave for each of M classes.
-            images: G targets, [G, 3, H, W], likewise; of the size of the references, where those are kept.
+            images: uint8 [F, 3, H, W], RGB, or float32, ImageNet-normalised.
         """
-        return Answers.of(torch.stack([self._targets_of(tracker, memory, images) for memory in memories]))
+        return images
+
+    def write(
+        self, tracker: Tracker, looked: Looked, frames: Tensor, prompts: Sequence[Sequence[Prompt]]
+    ) -> list[ReferenceMemory]:
+        """The memory of each of B classes with K references.
+
+        By default they are kept as they are, and :meth:`answer` reads them again with each group of targets.
+
+        Args:
+            tracker: the base with its strategy.
+            looked: what :meth:`look` gave for pictures, the references among them.
+            frames: int64 [B, K], numbers of the references among the pictures.
+            prompts: B times K prompts, in pixels of the pictures.
+        """
+        return [KeptReferences(looked[row], tuple(own)) for row, own in zip(frames, prompts, strict=True)]
+
+    def answer(self, tracker: Tracker, looked: Looked, memories: Sequence[ReferenceMemory], pairs: Pairs) -> Answers:
+        """Masks of P pairs of a memory and a target, each from the references of that class alone.
+
+        By default there is a clip for each class, of its references and its targets, which :meth:`forward` segments.
+
+        Args:
+            tracker: the base with its strategy.
+            looked: what :meth:`look` gave for the targets; of the size of the references, where those are kept.
+            memories: what :meth:`write` gave.
+            pairs: P numbers of a memory and of a target, of at least one pair.
+        """
+        logits = looked.new_empty(len(pairs), *looked.shape[-2:], dtype=torch.float32)
+        for number in {memory for memory, _ in pairs}:
+            places = [place for place, (memory, _) in enumerate(pairs) if memory == number]
+            targets = looked[[pairs[place][1] for place in places]]
+            logits[places] = self._targets_of(tracker, memories[number], targets)
+        return Answers.of(logits)
 
     def _targets_of(self, tracker: Tracker, kept: KeptReferences, images: Tensor) -> Tensor:
         """Logits of targets by the references of one class, [G, H, W]."""
@@ -147,7 +162,49 @@ class Method(nn.Module, ABC):
         unknown = frames.new_zeros(1, frames.shape[1], *frames.shape[-2:], dtype=torch.uint8)
         clip = ClipBatch((), frames, unknown, (kept.prompts,))
         masks: Masks = self(tracker, clip, propagate_targets=False)
-        return masks.logits[0, clip.shots :]
+        return masks.logits[0, clip.shots :].float()
+
+    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> ReferenceMemory:
+        """Read the references of one class, once for any number of targets.
+
+        Args:
+            tracker: the base with its strategy.
+            images: K references, see :meth:`look`.
+            prompts: K prompts, in pixels of the images.
+        """
+        frames = torch.arange(len(images), device=images.device)[None]
+        return self.write(tracker, self.look(tracker, images), frames, [prompts])[0]
+
+    def segment(self, tracker: Tracker, memories: Sequence[ReferenceMemory], images: Tensor) -> Answers:
+        """Masks of targets, each from the references of a class alone, for all classes at once.
+
+        Args:
+            tracker: the base with its strategy.
+            memories: what :meth:`remember` gave for each of M classes.
+            images: G targets, see :meth:`look`.
+        """
+        shape = (len(memories), len(images))
+        pairs = [(memory, target) for memory in range(shape[0]) for target in range(shape[1])]
+        logits, iou = self.answer(tracker, self.look(tracker, images), memories, pairs)
+        return Answers(logits.unflatten(0, shape), iou.unflatten(0, shape))
+
+    def pack(self, memory: ReferenceMemory) -> dict[str, Tensor]:
+        """A memory as tensors by name, which a file can hold and a device can be given.
+
+        A method whose :meth:`write` gives a memory of its own type has its own ``pack`` and :meth:`unpack`.
+
+        Raises:
+            ValueError: it has not.
+        """
+        if not isinstance(memory, KeptReferences):
+            name = type(self).__name__
+            msg = f"{name}.pack: expected the method to turn its {type(memory).__name__} into tensors; see Method.pack"
+            raise ValueError(msg)
+        return memory.pack()
+
+    def unpack(self, tensors: Mapping[str, Tensor]) -> ReferenceMemory:
+        """The memory that gave these tensors in :meth:`pack`, perhaps on another device or with less precision."""
+        return KeptReferences.unpack(tensors)
 
     def clip_size(self, tracker: Tracker) -> int:
         """Side of the square that pictures become where nothing else is asked for, in pixels."""

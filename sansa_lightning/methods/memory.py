@@ -122,6 +122,13 @@ class MemoryBank:
         ]
         return cls(banks[0].shots, banks[0].rule, frames)
 
+    def alone(self) -> list[MemoryBank]:
+        """Each clip as a bank of its own."""
+        parts = [
+            [Memory(*one) for one in zip(*(tensor.split(1) for tensor in each), strict=True)] for each in self.frames
+        ]
+        return [MemoryBank(self.shots, self.rule, list(own)) for own in zip(*parts, strict=True)]
+
     def condition(self, tracker: Tracker, features: Features, clip_length: int) -> Features:
         """Features of the next frame of each clip after memory attention.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.encoders.base import Encoder
 from sansa_lightning.encoders.tracker_features import TrackerFeatures
-from sansa_lightning.methods.base import Answers, Masks, Method
+from sansa_lightning.methods.base import Answers, Masks, Method, Pairs
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.methods.thresholds import Otsu, Threshold
 from sansa_lightning.strategies.settings import class_and_settings, from_class_and_settings
@@ -25,6 +25,18 @@ STEEPNESS = 20.0
 
 UNLIKE = -1.0
 """Cosine with a vector of zeros, as of a reference without foreground, which is like nothing."""
+
+
+class LookedAt(NamedTuple):
+    """Pictures by their features.
+
+    Attributes:
+        features: float32 [F, C, h, w].
+        size: (H, W) of each picture.
+    """
+
+    features: Tensor
+    size: tuple[int, int]
 
 
 class Prototype(Method):
@@ -75,16 +87,30 @@ class Prototype(Method):
         low = self._logits(likeness(features, prototypes.repeat_interleave(frames, dim=0)[:, None]))
         return Masks.of(low[:, 0].unflatten(0, (clips, frames)), (batch.images.shape[-2], batch.images.shape[-1]))
 
-    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> Tensor:
-        """The references' prototype, float32 [C]; see :meth:`Method.remember`."""
-        return masked_average(self.encoder(tracker, images)[None], _foregrounds([prompts]))[0]
+    def look(self, tracker: Tracker, images: Tensor) -> LookedAt:
+        """See :meth:`Method.look`."""
+        return LookedAt(self.encoder(tracker, images), (images.shape[-2], images.shape[-1]))
 
-    def segment(self, tracker: Tracker, memories: Sequence[Tensor], images: Tensor) -> Answers:
-        """See :meth:`Method.segment`; the targets are encoded once for all classes."""
-        features = self.encoder(tracker, images)
-        prototypes = torch.stack(list(memories)).expand(len(images), -1, -1)
-        low = self._logits(likeness(features, prototypes)).transpose(0, 1)
-        return Answers.of(Masks.of(low, (images.shape[-2], images.shape[-1])).logits)
+    def write(
+        self, tracker: Tracker, looked: LookedAt, frames: Tensor, prompts: Sequence[Sequence[Prompt]]
+    ) -> list[Tensor]:
+        """The references' prototypes, each float32 [C]; see :meth:`Method.write`."""
+        return list(masked_average(looked.features[frames], _foregrounds(prompts)))
+
+    def answer(self, tracker: Tracker, looked: LookedAt, memories: Sequence[Tensor], pairs: Pairs) -> Answers:
+        """See :meth:`Method.answer`."""
+        features = looked.features[[target for _, target in pairs]]
+        prototypes = torch.stack([memories[memory] for memory, _ in pairs])[:, None]
+        low = self._logits(likeness(features, prototypes))
+        return Answers.of(Masks.of(low, looked.size).logits[:, 0].float())
+
+    def pack(self, memory: Tensor) -> dict[str, Tensor]:
+        """See :meth:`Method.pack`."""
+        return {"prototype": memory}
+
+    def unpack(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """See :meth:`Method.unpack`."""
+        return tensors["prototype"]
 
     def _logits(self, maps: Tensor) -> Tensor:
         """Of cosines [F, M, h, w]: 0 at the threshold of each map."""

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
-from sansa_lightning.methods.base import Answers, Masks, Method
+from sansa_lightning.methods.base import Answers, Masks, Method, Pairs
 from sansa_lightning.methods.memory import KShotMemory, MemoryBank, MemoryRule
+from sansa_lightning.methods.prompting import by_kind
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.unused import unused_in_propagation, unused_in_spatial_memory
 from sansa_lightning.strategies.parts import PromptKinds
-from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.base import Decoded, Features, Memory, Tracker
+
+
+class LookedAt(NamedTuple):
+    """Pictures that a tracker has looked at.
+
+    Attributes:
+        features: of all of them.
+        size: (H, W) of each.
+    """
+
+    features: Features
+    size: tuple[int, int]
 
 
 class Propagating(Method):
@@ -37,27 +51,36 @@ class Propagating(Method):
         """See :meth:`Method.forward`."""
         return self.rules(tracker, batch.images, batch.prompts, propagate_targets)
 
-    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> MemoryBank:
-        """See :meth:`Method.remember`."""
-        features = tracker.encode(images, self.rules.encode_chunk)
-        grid = torch.arange(len(images), device=images.device)[None]
-        size = (images.shape[-2], images.shape[-1])
-        return self.rules.read_references(tracker, features, grid, [prompts], size)[1]
+    def look(self, tracker: Tracker, images: Tensor) -> LookedAt:
+        """The features of pictures; see :meth:`Method.look`."""
+        return LookedAt(tracker.encode(images, self.rules.encode_chunk), (images.shape[-2], images.shape[-1]))
 
-    def segment(self, tracker: Tracker, memories: Sequence[MemoryBank], images: Tensor) -> Answers:
-        """See :meth:`Method.segment`; classes with equally many references share calls of memory and decoder."""
-        features = tracker.encode(images, self.rules.encode_chunk)
-        size = (images.shape[-2], images.shape[-1])
-        logits = torch.empty(len(memories), len(images), *size, device=images.device)
-        iou = torch.empty(len(memories), len(images), device=images.device)
-        for shots in {memory.shots for memory in memories}:
-            chosen = [number for number, memory in enumerate(memories) if memory.shots == shots]
-            bank = MemoryBank.stacked([memories[number] for number in chosen])
-            grid = torch.arange(len(images), device=images.device).expand(len(chosen), -1)
-            decoded = self.rules.segment_targets(tracker, features, grid, bank)
-            logits[chosen] = Masks.of(decoded.mask[:, 0].unflatten(0, grid.shape), size).logits
-            iou[chosen] = decoded.iou.unflatten(0, grid.shape).to(iou)
-        return Answers(logits, iou)
+    def write(
+        self, tracker: Tracker, looked: LookedAt, frames: Tensor, prompts: Sequence[Sequence[Prompt]]
+    ) -> list[MemoryBank]:
+        """See :meth:`Method.write`."""
+        return self.rules.read_references(tracker, looked.features, frames, prompts, looked.size)[1].alone()
+
+    def answer(self, tracker: Tracker, looked: LookedAt, memories: Sequence[MemoryBank], pairs: Pairs) -> Answers:
+        """See :meth:`Method.answer`; classes with equally many references share calls of memory and decoder."""
+
+        def decode(part: Features, places: list[int]) -> Decoded:
+            bank = MemoryBank.stacked([memories[pairs[place][0]] for place in places])
+            return self.rules.decode_targets(tracker, bank.condition(tracker, part, bank.shots + 1))
+
+        targets = torch.tensor([target for _, target in pairs], device=looked.features.image.device)
+        shots = [memories[memory].shots for memory, _ in pairs]
+        found = by_kind(looked.features.select(targets), shots, decode)
+        return Answers(Masks.of(found.mask, looked.size).logits[:, 0].float(), found.iou.float())
+
+    def pack(self, memory: MemoryBank) -> dict[str, Tensor]:
+        """The memories of K references, each [K, ...]; see :meth:`Method.pack`."""
+        return {name: torch.cat(tensors) for name, *tensors in zip(Memory._fields, *memory.frames, strict=True)}
+
+    def unpack(self, tensors: Mapping[str, Tensor]) -> MemoryBank:
+        """See :meth:`Method.unpack`."""
+        frames = [Memory(*one) for one in zip(*(tensors[name].split(1) for name in Memory._fields), strict=True)]
+        return MemoryBank(len(frames), self.rules.memory, frames)
 
 
 class Sansa(Propagating):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sansa_lightning.clips.batch import ClipBatch
 from sansa_lightning.clips.prompt import Prompt
-from sansa_lightning.methods.base import Answers, Masks, Method, ReferenceMemory
+from sansa_lightning.methods.base import Answers, Looked, Masks, Method, Pairs, ReferenceMemory
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.methods.unused import unused_in_propagation
@@ -56,13 +56,27 @@ class SansaThen(Method):
         masks: Masks = self.scored_by(tracker, batch, propagate_targets)
         return masks
 
-    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> ReferenceMemory:
-        """See :meth:`Method.remember`."""
-        return self.scored_by.remember(tracker, images, prompts)
+    def look(self, tracker: Tracker, images: Tensor) -> Looked:
+        """See :meth:`Method.look`."""
+        return self.scored_by.look(tracker, images)
 
-    def segment(self, tracker: Tracker, memories: Sequence[ReferenceMemory], images: Tensor) -> Answers:
-        """See :meth:`Method.segment`."""
-        return self.scored_by.segment(tracker, memories, images)
+    def write(
+        self, tracker: Tracker, looked: Looked, frames: Tensor, prompts: Sequence[Sequence[Prompt]]
+    ) -> list[ReferenceMemory]:
+        """See :meth:`Method.write`."""
+        return self.scored_by.write(tracker, looked, frames, prompts)
+
+    def answer(self, tracker: Tracker, looked: Looked, memories: Sequence[ReferenceMemory], pairs: Pairs) -> Answers:
+        """See :meth:`Method.answer`."""
+        return self.scored_by.answer(tracker, looked, memories, pairs)
+
+    def pack(self, memory: ReferenceMemory) -> dict[str, Tensor]:
+        """See :meth:`Method.pack`."""
+        return self.scored_by.pack(memory)
+
+    def unpack(self, tensors: Mapping[str, Tensor]) -> ReferenceMemory:
+        """See :meth:`Method.unpack`."""
+        return self.scored_by.unpack(tensors)
 
     def settings(self) -> dict[str, Any]:
         """See :meth:`Method.settings`; of the other method class and settings."""

@@ -11,7 +11,8 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from sansa_lightning.callbacks.progress import LATEST, ProgressLines, Summary, duration, warn
+from sansa_lightning.callbacks.progress import LATEST, ProgressLines, Summary, warn
+from sansa_lightning.files.messages import duration
 
 QUIET = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
 

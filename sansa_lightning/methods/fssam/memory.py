@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,6 +15,9 @@ from sansa_lightning.methods.fssam.priors import Prototypes
 from sansa_lightning.methods.memory import RELEASED
 from sansa_lightning.methods.prompting import MASK_BIAS, MASK_SCALE, SINGLE
 from sansa_lightning.trackers.base import DecoderPrompt, Features, Memory, MemoryTokens, Tracker
+
+NAMES = ("features", "position", "pointers", "masks", "foreground", "background")
+"""Of the tensors of :class:`References`."""
 
 
 class References(NamedTuple):
@@ -48,6 +51,19 @@ class References(NamedTuple):
     def stacked(cls, several: Sequence[References]) -> References:
         """Clips of equally many references one after the other."""
         return cls._of([torch.cat(tensors) for tensors in zip(*(each._tensors() for each in several), strict=True)])
+
+    def alone(self) -> list[References]:
+        """Each clip by itself."""
+        return [self._of(tensors) for tensors in zip(*(tensor.split(1) for tensor in self._tensors()), strict=True)]
+
+    def pack(self) -> dict[str, Tensor]:
+        """As tensors by name."""
+        return dict(zip(NAMES, self._tensors(), strict=True))
+
+    @classmethod
+    def unpack(cls, tensors: Mapping[str, Tensor]) -> References:
+        """From what :meth:`pack` gave."""
+        return cls._of([tensors[name] for name in NAMES])
 
     def _tensors(self) -> list[Tensor]:
         return [self.features, self.position, self.pointers, self.masks, *self.seen]

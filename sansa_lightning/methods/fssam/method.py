@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.encoders.base import Encoder
 from sansa_lightning.encoders.dinov2 import DinoV2
 from sansa_lightning.files.messages import brief
-from sansa_lightning.methods.base import Answers, Masks, Method
+from sansa_lightning.methods.base import Answers, Masks, Method, Pairs
 from sansa_lightning.methods.fssam.calibration import KShot, Layout
 from sansa_lightning.methods.fssam.maps import resized
 from sansa_lightning.methods.fssam.memory import (
@@ -28,7 +28,7 @@ from sansa_lightning.methods.fssam.memory import (
 from sansa_lightning.methods.fssam.priors import Priors, prototypes, pseudo_prompts
 from sansa_lightning.methods.fssam.refinement import Refined, Version, agreement, refine
 from sansa_lightning.methods.fssam.training import IDLE, KEPT, encoder_trains, idle, with_idle
-from sansa_lightning.methods.prompting import BEST
+from sansa_lightning.methods.prompting import BEST, by_kind
 from sansa_lightning.methods.propagation import check_clips
 from sansa_lightning.strategies.parts import PromptKinds
 from sansa_lightning.strategies.settings import class_and_settings, from_class_and_settings
@@ -37,6 +37,20 @@ from sansa_lightning.trackers.base import NO_PROMPT, Decoded, Features, Memory, 
 
 Trained = Literal["released", "used"]
 """Which tensors of the fine-tuned parts train; see :meth:`Fssam.unused`."""
+
+
+class LookedAt(NamedTuple):
+    """Pictures that tracker and encoder have looked at.
+
+    Attributes:
+        features: of the tracker.
+        seen: features of the encoder, [F, C, h, w].
+        size: (H, W) of each picture.
+    """
+
+    features: Features
+    seen: Tensor
+    size: tuple[int, int]
 
 
 class Fssam(Method):
@@ -137,26 +151,37 @@ class Fssam(Method):
             low = with_idle(low, idle(tracker))
         return Masks.of(torch.cat([answers, low], dim=1), (height, width))
 
-    def remember(self, tracker: Tracker, images: Tensor, prompts: Sequence[Prompt]) -> References:
-        """See :meth:`Method.remember`."""
-        features, seen = self._encode(tracker, images)
-        grid = torch.arange(len(images), device=images.device)[None]
-        return self.read_references(tracker, features, seen, grid, prompts)[1]
+    def look(self, tracker: Tracker, images: Tensor) -> LookedAt:
+        """See :meth:`Method.look`."""
+        return LookedAt(*self._encode(tracker, images), (images.shape[-2], images.shape[-1]))
 
-    def segment(self, tracker: Tracker, memories: Sequence[References], images: Tensor) -> Answers:
-        """See :meth:`Method.segment`; classes with equally many references share calls of memory and decoder."""
-        features, seen = self._encode(tracker, images)
-        size = (images.shape[-2], images.shape[-1])
-        logits = torch.empty(len(memories), len(images), *size, device=images.device)
-        iou = torch.empty(len(memories), len(images), device=images.device)
-        for shots in {memory.shots for memory in memories}:
-            chosen = [number for number, memory in enumerate(memories) if memory.shots == shots]
-            grid = torch.arange(len(images), device=images.device).expand(len(chosen), -1)
-            together = References.stacked([memories[number] for number in chosen])
-            decoded = self._decode(tracker, features, seen, grid, together)
-            logits[chosen] = Masks.of(decoded.mask[:, 0].unflatten(0, grid.shape), size).logits
-            iou[chosen] = decoded.iou.unflatten(0, grid.shape).to(iou)
-        return Answers(logits, iou)
+    def write(
+        self, tracker: Tracker, looked: LookedAt, frames: Tensor, prompts: Sequence[Sequence[Prompt]]
+    ) -> list[References]:
+        """See :meth:`Method.write`."""
+        flat = [prompt for own in prompts for prompt in own]
+        return self.read_references(tracker, looked.features, looked.seen, frames, flat)[1].alone()
+
+    def answer(self, tracker: Tracker, looked: LookedAt, memories: Sequence[References], pairs: Pairs) -> Answers:
+        """See :meth:`Method.answer`; classes with equally many references share calls of memory and decoder."""
+        targets = torch.tensor([target for _, target in pairs], device=looked.seen.device)
+
+        def decode(part: Features, places: list[int]) -> Decoded:
+            together = References.stacked([memories[pairs[place][0]] for place in places])
+            given = self.priors(tracker, looked.seen[targets[places]], together)
+            return self.segment_targets(tracker, part, given, together)
+
+        shots = [memories[memory].shots for memory, _ in pairs]
+        found = by_kind(looked.features.select(targets), shots, decode)
+        return Answers(Masks.of(found.mask, looked.size).logits[:, 0].float(), found.iou.float())
+
+    def pack(self, memory: References) -> dict[str, Tensor]:
+        """See :meth:`Method.pack`."""
+        return memory.pack()
+
+    def unpack(self, tensors: Mapping[str, Tensor]) -> References:
+        """See :meth:`Method.unpack`."""
+        return References.unpack(tensors)
 
     def read_references(
         self, tracker: Tracker, features: Features, seen: Tensor, grid: Tensor, prompts: Sequence[Prompt]

@@ -1,0 +1,70 @@
+"""A palette PNG for each picture: 0 is background, n the n-th class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sansa_lightning.annotate.job.entries import mask_of
+from sansa_lightning.annotate.job.journal import Line, Record
+from sansa_lightning.annotate.job.results import images_of
+from sansa_lightning.files.whole import replacing
+
+MOST_CLASSES = 255
+"""A byte has no more numbers beside that of the background."""
+
+
+def write_index_maps(folder: Path, record: Record) -> None:
+    """Write ``<folder>/<name of the picture>.png`` for each picture, of its own size.
+
+    Where objects overlap the smaller one is on top.
+    """
+    colours = palette()
+    for image, name in output_names(record):
+        picture = Image.fromarray(index_map(image))
+        picture.putpalette(colours)
+        with replacing(folder / f"{name}.png") as partial:
+            picture.save(partial, format="PNG")
+
+
+def output_names(record: Record) -> Iterator[tuple[Line, PurePosixPath]]:
+    """Each picture with the name, without an ending, of a file that is made of it.
+
+    Where two pictures differ in their ending alone, that stays in the names.
+    """
+    bases = Counter(_below(image["name"]).with_suffix("") for image in images_of(record))
+    for image in images_of(record):
+        name = _below(image["name"])
+        yield image, name.with_suffix("") if bases[name.with_suffix("")] == 1 else name
+
+
+def index_map(image: Line) -> NDArray[np.uint8]:
+    """Numbers of the classes, uint8 [H, W]; 0 is background."""
+    numbers = np.zeros(image["size"], np.uint8)
+    for each in sorted(image["found"], key=lambda each: -each["area"]):
+        numbers[mask_of(each["segmentation"], tuple(image["size"]))] = each["class"] + 1
+    return numbers
+
+
+def palette() -> bytes:
+    """256 colours, RGB, as PASCAL VOC has them: a number's lowest bits are the highest bits of the colours."""
+    return bytes(value for number in range(256) for value in colour(number))
+
+
+def colour(number: int) -> tuple[int, int, int]:
+    """The colour of a number, RGB."""
+    return tuple(sum((number >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(3)) for channel in range(3))  # type: ignore[return-value]
+
+
+def _below(name: str) -> PurePosixPath:
+    """A name that stays below a folder: of an absolute one or one that leads upwards, the rest."""
+    return PurePosixPath(*_harmless(name))
+
+
+def _harmless(name: str) -> Iterator[str]:
+    return (part for part in PurePosixPath(name).parts if part not in ("/", ".."))

@@ -1,0 +1,137 @@
+"""The pictures to annotate: of folders, list files, COCO files and tar shards, in a fixed order, none opened."""
+
+from __future__ import annotations
+
+import tarfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sansa_lightning.data.formats.annotations.json_file import AnnotationFile
+from sansa_lightning.data.formats.picture_files import below
+from sansa_lightning.data.formats.text_lists import read_lines
+from sansa_lightning.data.sources.folder import ENDINGS
+from sansa_lightning.files.messages import brief, plain
+from sansa_lightning.images.pictures import InMemory
+
+EXPECTED = "a folder, a list of paths (.txt), a file in COCO's format (.json) or tar shards (.tar)"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A picture that is to be annotated.
+
+    Attributes:
+        name: in the results: below the folder, as listed, or ``<shard>/<member>``.
+        path: of its file, or of the shard.
+        place: offset and number of bytes in the shard; None for a file.
+        image_id: in a COCO file; None elsewhere.
+    """
+
+    name: str
+    path: Path
+    place: tuple[int, int] | None = None
+    image_id: int | None = None
+
+    def file(self) -> Path | InMemory:
+        """What ``inputs.as_picture`` reads."""
+        if self.place is None:
+            return self.path
+        offset, size = self.place
+        with self.path.open("rb") as shard:
+            shard.seek(offset)
+            return InMemory(f"{self.path}: {self.name.rpartition('/')[2]}", shard.read(size))
+
+
+def find_targets(given: Sequence[Path], root: Path | None) -> list[Target]:
+    """The pictures of several folders and files, in their order.
+
+    Args:
+        given: see ``EXPECTED``; shards are ordered as given.
+        root: folder of the pictures that lists and COCO files name; that of the list itself if None.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: another kind of file, no pictures, or two of one name.
+    """
+    found = [target for path in given for target in _in(path, root)]
+    if not found:
+        msg = f"--images: expected pictures ({', '.join(ENDINGS)}), but there are none in {', '.join(map(str, given))}"
+        raise ValueError(msg)
+    _check_different("names", [target.name for target in found])
+    _check_different("ids", [target.image_id for target in found if target.image_id is not None])
+    return found
+
+
+def _check_different(what: str, values: Sequence[str] | Sequence[int]) -> None:
+    value, times = next(iter(Counter(values).most_common(1)), (None, 0))
+    if times > 1:
+        msg = f"--images: expected pictures of different {what}, but {times} have {brief(value)}"
+        raise ValueError(msg)
+
+
+def _in(path: Path, root: Path | None) -> Iterator[Target]:
+    if path.is_dir():
+        return _of_folder(path)
+    if not path.exists():
+        msg = f"--images: {path} is not there; expected {EXPECTED}"
+        raise FileNotFoundError(msg)
+    kinds = {".txt": _of_list, ".json": _of_coco}
+    if path.suffix == ".tar":
+        return _of_shard(path)
+    if path.suffix not in kinds:
+        msg = f"--images: expected {EXPECTED}, but got {path}"
+        raise ValueError(msg)
+    return kinds[path.suffix](path, path.parent if root is None else root)
+
+
+def _of_folder(folder: Path) -> Iterator[Target]:
+    """All pictures below a folder, by name; hidden files and folders are left out."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.suffix.lower() in ENDINGS and not any(part.startswith(".") for part in name.parts) and path.is_file():
+            yield Target(name.as_posix(), path)
+
+
+def _of_list(path: Path, root: Path) -> Iterator[Target]:
+    """A path on each line, absolute or below ``root``."""
+    for line in read_lines(path, "a list of pictures, a path on each line"):
+        if name := line.strip():
+            yield Target(PurePosixPath(name).as_posix(), root / name)
+
+
+def _of_coco(path: Path, root: Path) -> Iterator[Target]:
+    """The images of a file in COCO's format, with or without annotations."""
+    for number, entry in enumerate(AnnotationFile(path, "a file in COCO's format").listed("images")):
+        where = f"{path}, image {number}"
+        image_id = entry.get("id") if isinstance(entry, dict) else None
+        if type(image_id) is not int:
+            msg = f"{where}: expected an object with a whole number as id, but got {brief(entry)}"
+            raise ValueError(msg)
+        name = below(where, entry.get("file_name"))
+        yield Target(name, root / name, image_id=image_id)
+
+
+def _of_shard(path: Path) -> Iterator[Target]:
+    """The pictures of a tar file in webdataset's naming, ``<key>.<ending>``; read later by their place in it.
+
+    Raises:
+        ValueError: it is no tar file or a compressed one, or a picture's name leads out of it or is a link.
+    """
+    try:
+        with tarfile.open(path, "r:") as shard:
+            for member in shard:
+                shard.members = []  # type: ignore[attr-defined]  # tarfile keeps them all: millions need memory
+                # The ending begins at the first dot: "7.mask.png" goes with "7.jpg", and is no picture to annotate.
+                ending = member.name.rpartition("/")[2].partition(".")[2].lower()
+                if f".{ending}" not in ENDINGS:
+                    continue
+                name = below(f"{path}", member.name)
+                if not member.isreg() or member.issparse():
+                    msg = f"{path}: expected {brief(member.name)} to be a plain file, but it is a link or a device"
+                    raise ValueError(msg)
+                yield Target(f"{path.name}/{name}", path, (member.offset_data, member.size))
+    except tarfile.TarError as error:
+        msg = f"{path}: expected an uncompressed tar file, but it cannot be read as one: {plain(str(error))}"
+        raise ValueError(msg) from error
