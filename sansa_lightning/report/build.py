@@ -25,8 +25,8 @@ from sansa_lightning.report.tables.recorded import is_miniature, papers_experime
 from sansa_lightning.report.write.contents import Contents, Section
 
 MINIATURE = (
-    "Runs of nano, or on the drawn patterns. They show whether parts work; their numbers say nothing about SAM 2 or about "
-    "a paper, and no number of a paper stands beside them."
+    "Runs of nano, or on the drawn patterns. They show whether parts work; their numbers say nothing about SAM 2 or "
+    "about a paper, and no number of a paper stands beside them."
 )
 OTHERS = "Runs on other data than a paper's, or of models that no paper has; each table holds what was scored alike."
 APART = "In no table, for the reason given."
@@ -182,8 +182,9 @@ def _compared(comparison: Comparison) -> Section:
     classes = Table(
         name="compared_classes", title="By class", columns=columns, rows=rows,
         notes=[
-            f"IoU in percent; from and to: 95 % interval of the difference, percentile bootstrap of {RESAMPLES} resamples "
-            "of the targets, drawn for both runs together and within each class; it says nothing about other seeds",
+            f"IoU in percent; from and to: 95 % interval of the difference, percentile bootstrap of {RESAMPLES} "
+            "resamples of the targets, drawn for both runs together and within each class; it says nothing about other "
+            "seeds",
             "mIoU: mean over the classes that were drawn",
         ],
     )  # fmt: skip

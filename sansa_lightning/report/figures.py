@@ -82,8 +82,9 @@ def length_figure(name: str, title: str, table: Table) -> Figure | None:
         if length := OF_J.search(str(row["row"])):
             for key, label in (("miou", "here"), ("paper", "paper")):
                 if isinstance(value := row.get(key), float):
-                    data = row.get("data")
-                    found.setdefault(f"{label}{f', {data}' if data else ''}", []).append((int(length[1]), value))
+                    of = [row.get("data"), f"folds {row['folds']}" if label == "here" and row.get("folds") else None]
+                    series = ", ".join([label, *(str(each) for each in of if each)])
+                    found.setdefault(series, []).append((int(length[1]), value))
     lines = {label: sorted(points) for label, points in found.items() if len(points) > 1}
     if not any(label.startswith("here") for label in lines):
         return None
@@ -91,6 +92,7 @@ def length_figure(name: str, title: str, table: Table) -> Figure | None:
     for colour, (label, points) in zip(COLOURS * 9, lines.items(), strict=False):
         style = "--" if label.startswith("paper") else "-"
         canvas.axes.plot(*zip(*points, strict=True), style, marker="o", label=label, color=colour)
+    canvas.axes.set_xticks(sorted({x for points in lines.values() for x, _ in points}))
     canvas.label("J, targets of a training clip", "mIoU, percent")
     said = "; ".join(
         f"{label}: {', '.join(f'{y:.1f} at J = {x}' for x, y in points)}" for label, points in lines.items()

@@ -44,7 +44,7 @@ def write_scores(path: Path, scores: Iterable[TargetScore]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(TargetScore._fields)
-    writer.writerows(sorted(scores, key=lambda score: (score.episode, score.target)))
+    writer.writerows(sorted(scores))
     write_text(path, text.getvalue())
 
 

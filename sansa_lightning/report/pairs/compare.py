@@ -130,8 +130,8 @@ def _difference(
 def _mean(classes: Sequence[Difference], drawn: Sequence[NDArray[np.float64]]) -> Difference:
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(np.mean(drawn, axis=0), [tail, 100 - tail])
-    means = [float(np.mean([getattr(each, side) for each in classes])) for side in ("a", "b")]
-    return Difference("mIoU", *means, sum(each.targets for each in classes), float(low), float(high))
+    a, b = (float(np.mean([getattr(each, side) for each in classes])) for side in ("a", "b"))
+    return Difference("mIoU", a, b, sum(each.targets for each in classes), float(low), float(high))
 
 
 def _scores(run: Run) -> list[TargetScore]:

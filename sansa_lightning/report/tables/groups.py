@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sansa_lightning.files.messages import brief
+from sansa_lightning.files.messages import brief, counted
 from sansa_lightning.report.gather.facts import fact
 from sansa_lightning.report.gather.runs import Run
 from sansa_lightning.report.gather.sort import latest, of_one_list
@@ -18,6 +19,8 @@ SCORED_ALIKE = (
     *("data.resizing", "data.manifest", "data.test_episodes", "trainer.limit_test_batches"),
 )
 """Facts that runs of one table share."""
+
+OTHER_FOLDS = "rows with other folds do not compare: folds differ by more than rows do"
 
 OF_MODEL = ("base", "strategy", "method")
 INCIDENTAL = (
@@ -67,9 +70,10 @@ def _table(name: str, runs: Sequence[Run], names: Mapping[Run, str]) -> Table:
         scored = RowScores(PlannedRow(name=row, config={}, runs={}), scores)
         rows.append({"row": row, **score_values(scored), "in_domain": percent(scored.mean("in_domain"))})
     first = runs[0].result
-    said = {key: fact(first, key) for key in ("data.source", "data.protocol", "data.shots", "data.size")}
-    title = "{}, {}, {} reference(s), {} pixels".format(*said.values())
-    return Table(name=name, title=title, columns=COLUMNS, rows=rows, notes=[SPREAD_NOTE]).shown()
+    source, protocol, size = (fact(first, f"data.{key}") for key in ("source", "protocol", "size"))
+    title = f"{source}, {protocol}, {counted(fact(first, 'data.shots') or 0, 'reference')}, {size} pixels"
+    table = Table(name=name, title=title, columns=COLUMNS, rows=rows, notes=[SPREAD_NOTE]).shown()
+    return replace(table, notes=[SPREAD_NOTE, OTHER_FOLDS]) if len(table.folds) > 1 else table
 
 
 def row_names(runs: Sequence[Run]) -> dict[Run, str]:

@@ -35,7 +35,10 @@ class Column:
             return NOTHING if self.kind != "text" else ""
         if isinstance(value, str):
             return value
-        return f"{value:,.0f}" if self.kind == "count" else f"{value:+.1f}" if self.kind == "signed" else f"{value:.1f}"
+        if self.kind == "count":
+            return f"{value:,.0f}"
+        rounded = round(value, 1) + 0.0  # no negative zero
+        return f"{rounded:+.1f}" if self.kind == "signed" else f"{rounded:.1f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,11 @@ class Table:
         """The cells for people, row by row."""
         return [[column.text(row.get(column.key)) for column in self.columns] for row in self.rows]
 
+    @property
+    def folds(self) -> list[Value]:
+        """The different sets of folds in its rows."""
+        return list(dict.fromkeys(row["folds"] for row in self.rows if row.get("folds")))
+
     def shown(self) -> Table:
         """The same without the columns that have no value in any row."""
         kept = [column for column in self.columns if any(row.get(column.key) not in (None, "") for row in self.rows)]
@@ -83,8 +91,8 @@ SCORE_COLUMNS = (
 
 SPREAD_NOTE = (
     "percent; mIoU: mean over folds of the means over seeds; ± folds: standard deviation over folds of these means; "
-    "± seeds: mean over folds of the standard deviation over seeds; margin: mIoU less that after a reference of a class "
-    "that the target does not show"
+    "± seeds: mean over folds of the standard deviation over seeds; margin: mIoU less that after a reference of a "
+    "class that the target does not show"
 )
 
 

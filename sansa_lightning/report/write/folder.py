@@ -26,12 +26,11 @@ LATEX_CHARACTERS = {
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
     "±": "$\\pm$",
-    "−": "$-$",
     "<": "\\textless{}",
     ">": "\\textgreater{}",
 }
 LONG = 28
-"""Characters of a text above which its column in LaTeX breaks lines."""
+"""Characters of a text above which its cell breaks lines."""
 
 
 def check_folder(folder: Path) -> None:
@@ -116,7 +115,7 @@ def _render(name: str, contents: Contents) -> str:
         **marks,
     )
     environment.filters |= {"latex": latex, "pipes": in_pipes, "base64": _base64}
-    environment.globals |= {"latex_columns": latex_columns, "generator": GENERATOR}
+    environment.globals |= {"latex_columns": latex_columns, "generator": GENERATOR, "long": LONG}
     return environment.get_template(f"{name}.j2").render(contents=contents) + "\n"
 
 
