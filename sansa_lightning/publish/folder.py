@@ -20,8 +20,7 @@ FILES = (ADAPTER, CONFIG, CARD, RUN_CONFIG)
 
 
 def write_adapter(run_folder: Path, out: Path, repository: str, licences: Licences) -> None:
-    """Write ``adapter.safetensors``, ``adapter_config.json``, the card, and the run's configuration without the
-    places of its data as ``config.yaml``.
+    """Write the tensors, their header, the card, and the configuration of the run without the places of its data.
 
     Args:
         run_folder: of a finished fit.

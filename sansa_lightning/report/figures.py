@@ -166,7 +166,7 @@ class _Canvas:
         for text in self.axes.texts:
             text.set_color(INK)
         if self.axes.get_legend_handles_labels()[0]:
-            self.axes.legend(fontsize=8, framealpha=0, labelcolor=INK)
+            self.plot.legend(loc="outside upper left", ncols=2, fontsize=8, framealpha=0, labelcolor=INK)
 
     def svg(self, name: str) -> str:
         """The plot, the same each time."""
