@@ -7,6 +7,7 @@ import json
 import pytest
 
 from fakes.run_folders import plain_result, write_run
+from sansa_lightning.report.build import build
 from sansa_lightning.report.gather.find import find
 from sansa_lightning.report.gather.runs import classes_of
 
@@ -56,6 +57,9 @@ def test_a_result_of_another_form_never_ends_the_report(change, tmp_path):
     (tmp_path / "result.json").write_text(json.dumps(plain_result() | change))
     found = find([tmp_path])
     assert len(found.runs) + len(found.apart) == 1
+    assert (
+        "1 run in tables, 0 listed apart" in (said := build(found).says) or "0 runs in tables, 1 listed apart" in said
+    )
 
 
 def test_tables_of_ablate_are_found_among_other_json(tmp_path):
