@@ -27,7 +27,7 @@ ROOMS = (
         "model",
     ),
     *("checkpoints", "module", "figures", "runs", "callbacks", "analysis", "pretraining", "annotate", "report"),
-    *("cli", "prepare", "describe", "ablate"),
+    *("publish", "cli", "prepare", "describe", "ablate"),
 )
 """From low to high. Files at the root are rooms of their own; docs/design.md says what is in each."""
 

@@ -32,8 +32,9 @@ def load(
         name: a base, for instance "sam2_hiera_tiny".
         weights: "official" for the published ones, which nano brings along and others fetch or find in the folder
             ``SANSA_WEIGHTS``; a file; or None for random weights.
-        adapter: a run folder, of which the last checkpoint is taken; a checkpoint of this project, or a published one
-            of SANSA or FS-SAM2; None for the frozen base.
+        adapter: a run folder, of which the last checkpoint is taken; a folder that ``publish`` wrote; a checkpoint of
+            this project, or a published one of SANSA or FS-SAM2; ``hub:OWNER/NAME``, a repository of the Hugging Face
+            hub that ``publish`` filled; None for the frozen base.
         kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
         mask_threshold: a mask prompt, resized to the base's input, is foreground above it: 0 as published, 0.5 for
             tight masks.
@@ -58,7 +59,7 @@ def load(
     check_step(pairs_per_step, "pairs_per_step")
     place = _device(device)
     method: Method = Sansa(kshot_memory, mask_threshold, encode_chunk)
-    file = None if adapter is None else adapter_file(Path(adapter).expanduser())
+    file = None if adapter is None else adapter_file(adapter)
     tracker = Base(name, weights, object_scores=object_scores).build()
     if file is None:
         model = FewShotModel(tracker, Frozen(), method, name)
@@ -69,13 +70,23 @@ def load(
     return Segmenter(model, targets_per_step, pairs_per_step).eval().to(place)
 
 
-def adapter_file(path: Path) -> Path:
-    """The file of an adapter: itself, or of a run folder the last checkpoint.
+def adapter_file(given: str | Path) -> Path:
+    """The file of an adapter: itself, of a run folder the last checkpoint, of a repository of the hub its download.
+
+    Args:
+        given: see :func:`load`.
 
     Raises:
         FileNotFoundError: there is none; says which was looked for.
+        ValueError: a repository's name is none, or its file is damaged.
     """
-    found = path / CHECKPOINTS / LAST if path.is_dir() else path
+    from sansa_lightning.checkpoints.portable import ADAPTER, HUB, downloaded
+
+    if str(given).startswith(HUB):
+        return downloaded(str(given))
+    path = Path(given).expanduser()
+    inside = (path / ADAPTER, path / CHECKPOINTS / LAST)
+    found = next((file for file in inside if file.is_file()), inside[-1]) if path.is_dir() else path
     if not found.is_file():
         got = f"the folder {path} has no {CHECKPOINTS}/{LAST}" if path.is_dir() else f"{path} is not there"
         msg = f"adapter: expected a checkpoint, a published adapter or the run folder of a fit, but {got}"

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from sansa_lightning.checkpoints.header import FIRST_METHOD, HEADER, check_header, own_parts
+from sansa_lightning.checkpoints.portable import with_header
 from sansa_lightning.checkpoints.published import published
 from sansa_lightning.checkpoints.published_fs_sam2 import METHOD, fs_sam2, is_fs_sam2
 from sansa_lightning.checkpoints.trained import check_fit, load_trained
@@ -82,6 +83,8 @@ def read_adapter(path: Path, tracker: Tracker) -> Adapter:
         ValueError: the file is none of these, or does not fit the tracker.
     """
     content = read_tensors(path)
+    if path.suffix == ".safetensors":
+        content = with_header(path, content)
     where = f"adapter {path}"
     if HEADER not in content:
         read, method = (fs_sam2, METHOD) if is_fs_sam2(content) else (published, None)

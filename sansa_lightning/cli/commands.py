@@ -39,6 +39,14 @@ COMMANDS: dict[str, Command] = {
         "sansa_lightning.ablate.options:ablate",
     ),
     "params": Command("Count the trained parameters of each row of a table.", "sansa_lightning.ablate.options:params"),
+    "report": Command(
+        "Collect runs in tables and figures, beside the papers' numbers where they are of the same experiment.",
+        "sansa_lightning.report.command:report",
+    ),
+    "publish": Command(
+        "Write a trained adapter with a model card for the Hugging Face hub, and push it if there is a token.",
+        "sansa_lightning.publish.command:publish",
+    ),
     "data describe": Command(
         "Describe the data that a configuration trains and tests on, and draw some episodes.",
         "sansa_lightning.describe.options:main",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sansa_lightning.cli.config_files import CONFIG, is_file
 from sansa_lightning.cli.yaml_files import read_yaml
+from sansa_lightning.runs.episode_scores import FILES
 from sansa_lightning.runs.folder import EPISODES
 
 if TYPE_CHECKING:
@@ -120,12 +121,15 @@ class FewShot(Recipe):
         return published_adapter(content, path, subcommand)
 
     def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
-        """The watch over training, and the comparison with the base if it is asked for."""
+        """The watch over training, the scores of single targets, and the comparison with the base if asked for."""
         from sansa_lightning.callbacks.comparison import FrozenComparison
+        from sansa_lightning.callbacks.episode_scores import EpisodeScores
         from sansa_lightning.callbacks.watch import WatchTraining
 
         # In tests too: Lightning would warn that a checkpoint's callback is missing.
         found: list[Callback] = [WatchTraining()]
+        if subcommand in FILES and not config.trainer.fast_dev_run:
+            found.append(EpisodeScores(Path(config.run_dir) / FILES[subcommand]))
         if subcommand in EPISODES and config.compare_frozen:
             picture = Path(config.run_dir) / EPISODES[subcommand]
             found.append(FrozenComparison(None if config.trainer.fast_dev_run else picture))

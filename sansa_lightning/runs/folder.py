@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sansa_lightning.files.whole import left_over
+from sansa_lightning.runs.episode_scores import FILES
 from sansa_lightning.runs.interrupts import first_process
 from sansa_lightning.runs.lock import HeldError, RunLock, take
 from sansa_lightning.runs.result import RunResult, result_name
@@ -146,7 +147,7 @@ def names_of(subcommand: str) -> list[str]:
     """The files that a subcommand writes in its folder, as far as they are known in advance."""
     suffix = "" if subcommand == "fit" else f"_{subcommand}"
     names = [f"config{suffix}.yaml", result_name(subcommand), f"metrics/{subcommand}-1/metrics.csv"]
-    names += [EPISODES[subcommand]] if subcommand in EPISODES else []
+    names += [EPISODES[subcommand], FILES[subcommand]] if subcommand in EPISODES else []
     names += [f"{CHECKPOINTS}/{LAST}"] if subcommand == "fit" else []
     if subcommand == "predict":
         names += [f"{PREDICTIONS}/annotations.json", *(f"{folder}/00000_0.png" for folder in MASKS)]

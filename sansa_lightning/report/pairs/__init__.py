@@ -1,0 +1,1 @@
+"""Two runs on the same episodes: what differs, and how certain that is."""

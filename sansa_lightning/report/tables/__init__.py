@@ -1,0 +1,1 @@
+"""Tables of a report: columns with their kinds, and rows of plain values, from which every format is written."""

@@ -1,0 +1,1 @@
+"""The formats of a report: HTML, Markdown, LaTeX and CSV, from one description of its contents."""
