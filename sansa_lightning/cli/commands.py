@@ -35,6 +35,10 @@ COMMANDS: dict[str, Command] = {
         "sansa_lightning.ablate.options:ablate",
     ),
     "params": Command("Count the trained parameters of each row of a table.", "sansa_lightning.ablate.options:params"),
+    "analyze": Command(
+        "Look into the features, masks and memories of a model, frozen and adapted.",
+        "sansa_lightning.cli.analyze.options:main",
+    ),
     "data describe": Command(
         "Describe the data that a configuration trains and tests on, and draw some episodes.",
         "sansa_lightning.describe.options:main",

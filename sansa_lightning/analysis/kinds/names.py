@@ -1,0 +1,26 @@
+"""The names of the analyses and their places; imports none of them, so that the help needs no torch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """An analysis.
+
+    Attributes:
+        place: ``module:class``.
+        says: what it shows, in a few words.
+    """
+
+    place: str
+    says: str
+
+
+_ROOM = "sansa_lightning.analysis.kinds"
+
+KINDS: dict[str, Kind] = {
+    "pca": Kind(f"{_ROOM}.pca:Pca", "principal components of object features, and maps in their colours"),
+    "concentration": Kind(f"{_ROOM}.concentration:Concentration", "how few components tell the classes apart"),
+}
+"""By the name on the command line."""
