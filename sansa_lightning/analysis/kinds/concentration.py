@@ -98,6 +98,7 @@ def accuracies(
         number of components with ``ENOUGH`` of it; ``area`` under the normalised curve over the logarithm of the
         number.
     """
+    from scipy.integrate import trapezoid
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestCentroid
 
@@ -105,11 +106,9 @@ def accuracies(
     most = min(known.shape[0] - 1, known.shape[1])
     kept = [step for step in STEPS if step < most] + [most]
     ours, theirs = fitted.transform(known), fitted.transform(asked)
-    found = [
-        float(NearestCentroid().fit(ours[:, :k], known_labels).score(theirs[:, :k], asked_labels).item()) for k in kept
-    ]
+    found = [float(NearestCentroid().fit(ours[:, :k], known_labels).score(theirs[:, :k], asked_labels)) for k in kept]
     normalised = [share / max(found[-1], 1e-12) for share in found]
     enough = next(k for k, share in zip(kept, normalised, strict=True) if share >= ENOUGH)
     span = np.log(kept[-1]) - np.log(kept[0])
-    area = float(np.trapezoid(normalised, np.log(kept)) / span) if span > 0 else 1.0
+    area = float(trapezoid(normalised, np.log(kept)) / span) if span > 0 else 1.0
     return {"components": kept, "accuracy": found, "normalised": normalised, "enough": enough, "area": area}
