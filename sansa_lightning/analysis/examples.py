@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ def _example(data: EpisodeDataModule, key: ImageKey, class_id: ClassId) -> Examp
     return Example(class_id, key, resizing.frame(image, data.size), resizing.mask(mask, data.size) == 1)
 
 
-def maps_of(encoder: Encoder, tracker: Tracker, images: Sequence[Tensor]) -> Iterator[Tensor]:
+def maps_of(encoder: Encoder, tracker: Tracker, images: Iterable[Tensor]) -> Iterator[Tensor]:
     """The map of each image, float32 [C, h, w] on the CPU; one chunk of images is in memory at a time.
 
     Args:
@@ -67,10 +67,9 @@ def maps_of(encoder: Encoder, tracker: Tracker, images: Sequence[Tensor]) -> Ite
         tracker: of the encoder.
         images: uint8 [3, H, W], of equal size.
     """
-    device = next(tracker.parameters()).device
-    for first in range(0, len(images), CHUNK):
-        frames = torch.stack(list(images[first : first + CHUNK])).to(device)
-        yield from encoder(tracker, frames).float().cpu()
+    device, waiting = next(tracker.parameters()).device, iter(images)
+    while some := list(islice(waiting, CHUNK)):
+        yield from encoder(tracker, torch.stack(some).to(device)).float().cpu()
 
 
 def shares(mask: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -22,5 +22,7 @@ _ROOM = "sansa_lightning.analysis.kinds"
 KINDS: dict[str, Kind] = {
     "pca": Kind(f"{_ROOM}.pca:Pca", "principal components of object features, and maps in their colours"),
     "concentration": Kind(f"{_ROOM}.concentration:Concentration", "how few components tell the classes apart"),
+    "probe": Kind(f"{_ROOM}.probe:Probe", "what a linear layer reads from the features, beside the few-shot score"),
+    "vos": Kind(f"{_ROOM}.vos:Vos", "J and F of tracking through videos, by the protocol of DAVIS"),
 }
 """By the name on the command line."""

@@ -40,7 +40,7 @@ def test_classes_in_the_last_directions_need_them():
 def test_is_the_nearest_mean_by_hand():
     vectors = planted(slice(5, 8), 4.0)
     known = first_halves(LABELS)
-    means = np.stack([vectors[known & (LABELS == c)].mean(0) for c in range(3)])
+    means = np.stack([vectors[known & (c == LABELS)].mean(0) for c in range(3)])
     distances = ((vectors[~known][:, None] - means) ** 2).sum(-1)
     assert found(vectors)["accuracy"][-1] == pytest.approx((distances.argmin(1) == LABELS[~known]).mean())
 
