@@ -13,6 +13,8 @@ from sansa_lightning.analysis.probe import Cells, ProbeScore, class_cells, linea
 from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols.base import Pool
+from sansa_lightning.encoders.base import Encoder
+from sansa_lightning.encoders.tracker_features import EncoderPlace, TrackerFeatures
 from sansa_lightning.strategies.base import STAGES
 from sansa_lightning.trackers.base import Tracker
 
@@ -58,7 +60,7 @@ class LinearProbe(Callback):
         """Probe; all processes get the same result."""
         (pool,) = trainer.datamodule.pools("test")  # type: ignore[attr-defined]
         tracker: Any = pl_module.base  # of a module that trains one
-        self.score = probe_pool(tracker, pool, self.images, self.stage)
+        self.score = probe_pool(tracker, pool, self.images, TrackerFeatures(stage_place(self.stage)))
         if self.score is None:
             rank_zero_warn(f"LinearProbe: fewer than two test classes of {pool.source} fill cells of the stage")
             return
@@ -82,19 +84,25 @@ PROBE = f"{LinearProbe.__module__}.{LinearProbe.__qualname__}"
 """Its name in configurations."""
 
 
-def probe_pool(tracker: Tracker, pool: Pool, images: int, stage: int) -> ProbeScore | None:
+def stage_place(stage: int) -> EncoderPlace:
+    """The end of a stage of the trunk, 0 to 3, as a place of features."""
+    places: tuple[EncoderPlace, ...] = ("stage 0", "stage 1", "stage 2", "stage 3")
+    return places[stage]
+
+
+def probe_pool(tracker: Tracker, pool: Pool, images: int, encoder: Encoder) -> ProbeScore | None:
     """The probe of a pool's classes, or None if fewer than two of them can be trained and tested.
 
     Args:
         tracker: the base, with or without a strategy.
         pool: of the classes and images.
         images: see :class:`LinearProbe`.
-        stage: likewise.
+        encoder: gives the features.
     """
     train, test = split_samples(pool, images)
     if not train or not test:
         return None
-    trained, tested = (class_cells(tracker, pool.source, samples, stage) for samples in (train, test))
+    trained, tested = (class_cells(tracker, pool.source, samples, encoder) for samples in (train, test))
     both = sorted(set(trained.classes.tolist()) & set(tested.classes.tolist()))
     if len(both) < 2:
         return None

@@ -1,10 +1,14 @@
-"""The linear probe: the accuracy of a linear classifier on frozen features."""
+"""The linear probe: the accuracy of a linear classifier on features, by cells and objects.
+
+Its callers are the control of every ``test`` (``linear_probe``), the card of nano (``semantics``) and the analysis
+``probe``, which adds pixels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +19,13 @@ from torch import Tensor
 from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.sources.base import Source
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.encoders.base import Encoder
+from sansa_lightning.encoders.tracker_features import TrackerFeatures
 from sansa_lightning.images.pictures import to_frame
 from sansa_lightning.trackers.base import Tracker
+
+STAGE: Final = "stage 2"
+"""Place whose features are probed if nothing else is asked for."""
 
 PURE = 0.9
 """Least share of a cell that an object fills for the cell to count as its surface."""
@@ -67,24 +76,28 @@ class ProbeScore(NamedTuple):
 
 
 def pattern_cells(
-    tracker: Tracker, source: Patterns, keys: Sequence[ImageKey], stage: int = 2, chunk: int = 25
+    tracker: Tracker, source: Patterns, keys: Sequence[ImageKey], encoder: Encoder | None = None, chunk: int = 25
 ) -> Cells:
-    """Features of a stage of the trunk on all objects of the pattern benchmark's images.
+    """Features on all objects of the pattern benchmark's images.
 
     Args:
         tracker: the base, with or without a strategy.
         source: of the images.
         keys: of the images.
-        stage: 0 (fine) to 3 (coarse).
+        encoder: gives the features; that of stage 2 of the trunk if None.
         chunk: number of images that the encoder takes at a time.
     """
     objects = ((key, *source.objects(key)) for key in keys)
     shown = ((source.load(key, classes[0])[0], instances, classes) for key, instances, classes in objects)
-    return cells_of(tracker, shown, stage, chunk)
+    return cells_of(tracker, shown, encoder, chunk)
 
 
 def class_cells(
-    tracker: Tracker, source: Source, samples: Sequence[tuple[ImageKey, ClassId]], stage: int = 2, chunk: int = 8
+    tracker: Tracker,
+    source: Source,
+    samples: Sequence[tuple[ImageKey, ClassId]],
+    encoder: Encoder | None = None,
+    chunk: int = 8,
 ) -> Cells:
     """The same on the masks of classes, for any source. Each sample counts as one object.
 
@@ -92,23 +105,55 @@ def class_cells(
         tracker: the base, with or without a strategy.
         source: of the images.
         samples: images, each with the class whose mask is used.
-        stage: 0 (fine) to 3 (coarse).
+        encoder: see :func:`pattern_cells`.
         chunk: number of images that the encoder takes at a time.
     """
     loaded = ((source.load(key, class_id), class_id) for key, class_id in samples)
     shown = ((image, (mask == 1).astype(np.uint8), (class_id,)) for (image, mask), class_id in loaded)
-    return cells_of(tracker, shown, stage, chunk)
+    return cells_of(tracker, shown, encoder, chunk)
 
 
 @torch.no_grad()
-def cells_of(tracker: Tracker, shown: Iterator[Shown], stage: int, chunk: int) -> Cells:
+def cells_of(tracker: Tracker, shown: Iterator[Shown], encoder: Encoder | None, chunk: int) -> Cells:
     """Cells on the objects of images, at least one image, on the CPU; see :func:`pattern_cells`."""
+    reader = encoder or TrackerFeatures(STAGE)
     parts: list[Cells] = []
     images = 0
     while some := list(islice(shown, chunk)):
-        parts.append(_cells(tracker, some, stage, images))
+        parts.append(_cells(tracker, some, reader, images))
         images += len(some)
     return Cells(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+class LinearClassifier(NamedTuple):
+    """Multinomial logistic regression on standardised features.
+
+    Attributes:
+        mean: of the trained features, [C].
+        spread: their standard deviation, [C].
+        weights: and, in the last row, biases, [C + 1, classes].
+    """
+
+    mean: Tensor
+    spread: Tensor
+    weights: Tensor
+
+    @classmethod
+    def fit(cls, features: Tensor, labels: Tensor, classes: int, steps: int = 100) -> LinearClassifier:
+        """Fit without randomness.
+
+        Args:
+            features: float32 [n, C].
+            labels: int64 [n], below ``classes``.
+            classes: number of them.
+            steps: largest number of iterations of L-BFGS.
+        """
+        mean, spread = features.mean(0), features.std(0) + 1e-6
+        return cls(mean, spread, _fit((features - mean) / spread, labels, classes, steps))
+
+    def log_probabilities(self, features: Tensor) -> Tensor:
+        """Of each class, float32 [n, classes], from features [n, C]."""
+        return _said((features - self.mean) / self.spread, self.weights).log_softmax(1)
 
 
 def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
@@ -126,9 +171,7 @@ def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
     if not len(test.classes) or not bool(torch.isin(test.classes, names).all()):
         msg = f"linear_probe: expected test cells of the {len(names)} trained classes, but got {test.classes.unique()}"
         raise ValueError(msg)
-    mean, spread = train.features.mean(0), train.features.std(0) + 1e-6
-    weights = _fit((train.features - mean) / spread, labels, len(names), steps)
-    scores = _said((test.features - mean) / spread, weights).log_softmax(1)
+    scores = LinearClassifier.fit(train.features, labels, len(names), steps).log_probabilities(test.features)
     truth = torch.searchsorted(names, test.classes)
     objects, member = test.objects.unique(return_inverse=True)
     summed = torch.zeros(len(objects), len(names)).index_add(0, member, scores)
@@ -141,11 +184,11 @@ def linear_probe(train: Cells, test: Cells, steps: int = 100) -> ProbeScore:
     )
 
 
-def _cells(tracker: Tracker, shown: Sequence[Shown], stage: int, number: int) -> Cells:
+def _cells(tracker: Tracker, shown: Sequence[Shown], encoder: Encoder, number: int) -> Cells:
     """The cells of a chunk of images that begins with image ``number``."""
     device = next(tracker.parameters()).device
     frames = torch.stack([to_frame(picture, tracker.image_size) for picture, _, _ in shown]).to(device)
-    maps = tracker.stages(frames)[stage].movedim(1, -1).float().cpu()
+    maps = encoder(tracker, frames).movedim(1, -1).float().cpu()
     parts = []
     for image, (features, (_, instances, classes)) in enumerate(zip(maps, shown, strict=True), number):
         owners = pure_owners(torch.from_numpy(instances), len(features))

@@ -39,6 +39,10 @@ COMMANDS: dict[str, Command] = {
         "sansa_lightning.ablate.options:ablate",
     ),
     "params": Command("Count the trained parameters of each row of a table.", "sansa_lightning.ablate.options:params"),
+    "analyze": Command(
+        "Look into the features, masks and memories of a model, frozen and adapted.",
+        "sansa_lightning.cli.analyze.options:main",
+    ),
     "report": Command(
         "Collect runs in tables and figures, beside the papers' numbers where they are of the same experiment.",
         "sansa_lightning.report.command:report",

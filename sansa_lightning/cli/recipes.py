@@ -196,6 +196,23 @@ def options(args: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
+def settings(rest: Sequence[str]) -> dict[str, str]:
+    """Keys of a configuration and their values, of the options that a command does not take for itself.
+
+    >>> settings(["--data.size", "64", "--model.threshold=0.4"])
+    {'data.size': '64', 'model.threshold': '0.4'}
+
+    Raises:
+        ValueError: there is something else among them.
+    """
+    found = options(rest)
+    taken = [word for arg in rest for word in (arg.split("=", 1) if arg.startswith("--") else [arg])]
+    if taken != [word for pair in found for word in pair]:
+        msg = f"expected options as --data.key value, and files after --config, but got {' '.join(rest)!r}"
+        raise ValueError(msg)
+    return {key.removeprefix("--"): value for key, value in found}
+
+
 def config_files(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """The values of ``--config`` and ``-c`` among options with their values, in order."""
     return [value for option, value in pairs if option.lstrip("-") in CONFIG]

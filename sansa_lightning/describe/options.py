@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sansa_lightning.cli.recipes import FEW_SHOT, chosen_recipe, options
+from sansa_lightning.cli.recipes import FEW_SHOT, chosen_recipe, settings
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,7 @@ def read_options(args: Sequence[str]) -> Options:
     if (recipe := chosen_recipe(args)).name != FEW_SHOT:
         msg = f"recipe: expected one with episodes to describe, but got {recipe.name!r}"
         raise ValueError(msg)
-    return Options(tuple(own.config), _settings(rest), own.out, own.episodes, own.manifest)
-
-
-def _settings(rest: Sequence[str]) -> dict[str, str]:
-    """Keys of the configuration and their values."""
-    found = options(rest)
-    taken = [word for arg in rest for word in (arg.split("=", 1) if arg.startswith("--") else [arg])]
-    if taken != [word for pair in found for word in pair]:
-        msg = f"expected options as --data.key value, and files after --config, but got {' '.join(rest)!r}"
-        raise ValueError(msg)
-    return {key.removeprefix("--"): value for key, value in found}
+    return Options(tuple(own.config), settings(rest), own.out, own.episodes, own.manifest)
 
 
 def _parser() -> argparse.ArgumentParser:

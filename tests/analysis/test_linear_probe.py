@@ -17,6 +17,8 @@ from sansa_lightning.data.protocols.class_lists import ClassSplits
 from sansa_lightning.data.sources.coco import Coco
 from sansa_lightning.data.sources.fss1000 import Fss1000
 from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.encoders.tracker_features import TrackerFeatures
+from sansa_lightning.trackers.zoo import Base
 
 SOURCE = Patterns()
 
@@ -49,7 +51,7 @@ def test_no_image_is_in_both_parts(coco):
 def test_is_the_probe_of_the_pools_classes():
     sam = nano()
     (pool,) = Strict(2).pools(SOURCE, "test")
-    found = probe_pool(sam, pool, images=4, stage=2)
+    found = probe_pool(sam, pool, images=4, encoder=TrackerFeatures("stage 2"))
     samples = [
         [(key, c) for c in pool.classes for key in SOURCE.images(c, "val")[part]] for part in (slice(4), slice(4, 6))
     ]
@@ -59,7 +61,7 @@ def test_is_the_probe_of_the_pools_classes():
 
 @pytest.mark.parametrize("classes", [(3,), (3, 7)])
 def test_two_classes_are_needed(classes):
-    found = probe_pool(nano(), Pool(SOURCE, "val", classes), images=2, stage=3)
+    found = probe_pool(nano(), Pool(SOURCE, "val", classes), images=2, encoder=TrackerFeatures("stage 3"))
     assert (found is None) == (len(classes) == 1)
 
 
@@ -68,7 +70,7 @@ def test_sources_of_single_masks_can_be_probed(tmp_path):
     (pool,) = ClassSplits().pools(source, "test")
     train, _ = split_samples(pool, 2)
     assert len(train) == 2 * len(pool.classes)
-    probe_pool(nano(), pool, 2, 0)
+    probe_pool(nano(), pool, 2, TrackerFeatures("stage 0"))
 
 
 @pytest.mark.slow
@@ -102,3 +104,11 @@ def test_on_a_small_coco_by_the_command_line(tiny_yaml, tmp_path):
 def test_what_cannot_be_probed(arguments):
     with pytest.raises(ValueError, match="LinearProbe: expected at least 2 images and a stage of"):
         LinearProbe(**arguments)
+
+
+@pytest.mark.slow
+def test_is_the_recorded_one():
+    """``ablations/results/nano_card.json``, frozen, fold 0; measured before features came through the one tap."""
+    (pool,) = Strict(0).pools(SOURCE, "test")
+    found = probe_pool(Base("nano").build(), pool, images=16, encoder=TrackerFeatures("stage 2"))
+    assert found.cells == pytest.approx(0.6760133881329577, abs=2e-3)  # rounding differs between processors

@@ -11,7 +11,7 @@ from sansa_lightning.cli.completion import script
 
 EMPTY = "''"
 CASES = {
-    "": "fit validate test predict ablate params data --help --version",
+    "": "fit validate test predict ablate params analyze data --help --version",
     "pre": "predict",
     "data ": "describe prepare verify",
     "data p": "prepare",
@@ -20,6 +20,7 @@ CASES = {
     "predict --compare": "--compare_frozen",
     "ablate t.yaml --la": "--launcher",
     "params --b": "--base",
+    "analyze pca --ck": "--ckpt",
     "data describe --man": "--manifest",
     "data verify isic --d": "--deep",
     "fit --config exper": "",

@@ -16,14 +16,17 @@ from launches import call, write_yaml
 from sansa_lightning import __main__
 
 LIGHT = (
-    *("--help", "--version", "data --help", "ablate --help", "params --help"),
+    *("--help", "--version", "data --help", "ablate --help", "params --help", "analyze --help"),
     *("data describe --help", "data prepare --help", "data verify --help"),
     *("fitt", "fit --recipe nowhere", "data verify isic --root nowhere", "data prepare isic --root nowhere --dry_run"),
 )
 """Command lines that train nothing and look at nothing that torch would have to read."""
 
 NOT_NEEDED = ("torch", "lightning", "jsonargparse", "torchmetrics", "scipy", "PIL", "wandb", "pycocotools", "sam2")
-HEAVY = ("sam2", "hydra", "peft", "wandb", "pycocotools", "matplotlib", "cv2", "scipy", "torchvision", "transformers")
+HEAVY = (
+    *("sam2", "hydra", "peft", "wandb", "pycocotools", "matplotlib", "cv2", "scipy", "torchvision", "transformers"),
+    "sklearn",
+)
 """Lightning itself imports some of these, by way of torchmetrics; the package must not add one."""
 
 START_UP = f"""
@@ -60,7 +63,7 @@ def test_each_of_them_answers(started):
     out = started.stdout
     assert out.startswith("usage: sansa_lightning COMMAND [options]")
     assert f"\nsansa_lightning {version('sansa_lightning')}\n" in out
-    for usage in ("ablate", "params", "data describe", "[options] fit"):
+    for usage in ("ablate", "params", "analyze", "data describe", "[options] fit"):
         assert f"\nusage: sansa_lightning {usage} " in out
     assert "--run_dir" in out
     assert [line.partition(":")[0] for line in started.stderr.splitlines()] == ["error"] * 3

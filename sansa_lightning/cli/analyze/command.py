@@ -1,0 +1,134 @@
+"""The command ``analyze``: build model and data, run one analysis, write its findings."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentError, ArgumentParser
+
+from sansa_lightning.analysis.contract import Analysis, check_folder, check_installed
+from sansa_lightning.analysis.kinds.names import KINDS
+from sansa_lightning.annotate.segmenter import adapter_file
+from sansa_lightning.checkpoints.trained import load_checkpoint
+from sansa_lightning.cli.analyze.options import OWN, Options
+from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES
+from sansa_lightning.cli.resolve import build, resolve
+from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.files.messages import one_line
+from sansa_lightning.files.whole import sha256_of
+from sansa_lightning.model import FewShotModel
+from sansa_lightning.module import FewShotModule
+from sansa_lightning.runs.checkpoint_files import check_checkpoint, read_checkpoint
+
+
+def analyze(asked: Options) -> int:
+    """Run an analysis, print its numbers, and write them with its figures to a folder.
+
+    Returns:
+        0.
+
+    Raises:
+        ValueError: an option, the configuration, the data or the checkpoint is wrong; says where.
+        FileNotFoundError: a file is missing.
+    """
+    check_installed()
+    check_folder(asked.out)
+    analysis = read_analysis(asked.name, asked.own)
+    module, data = build(resolve(asked.config, asked.settings))
+    model = loaded(module, asked.ckpt).to(chosen_device(asked.device))
+    data.setup("test")
+    begun = time.monotonic()
+    with torch.no_grad():
+        findings = analysis.run(model, data)
+    about = described(asked, analysis, model, data) | {"seconds": round(time.monotonic() - begun, 1)}
+    replace(findings, about=about).write(asked.out)
+    print(f"{asked.name}: {analysis.question}")
+    print(json.dumps(findings.numbers, indent=2))
+    if asked.ckpt is None and model.trained():
+        print("without --ckpt nothing is trained: what is called adapted is the strategy as it begins")
+    print(f"findings in {asked.out}")
+    return 0
+
+
+def read_analysis(name: str, own: Mapping[str, str]) -> Analysis:
+    """An analysis with its own options.
+
+    Raises:
+        ValueError: there is no such option, or its value does not fit.
+    """
+    module, kind = KINDS[name].place.split(":")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(getattr(import_module(module), kind), "analysis")
+    try:
+        given = parser.parse_args([f"--{OWN}{key}={value}" for key, value in own.items()])
+    except ArgumentError as error:
+        msg = f"analyze {name}: {one_line(error)}"
+        raise ValueError(msg) from error
+    found: Analysis = parser.instantiate(given).analysis
+    return found
+
+
+def loaded(module: FewShotModule, ckpt: Path | None) -> FewShotModel:
+    """The configured model with the trained tensors of a file, in eval mode.
+
+    Args:
+        module: configured, not built.
+        ckpt: a checkpoint, a published adapter, or the folder of a run; None to load nothing.
+
+    Raises:
+        ValueError: the file does not fit.
+        FileNotFoundError: it is not there.
+    """
+    if ckpt is None:
+        module.configure_model()
+        return module.built.eval()
+    path = adapter_file(ckpt.expanduser())
+    content = read_checkpoint(path)
+    module.adapter = RECIPES[FEW_SHOT].published_adapter(content, path, "test")
+    if module.adapter is None:
+        check_checkpoint(content, path)
+    module.configure_model()
+    if module.adapter is None:
+        load_checkpoint(module.built, content, f"--ckpt {path}")
+    return module.built.eval()
+
+
+def chosen_device(name: str | None) -> torch.device:
+    """A device of this machine; a GPU if there is one and none is named.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        msg = f"--device: expected one of this machine, such as cpu or cuda, but got {name!r}: {one_line(error)}"
+        raise ValueError(msg) from error
+    return device
+
+
+def described(asked: Options, analysis: Any, model: FewShotModel, data: EpisodeDataModule) -> dict[str, Any]:
+    """What was analysed: enough to do it again."""
+    ckpt = None if asked.ckpt is None else adapter_file(asked.ckpt.expanduser())
+    return {
+        "analysis": asked.name,
+        "question": analysis.question,
+        "options": asdict(analysis),
+        "config": [str(path) for path in asked.config],
+        "settings": dict(asked.settings),
+        "checkpoint": None if ckpt is None else {"file": str(ckpt), "sha256": sha256_of(ckpt)},
+        "model": model.header(),
+        "trained_parameters": sum(parameter.numel() for parameter in model.trained().values()),
+        "classes": list(data.class_names.values()),
+        "episodes": data.manifest_hash("test"),
+        "version": version("sansa_lightning"),
+    }
