@@ -120,12 +120,15 @@ class FewShot(Recipe):
         return published_adapter(content, path, subcommand)
 
     def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
-        """The watch over training, and the comparison with the base if it is asked for."""
+        """The watch over training, and the comparison with the base and the encoder's cache if they are asked for."""
         from sansa_lightning.callbacks.comparison import FrozenComparison
+        from sansa_lightning.callbacks.kept_encoder import UseEncoderCache
         from sansa_lightning.callbacks.watch import WatchTraining
 
         # In tests too: Lightning would warn that a checkpoint's callback is missing.
         found: list[Callback] = [WatchTraining()]
+        if config.model.encoder_cache is not None:
+            found.append(UseEncoderCache())
         if subcommand in EPISODES and config.compare_frozen:
             picture = Path(config.run_dir) / EPISODES[subcommand]
             found.append(FrozenComparison(None if config.trainer.fast_dev_run else picture))
