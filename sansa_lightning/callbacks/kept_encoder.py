@@ -70,10 +70,8 @@ class UseEncoderCache(Callback):
 
     def _say(self, phase: str, kept: KeptEncoder) -> None:
         counts = kept.counts - self._before
-        told = ", ".join(
-            f"{counts[name]} {words}" for name, words in TOLD.items() if counts[name] or name == "computed"
-        )
-        log.info("encoder cache, %s: %s", phase, told)
+        told = [f"{counts[name]} {words}" for name, words in TOLD.items() if counts[name] or name == "computed"]
+        log.info("encoder cache, %s: of all frames %s", phase, ", ".join(told))
 
 
 TOLD = {

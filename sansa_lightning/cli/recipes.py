@@ -127,7 +127,7 @@ class FewShot(Recipe):
 
         # In tests too: Lightning would warn that a checkpoint's callback is missing.
         found: list[Callback] = [WatchTraining()]
-        if config.model.encoder_cache is not None:
+        if getattr(config.get("model"), "encoder_cache", None) is not None:  # the module itself
             found.append(UseEncoderCache())
         if subcommand in EPISODES and config.compare_frozen:
             picture = Path(config.run_dir) / EPISODES[subcommand]
