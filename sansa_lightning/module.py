@@ -31,6 +31,7 @@ from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy
 from sansa_lightning.strategies.training_prompts import prompt_kinds
 from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.encoder_cache import EncoderCache
 from sansa_lightning.trackers.zoo import Base
 
 Phase = Literal["val", "test"]
@@ -57,6 +58,7 @@ class FewShotModule(LightningModule):
         memory_dropout: train with memory attention's dropout active although it is frozen, as the released code does;
             attention is then not fused, and a step of 2 clips x 4 frames at 1024 px (tiny) needs over 24 GB, not 11.
         recompute: recompute activations in the backward pass: less memory, more time.
+        encoder_cache: keep what the image encoder computes of images that come again; None keeps nothing.
         metrics: further metrics of the targets by name, see :class:`ControlledIoU`.
     """
 
@@ -74,6 +76,7 @@ class FewShotModule(LightningModule):
         threshold: float = 0.5,
         memory_dropout: bool = False,
         recompute: bool = False,
+        encoder_cache: EncoderCache | None = None,
         metrics: dict[str, Metric] | None = None,
     ) -> None:
         super().__init__()
@@ -91,6 +94,7 @@ class FewShotModule(LightningModule):
         self.cut = math.log(threshold / (1 - threshold))
         self.memory_dropout = memory_dropout
         self.recompute = recompute
+        self.encoder_cache = encoder_cache
         self.further = metrics or {}
         self.model: FewShotModel | None = None
         self.adapter: Path | None = None
@@ -135,6 +139,8 @@ class FewShotModule(LightningModule):
             self.model = scored_as_trained(self.adapter, self.parts, self.parts.base.build())
         if self.recompute:
             self.model.base.recompute()
+        if self.encoder_cache is not None:
+            self.model.base.cache_encoder(self.encoder_cache, Strategy.changed(self.model.base))
 
     @property
     def base(self) -> Tracker | None:

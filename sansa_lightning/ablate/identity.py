@@ -39,6 +39,7 @@ INCIDENTAL = (
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
     "data.num_workers",
+    "model.encoder_cache",
 )
 """Keys that affect how a run is executed and watched, but not its result."""
 

@@ -46,6 +46,13 @@ class Watch:
         self._signs: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
 
+    def begin(self, tracker: Tracker, step: int) -> None:
+        """Forget the last step, and measure this one if it is checked: in others nothing is measured."""
+        self.release()
+        self._signs.clear()
+        if not step % self.every:
+            self.listen(tracker)
+
     def listen(self, tracker: Tracker) -> None:
         """Measure in every forward pass of a base, until :meth:`release`."""
         self._hear(tracker, "stage 2", "trunk_norm", _norm)
@@ -58,12 +65,8 @@ class Watch:
             handle.remove()
         self._handles.clear()
 
-    def forget(self) -> None:
-        """Drop the measurements; called before each step, since a step may not run all parts."""
-        self._signs.clear()
-
     def check(self, tracker: Tracker, step: int) -> dict[str, Tensor]:
-        """The vital signs of a step after its backward pass; empty between checks.
+        """Stop measuring; the vital signs of a step after its backward pass, empty between checks.
 
         Returns:
             ``decoder_spread``, the standard deviation over places of the decoder transformer's features (they are
@@ -75,6 +78,7 @@ class Watch:
         Raises:
             CollapsedError: the spread was too small ``patience`` times in a row.
         """
+        self.release()
         if step % self.every:
             return {}
         signs = dict(self._signs)
@@ -120,13 +124,9 @@ class WatchTraining(Callback):
         self.watch = Watch(every, 0.0, patience)
         self.least_share = least_share
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start to measure."""
-        self.watch.listen(_tracker(pl_module))
-
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Forget the last step."""
-        self.watch.forget()
+        """Begin a step."""
+        self.watch.begin(_tracker(pl_module), trainer.global_step)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: torch.optim.Optimizer

@@ -121,15 +121,18 @@ class FewShot(Recipe):
         return published_adapter(content, path, subcommand)
 
     def callbacks(self, subcommand: str, config: Namespace) -> list[Callback]:
-        """The watch over training, the scores of single targets, and the comparison with the base if asked for."""
+        """The watch over training; and, where asked for, scores of single targets, the comparison and the cache."""
         from sansa_lightning.callbacks.comparison import FrozenComparison
         from sansa_lightning.callbacks.episode_scores import EpisodeScores
+        from sansa_lightning.callbacks.kept_encoder import UseEncoderCache
         from sansa_lightning.callbacks.watch import WatchTraining
 
         # In tests too: Lightning would warn that a checkpoint's callback is missing.
         found: list[Callback] = [WatchTraining()]
         if subcommand in FILES and not config.trainer.fast_dev_run:
             found.append(EpisodeScores(Path(config.run_dir) / FILES[subcommand]))
+        if getattr(config.get("model"), "encoder_cache", None) is not None:  # the module itself
+            found.append(UseEncoderCache())
         if subcommand in EPISODES and config.compare_frozen:
             picture = Path(config.run_dir) / EPISODES[subcommand]
             found.append(FrozenComparison(None if config.trainer.fast_dev_run else picture))

@@ -122,13 +122,9 @@ class TrackerModule(LightningModule):
             self.base.eval()
         return self
 
-    def on_train_start(self) -> None:
-        """Start the watch."""
-        self.watch.listen(self.base)
-
     def on_train_batch_start(self, batch: TrackingBatch, batch_idx: int) -> None:
-        """Forget the last step."""
-        self.watch.forget()
+        """The watch begins a step."""
+        self.watch.begin(self.base, self.global_step)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the vital signs, before gradients are clipped; a collapsed run ends here."""

@@ -80,6 +80,12 @@ class Strategy(ABC):
             raise ValueError(msg)
         return there[1]
 
+    @staticmethod
+    def changed(tracker: Tracker) -> list[str]:
+        """Names of a base's parameters that train, and of the modules that its strategy added or wrapped."""
+        added = {id(module) for module in Strategy.attachment_of(tracker).injected}
+        return [*trained_parameters(tracker), *(name for name, each in tracker.named_modules() if id(each) in added)]
+
     @abstractmethod
     def inject(self, tracker: Tracker) -> None:
         """Add trained modules to a frozen base, or unfreeze some of its own."""

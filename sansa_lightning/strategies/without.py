@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,7 @@ class Without(AbstractContextManager[None]):
                 stack.enter_context(off(switch))
             for name, original in self.originals.items():
                 stack.enter_context(valued(own[name], original))
+            stack.enter_context(_said(self.tracker, f"without {self.parts}"))
             self._entered = stack.pop_all()
 
     def __exit__(self, *error: object) -> None:
@@ -91,3 +92,13 @@ class Without(AbstractContextManager[None]):
         own = self.attachment.tensors(self.tracker)
         owners = tuple(f"{name}." for part in self.parts for name in self.tracker.parts()[part])
         return {name: tensor for name, tensor in own.items() if not self.parts or f"{name}.".startswith(owners)}
+
+
+@contextmanager
+def _said(tracker: Tracker, left_out: str) -> Iterator[None]:
+    """While the block runs, the tracker says that something is left out, so that results are not taken for others."""
+    before, tracker.left_out = tracker.left_out, left_out
+    try:
+        yield
+    finally:
+        tracker.left_out = before

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sansa_lightning.trackers.blocks import EncoderBlock as EncoderBlock
+from sansa_lightning.trackers.encoder_cache import EncoderCache, KeptEncoder
+from sansa_lightning.trackers.values import NO_PROMPT as NO_PROMPT
+from sansa_lightning.trackers.values import Decoded as Decoded
+from sansa_lightning.trackers.values import DecoderPrompt as DecoderPrompt
+from sansa_lightning.trackers.values import DecodeRule as DecodeRule
+from sansa_lightning.trackers.values import Features as Features
+from sansa_lightning.trackers.values import Memory as Memory
+from sansa_lightning.trackers.values import MemoryTokens as MemoryTokens
 
 AttentionBias = Callable[[Tensor, Tensor], Tensor]
 """From the queries [B, heads, h·w, C] and keys [B, heads, L, C] of a cross-attention, projected and with their rotary
@@ -21,118 +28,9 @@ PARTS = ("trunk", "neck", "qkv", "memory_attention", "memory_encoder", "prompt_e
 """Parts of a tracker. Every parameter belongs to exactly one, apart from "qkv", which lies in the trunk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """Features of F frames; F is often B·T, clip by clip.
-
-    Attributes:
-        image: the map for memory attention and decoder, [F, C, h, w], stride 16 in SAM 2.
-        fine: finer maps for the decoder, already projected by it, [F, C/8, 4h, 4w] and [F, C/4, 2h, 2w].
-        position: sine position of ``image``, the same for every frame, [1, C, h, w].
-    """
-
-    image: Tensor
-    fine: tuple[Tensor, ...]
-    position: Tensor
-
-    def select(self, frames: Tensor) -> Features:
-        """The features of some frames, int64 [G]."""
-        return Features(self.image[frames], tuple(level[frames] for level in self.fine), self.position)
-
-    def with_image(self, image: Tensor) -> Features:
-        """The same frames with another map as ``image``."""
-        return Features(image, self.fine, self.position)
-
-
-class Memory(NamedTuple):
-    """The memory of one frame of each clip.
-
-    Attributes:
-        features: spatial memory, [B, M, h, w].
-        position: its sine position, [B, M, h, w].
-        pointer: object pointer, [B, C].
-    """
-
-    features: Tensor
-    position: Tensor
-    pointer: Tensor
-
-    def repeat(self, times: int) -> Memory:
-        """Every clip ``times`` times in a row."""
-        return Memory(*(tensor.repeat_interleave(times, dim=0) for tensor in self))
-
-
-class MemoryTokens(NamedTuple):
-    """The input of memory attention.
-
-    Attributes:
-        keys: [L, B, M], spatial memories first.
-        positions: added to the keys, [L, B, M].
-        pointers: number of the L tokens, the last ones, that come from object pointers and have no place in the image.
-    """
-
-    keys: Tensor
-    positions: Tensor
-    pointers: int
-
-
-@dataclass(frozen=True, slots=True)
-class DecoderPrompt:
-    """The object's location for the decoder, for G frames; without points and mask, the decoder has the features alone.
-
-    Attributes:
-        coords: (x, y) of P points per frame, float32 [G, P, 2], in pixels of the tracker's input.
-        labels: int32 [G, P], see ``clips.prompt.POINT_LABELS``; given with ``coords``.
-        mask: logits, or the result of :meth:`Tracker.mask_prompt`, float32 [G, 1, 4h, 4w].
-        tokens: [G, P, C], read like further points, each added to what stands for "no point": zeros say nothing.
-    """
-
-    coords: Tensor | None = None
-    labels: Tensor | None = None
-    mask: Tensor | None = None
-    tokens: Tensor | None = None
-
-
-NO_PROMPT = DecoderPrompt()
-
 Place = Literal["stage 0", "stage 1", "stage 2", "stage 3", "neck", "decoder"]
 """Places where features can be tapped: the end of an encoder stage or of the neck, [F, C, h, w]; or the image features
 at the end of the decoder's transformer, [G, h·w, C]."""
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeRule:
-    """The choice among the decoder's masks.
-
-    Attributes:
-        masks: "single" takes the mask of the decoder's single-mask token, "best" the one of three with the highest
-            predicted IoU.
-        stability: a single mask falls back to the best of three if the IoU of its areas above ``delta`` and above
-            ``-delta`` is less than this (0.98 in SAM 2), unless the decoder trains; None never falls back.
-        delta: in logits, for ``stability``.
-        gate: whether logits become -1024 if the object score is not above 0, as in SAM 2's tracking.
-    """
-
-    masks: Literal["single", "best"] = "single"
-    stability: float | None = None
-    delta: float = 0.05
-    gate: bool = False
-
-
-class Decoded(NamedTuple):
-    """The decoder's output for G frames.
-
-    Attributes:
-        mask: logits, float32 [G, 1, 4h, 4w].
-        pointer: object pointer, [G, C].
-        iou: predicted IoU of the mask, [G], in [0, 1].
-        object_score: logit of the object's presence, [G]; None from a tracker built without it.
-    """
-
-    mask: Tensor
-    pointer: Tensor
-    iou: Tensor
-    object_score: Tensor | None
 
 
 class Tracker(nn.Module, ABC):
@@ -144,11 +42,15 @@ class Tracker(nn.Module, ABC):
         image_size: side S of the square that frames are resized to, in pixels.
         built_from: the :class:`~sansa_lightning.trackers.zoo.Base` that says its name and weights; None if none does.
         evaluated_at: side of the square that pictures become first where a benchmark has it so; None if they go to S.
+        kept: the cache of the image encoder, after :meth:`cache_encoder`.
+        left_out: what of a strategy is switched off now, in words of its own; "" for nothing.
     """
 
     image_size: int
     built_from: Any = None
     evaluated_at: int | None = None
+    kept: KeptEncoder | None = None
+    left_out: str = ""
 
     @property
     def clip_size(self) -> int:
@@ -176,7 +78,7 @@ class Tracker(nn.Module, ABC):
 
         Args:
             images: uint8 [F, 3, H, W], RGB, or float32, ImageNet-normalised.
-            chunk: number of frames that the encoder takes at a time; all if None.
+            chunk: number of frames that the encoder takes at a time; if None, as many as suit the device.
         """
 
     def stages(self, images: Tensor) -> list[Tensor]:
@@ -294,4 +196,19 @@ class Tracker(nn.Module, ABC):
             ValueError: this tracker cannot.
         """
         msg = f"model.recompute: expected false for {type(self).__name__}, which cannot recompute, but got true"
+        raise ValueError(msg)
+
+    def cache_encoder(self, settings: EncoderCache, changed: Collection[str]) -> None:
+        """Keep what the image encoder computes of images that come again, see :class:`EncoderCache`.
+
+        Call it after a strategy was attached. Results differ by rounding, since other frames share a batch.
+
+        Args:
+            settings: how much, and where.
+            changed: names of parameters that train and of modules that a strategy added or wrapped.
+
+        Raises:
+            ValueError: this tracker cannot.
+        """
+        msg = f"model.encoder_cache: expected null for {type(self).__name__}, which cannot keep results, but got one"
         raise ValueError(msg)

@@ -47,13 +47,24 @@ def test_parts_that_did_not_run_are_left_out():
     watch.listen(sam)
     step(sam)
     sam.zero_grad()
-    watch.forget()
+    watch.begin(sam, 0)
     sam.image_encoder.trunk(frames(1, 1)[0])
     assert watch.check(sam, 0).keys() == {"trunk_norm"}
-    watch.release()
-    watch.forget()
+    watch.begin(sam, 1)
     step(sam)
     assert watch.check(sam, 0).keys() == {"memory_gradient", "matching_gradient"}
+
+
+def test_only_the_steps_that_are_checked_are_measured():
+    sam, watch = nano(), Watch(every=2)
+    images, measured = frames(1, 1)[0], []
+    for at in range(4):
+        watch.begin(sam, at)
+        sam.image_encoder.trunk(images)
+        measured.append(len(sam._heard))
+        assert ("trunk_norm" in watch.check(sam, at)) == (at % 2 == 0)
+        assert not sam._heard
+    assert measured == [3, 0, 3, 0]
 
 
 def test_ends_a_run_whose_decoder_says_the_same_everywhere():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -26,9 +28,12 @@ from sansa_lightning.trackers.base import (
     Place,
     Tracker,
 )
+from sansa_lightning.trackers.chunks import PATCH, frames_at_once
+from sansa_lightning.trackers.encoder_cache import EncoderCache
 from sansa_lightning.trackers.memory_tokens import map_tokens, memory_tokens
 from sansa_lightning.trackers.recompute import recompute_from_first_trained, while_recomputing
 from sansa_lightning.trackers.sam2.attention_bias import biased
+from sansa_lightning.trackers.sam2.kept_encoder import KeptSam2Encoder
 from sansa_lightning.trackers.sam2.transformers_layout import official_layout
 
 TRUNK = "image_encoder.trunk"
@@ -64,6 +69,11 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
     no_obj_ptr: Tensor
     add_tpos_enc_to_obj_ptrs: bool
     proj_tpos_enc_in_obj_ptrs: bool
+    kept: KeptSam2Encoder | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._heard: OrderedDict[int, Place] = OrderedDict()  # what is tapped now
 
     @property
     def memory_rows(self) -> int:
@@ -82,17 +92,30 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def encode(self, images: Tensor, chunk: int | None = None) -> Features:
         """See :class:`Tracker`."""
-        size = (self.image_size, self.image_size)
-        frames = F.interpolate(normalise(images), size, mode="bilinear", align_corners=False, antialias=True)
-        parts = [self.forward_image(part) for part in self._as_weights(frames).split(chunk or len(frames))]
+        chunk = chunk or frames_at_once(images.device, self.image_size // PATCH, self.blocks()[0].dim)
+        if self.kept is not None:
+            if self.kept.active and not self._heard:
+                return self.kept.encode(images, chunk)
+            self.kept.counts["bypassed"] += len(images)
+        parts = [self.forward_image(part) for part in self.pixels(images).split(chunk)]
         levels = [torch.cat([part["backbone_fpn"][i] for part in parts]) for i in range(self.num_feature_levels)]
         # The neck adds in float32 whatever it is of.
-        *fine, image, position = map(self._as_weights, (*levels, parts[0]["vision_pos_enc"][-1][:1]))
+        *fine, image, position = map(self.as_weights, (*levels, parts[0]["vision_pos_enc"][-1][:1]))
         return Features(image, tuple(fine), position)
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """What the image encoder takes of frames of any size, [F, 3, S, S]."""
+        size = (self.image_size, self.image_size)
+        frames = F.interpolate(normalise(images), size, mode="bilinear", align_corners=False, antialias=True)
+        return self.as_weights(frames)
+
+    def cache_encoder(self, settings: EncoderCache, changed: Collection[str]) -> None:
+        """See :class:`Tracker`."""
+        self.kept = KeptSam2Encoder(self, settings, changed)
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """See :class:`Tracker`."""
-        return list(self.image_encoder.trunk(self._as_weights(normalise(images))))
+        return list(self.image_encoder.trunk(self.as_weights(normalise(images))))
 
     def own_layout(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
         """See :class:`Tracker`; files of the transformers library are known."""
@@ -111,7 +134,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def mask_prompt(self, mask: Tensor) -> Tensor:
         """See :class:`Tracker`."""
-        return self.low_resolution(self.mask_downsample(self._as_weights(mask)))
+        return self.low_resolution(self.mask_downsample(self.as_weights(mask)))
 
     def low_resolution(self, maps: Tensor) -> Tensor:
         """See :class:`Tracker`."""
@@ -125,7 +148,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def remember(self, features: Features, mask: Tensor, pointer: Tensor) -> Memory:
         """See :class:`Tracker`."""
-        written = self.memory_encoder(features.image, self._as_weights(mask), skip_mask_sigmoid=True)
+        written = self.memory_encoder(features.image, self.as_weights(mask), skip_mask_sigmoid=True)
         return Memory(written["vision_features"], written["vision_pos_enc"][0], pointer)
 
     def tokens(
@@ -141,7 +164,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         if not self.add_tpos_enc_to_obj_ptrs:
             return self.maskmem_tpos_enc.new_zeros(1, self.mem_dim)
         width = self.hidden_dim if self.proj_tpos_enc_in_obj_ptrs else self.mem_dim
-        encoded: Tensor = self.obj_ptr_tpos_proj(self._as_weights(get_1d_sine_pe(distances / (limit - 1), dim=width)))
+        encoded: Tensor = self.obj_ptr_tpos_proj(self.as_weights(get_1d_sine_pe(distances / (limit - 1), dim=width)))
         return encoded
 
     def attend(self, features: Features, tokens: MemoryTokens, bias: AttentionBias | None = None) -> Features:
@@ -192,9 +215,9 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
             position = encoder.get_dense_pe()
         if prompt.tokens is not None:  # the last token is of a point that SAM 2 itself pads
             sparse = sparse + F.pad(prompt.tokens, (0, 0, sparse.shape[1] - 1 - prompt.tokens.shape[1], 1))
-        return self._as_weights(sparse), self._as_weights(dense), self._as_weights(position)
+        return self.as_weights(sparse), self.as_weights(dense), self.as_weights(position)
 
-    def _as_weights(self, values: Tensor) -> Tensor:
+    def as_weights(self, values: Tensor) -> Tensor:
         """Values in the weights' number format where that is shorter than float32; the same tensor where it is not."""
         dtype = self.no_mem_embed.dtype
         return values.to(dtype) if dtype in SHORT else values
@@ -229,7 +252,13 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         }
 
     def tap(self, place: Place, hear: Callable[[Tensor], None]) -> RemovableHandle:
-        """See :class:`Tracker`."""
+        """See :class:`Tracker`; while something is tapped, no kept results are used, which pass the places by."""
+        handle: RemovableHandle = self._tap(place, hear)
+        handle.extra_dict_ref += (weakref.ref(self._heard),)
+        self._heard[handle.id] = place
+        return handle
+
+    def _tap(self, place: Place, hear: Callable[[Tensor], None]) -> RemovableHandle:
         if place == "neck":
             return self.image_encoder.register_forward_hook(lambda _m, _i, out: hear(out["vision_features"]))
         if place == "decoder":
