@@ -16,7 +16,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from sansa_lightning.analysis.contract import Analysis, check_folder, check_installed
 from sansa_lightning.analysis.kinds.names import KINDS
-from sansa_lightning.annotate.segmenter import adapter_file
+from sansa_lightning.annotate.loading import adapter_file
 from sansa_lightning.checkpoints.trained import load_checkpoint
 from sansa_lightning.cli.analyze.options import OWN, Options
 from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES
