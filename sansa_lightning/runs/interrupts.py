@@ -98,13 +98,14 @@ def ignore_requests() -> None:
 def _quiet_after_a_request() -> Iterator[None]:
     """No traceback of what a request ends beside the main thread, or where Python cannot raise; it has its own line.
 
-    Threads that serve loading processes lose them; finalisers swallow the request, which :func:`check` raises again.
-    After a request that stays so, since they may end later than the block.
+    Threads that serve loading processes lose them, as theirs lose this process; finalisers swallow the request, which
+    :func:`check` raises again. After a request that stays so, since they may end later than the block.
     """
     raised, swallowed = sys.excepthook, sys.unraisablehook
 
     def excepthook(*error: Any) -> None:
-        if heard() is None or threading.current_thread() is threading.main_thread():
+        lost = os.getpid() != _State.owner and isinstance(error[1], ConnectionError)  # a loading process, of us
+        if threading.current_thread() is threading.main_thread() or not (lost or heard()):
             raised(*error)
 
     def unraisablehook(found: Any) -> None:

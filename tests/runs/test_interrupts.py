@@ -115,6 +115,21 @@ def test_what_a_request_ends_elsewhere_is_not_told(leave, monkeypatch):
     assert told == [ConnectionResetError, KeyboardInterrupt, ZeroDivisionError]
 
 
+def test_a_loading_process_that_loses_this_one_says_nothing(capfd):
+    """Its threads serve tensors to a process that was killed; anything else that goes wrong there is said."""
+    with listening():
+        child = os.fork()
+        if not child:
+            for error in (ConnectionResetError("lost"), ZeroDivisionError("said")):
+                thread = threading.Thread(target=sys.excepthook, args=(type(error), error, None))
+                thread.start()
+                thread.join()
+            sys.stderr.flush()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    assert capfd.readouterr().err.splitlines() == ["ZeroDivisionError: said"]
+
+
 def test_an_error_of_its_own_is_left_alone(leave):
     def fails(_: object) -> None:
         raise SystemExit(2)
