@@ -17,6 +17,7 @@ from sansa_lightning import __main__
 
 LIGHT = (
     *("--help", "--version", "data --help", "ablate --help", "params --help"),
+    *("report --help", "publish --help"),
     *("data describe --help", "data prepare --help", "data verify --help"),
     *("fitt", "fit --recipe nowhere", "data verify isic --root nowhere", "data prepare isic --root nowhere --dry_run"),
 )

@@ -117,7 +117,7 @@ def _recipe(run: Run) -> str:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """Settings by dotted keys: of strategy, method and references as they were tested, and of the fit if there is one."""
+    """Settings by dotted keys: of strategy, method and references as tested, and of the fit if there is one."""
     result, trained = run.result, run.trained_by or run.result
     parts = {"strategy": result.strategy or {}, "method": result.more.get("method") or {}}
     found = {
