@@ -17,6 +17,7 @@ from launches import assert_equal_weights, call, checkpoint, finish, refusal, re
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.protocols.base import Strict
 from sansa_lightning.data.sources.coco import Coco
+from sansa_lightning.runs.episode_scores import read_scores
 
 pytestmark = pytest.mark.slow
 
@@ -70,11 +71,13 @@ def test_one_folder_one_table_and_no_warning_about_processes(two):
     assert sorted(path.name for path in two.folder.iterdir()) == [
         "checkpoints",
         "config.yaml",
+        "episodes.csv",
         "episodes.png",
         "metrics",
         "result.json",
     ]
     assert result(two.folder)["processes"] == 2
+    assert [score.episode for score in read_scores(two.folder / "episodes.csv")] == [0, 1, 2, 3, 4]
     assert two.out.count("run folder:") == two.out.count("FB-IoU") == 1
     for words in ("find_unused_parameters", "sync_dist", "DistributedSampler", "devices=1"):
         assert words not in two.err

@@ -17,6 +17,8 @@ from sansa_lightning.cli.grammar import Grammar
 from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES, chosen_recipe
 from sansa_lightning.describe.options import read_options
 from sansa_lightning.prepare.benchmarks import BENCHMARKS
+from sansa_lightning.publish.command import publish_parser
+from sansa_lightning.report.command import report_parser
 
 ROOT = Path(sansa_lightning.__file__).parents[1]
 PAGES = (
@@ -137,6 +139,14 @@ def test_tables_are_there() -> None:
         given = parsers[name].parse_args(rest)
         for path in [*given.tables, *getattr(given, "config", [])]:
             assert list(ROOT.glob(str(path))), path
+
+
+def test_reports_and_cards_have_these_options() -> None:
+    parsers = {"report": report_parser(), "publish": publish_parser()}
+    called = [args for _, command in commands() if (args := arguments(command))[0] in parsers]
+    assert len(called) > 3
+    for name, *rest in called:
+        parsers[name].parse_args(rest)  # exits if an option is not there
 
 
 def test_data_commands(grammars: dict[str, Grammar], monkeypatch: pytest.MonkeyPatch) -> None:

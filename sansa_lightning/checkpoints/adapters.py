@@ -35,7 +35,7 @@ SCORED: dict[type, tuple[str, ...]] = {
     AdaptFormer: ("placement", "scale", "layer_norm", "insertion"),
     LoRA: ("placement", "targets", "rank", "alpha", "use_dora", "use_rslora"),
 }
-"""Settings of published strategies that matter where nothing trains."""
+"""Settings of published strategies that matter where nothing trains; of others all do."""
 
 UNFIT = (AttributeError, KeyError, TypeError, OverflowError, RuntimeError)
 """Errors of constructors and attachments for a file's wrong settings."""
@@ -159,7 +159,7 @@ def scored_as_trained(path: Path, parts: ModelParts, tracker: Tracker) -> FewSho
         )
         raise ValueError(msg)
     said, brought = parts.strategy.settings(), adapter.strategy.settings()
-    different = [name for name in SCORED[kind] if said[name] != brought[name]]
+    different = [name for name in SCORED.get(kind, said) if said[name] != brought.get(name)]
     if different:
         pairs = ", ".join(f"{name} {brought[name]} (model.strategy says {said[name]})" for name in different)
         log.warning("adapter %s is scored with its own settings: %s", path, pairs)

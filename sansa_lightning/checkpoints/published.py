@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from sansa_lightning.checkpoints.header import HEADER
+from sansa_lightning.checkpoints.portable import with_header
 from sansa_lightning.checkpoints.published_fs_sam2 import is_fs_sam2
 from sansa_lightning.files.messages import brief
 from sansa_lightning.strategies.adaptformer import AdaptFormer
@@ -30,7 +31,7 @@ PREFIX = "base."
 
 
 def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -> Path | None:
-    """The path if the file is a published adapter, SANSA's or FS-SAM2's, for :func:`scored_as_trained`; else None.
+    """The path if the file is a published adapter, SANSA's, FS-SAM2's or ours, for ``scored_as_trained``; else None.
 
     Args:
         content: of the file.
@@ -41,8 +42,9 @@ def published_adapter(content: Mapping[str, Any], path: Path, subcommand: str) -
         ValueError: it is a published adapter, and the subcommand is fit.
     """
     state = content.get("model", content)
+    portable = path.suffix == ".safetensors" and HEADER in with_header(path, content)
     named = isinstance(state, Mapping) and any(ADAPTER_KEY.fullmatch(_bare(str(key))) for key in state)
-    if HEADER in content or not (named or is_fs_sam2(content)):
+    if HEADER in content or not (portable or named or is_fs_sam2(content)):
         return None
     if subcommand == "fit":
         msg = (

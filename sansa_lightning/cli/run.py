@@ -20,6 +20,7 @@ from sansa_lightning.callbacks.predictions import PredictionWriter
 from sansa_lightning.callbacks.progress import ProgressLines, Summary
 from sansa_lightning.callbacks.run_end import EndWhenAsked, conclude
 from sansa_lightning.callbacks.wandb_record import WandbRecord
+from sansa_lightning.checkpoints.portable import HUB, downloaded
 from sansa_lightning.cli.grammar import TRAINER_DEFAULTS, Grammar
 from sansa_lightning.cli.noise import without_noise
 from sansa_lightning.cli.recipes import Recipe
@@ -72,6 +73,8 @@ class ProjectCLI(Grammar):
             take_folder(folder, subcommand)
         if config.ckpt_path == "last":
             config.ckpt_path = str(folder / CHECKPOINTS / LAST)
+        if str(config.ckpt_path).startswith(HUB):
+            config.ckpt_path = str(downloaded(config.ckpt_path))
         if subcommand == "fit" and first_process():
             refuse_taken(folder, config.ckpt_path)
         self.adapter: Path | None = None

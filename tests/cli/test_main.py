@@ -16,7 +16,8 @@ from launches import call, write_yaml
 from sansa_lightning import __main__
 
 LIGHT = (
-    *("--help", "--version", "data --help", "ablate --help", "params --help", "analyze --help"),
+    *("--help", "--version", "data --help", "ablate --help", "params --help"),
+    *("analyze --help", "report --help", "publish --help"),
     *("data describe --help", "data prepare --help", "data verify --help"),
     *("fitt", "fit --recipe nowhere", "data verify isic --root nowhere", "data prepare isic --root nowhere --dry_run"),
 )

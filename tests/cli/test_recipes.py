@@ -10,6 +10,7 @@ from jsonargparse import Namespace
 
 from launches import call, refusal, result, write_yaml
 from sansa_lightning.callbacks.comparison import FrozenComparison
+from sansa_lightning.callbacks.episode_scores import EpisodeScores
 from sansa_lightning.callbacks.watch import WatchTraining
 from sansa_lightning.cli.grammar import Grammar
 from sansa_lightning.cli.recipes import RECIPES, chosen_recipe
@@ -62,11 +63,14 @@ def settings(folder: Path, *, fast_dev_run: bool = False) -> Namespace:
 
 def test_a_recipe_brings_its_callbacks(tmp_path):
     few_shot, tracker = RECIPES["few_shot"], RECIPES["tracker"]
-    watch, comparison = few_shot.callbacks("fit", settings(tmp_path))
-    assert (type(watch), type(comparison)) == (WatchTraining, FrozenComparison)
+    watch, scores, comparison = few_shot.callbacks("fit", settings(tmp_path))
+    assert (type(watch), type(scores), type(comparison)) == (WatchTraining, EpisodeScores, FrozenComparison)
     assert comparison.picture == tmp_path / "episodes.png"
-    assert few_shot.callbacks("test", settings(tmp_path))[1].picture == tmp_path / "episodes_test.png"
-    assert few_shot.callbacks("test", settings(tmp_path, fast_dev_run=True))[1].picture is None
+    assert scores.path == tmp_path / "episodes.csv"
+    _, scores, comparison = few_shot.callbacks("test", settings(tmp_path))
+    assert (scores.path.name, comparison.picture.name) == ("episodes_test.csv", "episodes_test.png")
+    _, comparison = few_shot.callbacks("test", settings(tmp_path, fast_dev_run=True))
+    assert comparison.picture is None
     assert [type(each) for each in few_shot.callbacks("predict", settings(tmp_path))] == [WatchTraining]
     assert tracker.callbacks("fit", settings(tmp_path)) == []
 

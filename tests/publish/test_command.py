@@ -81,6 +81,17 @@ def test_pushed_and_loaded_from_the_hub_it_is_the_same_model(published, fitted, 
             assert torch.equal(value, one.state_dict()[name]), name
 
 
+@pytest.mark.slow
+def test_a_published_adapter_scores_as_its_run(published, fitted, hub, tiny_yaml, tmp_path, capsys):
+    hub.create_repo(REPO, private=True, exist_ok=True)
+    hub.upload_folder(repo_id=REPO, folder_path=published, commit_message="x")
+    for number, place in enumerate((published / "adapter.safetensors", f"hub:{REPO}")):
+        call("test", "--config", tiny_yaml, "--ckpt_path", place, "--run_dir", tmp_path / str(number))
+        assert result(tmp_path / str(number), "test")["metrics"]["test"] == result(fitted)["metrics"]["test"]
+    said = refusal(capsys, "fit", "--config", tiny_yaml, "--ckpt_path", f"hub:{REPO}", "--run_dir", tmp_path / "fit")
+    assert "is a published adapter, which holds no state of a run to resume" in said
+
+
 def test_what_the_hub_has_not_is_one_line(hub):
     with pytest.raises(FileNotFoundError, match=r"adapter hub:me/none: adapter\.safetensors is not in the local cache"):
         load("nano", adapter="hub:me/none")

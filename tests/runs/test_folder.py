@@ -130,7 +130,7 @@ LEFT = ".{}.4711-0123abcd.partial"
 
 
 def test_only_what_runs_of_the_kind_left_of_their_own_files_is_cleared_away(tmp_path):
-    own = ["checkpoints/last.ckpt", "config.yaml", "result.json", "episodes.png"]
+    own = ["checkpoints/last.ckpt", "config.yaml", "result.json", "episodes.png", "episodes.csv"]
     others = ["result_test.json", "predictions/annotations.json", "sub/last.ckpt", "notes.txt"]
     for name in own + others:
         path = (tmp_path / name).with_name(LEFT.format(Path(name).name))

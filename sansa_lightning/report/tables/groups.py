@@ -35,6 +35,13 @@ INCIDENTAL = (
 OF_TRAINING = ("trainer.", "model.losses", "model.optimizer", "model.schedule", "data.train_", "data.batch_size")
 """Beginnings of keys that make no other row where nothing trains."""
 
+AS_TESTED = ("base", "data.prompt", "data.negatives")
+CANONICAL = ("model.strategy", "model.method", "data.prompt", "data.negatives")
+"""Keys whose values the result says better: in one spelling, and as they were in the test."""
+
+MOST_SETTINGS = 4
+"""Of a row's name."""
+
 COLUMNS = (Column("row", "row", "text"), *SCORE_COLUMNS, Column("in_domain", "in-domain"))
 
 
@@ -78,52 +85,66 @@ def _table(name: str, runs: Sequence[Run], names: Mapping[Run, str]) -> Table:
 
 def row_names(runs: Sequence[Run]) -> dict[Run, str]:
     """Names of rows: base, strategy and method, with the settings in which rows of equal names differ."""
-    first = {run: " ".join(str(fact(run.result, key) or "?") for key in OF_MODEL) for run in runs}
-    found = {}
+    members: dict[str, list[Run]] = {}
     for run in runs:
-        recipes = {_recipe(other): _settings(other) for other in runs if first[other] == first[run]}
-        found[run] = first[run]
-        if len(recipes) > 1:
-            own = _settings(run)
-            unlike = [key for key in own if len({brief(each.get(key)) for each in recipes.values()}) > 1]
-            said = ", ".join(f"{key.rpartition('.')[2]} {brief(own[key], 40)}" for key in unlike[:4])
-            found[run] += f" ({said}{', ...' if len(unlike) > 4 else ''})" if said else ""
-    return _told_apart(found)
+        members.setdefault(" ".join(str(fact(run.result, key) or "?") for key in OF_MODEL), []).append(run)
+    found: dict[Run, str] = {}
+    for name, those in members.items():
+        settings = {run: _settings(run) for run in those}
+        texts = {run: _text(each) for run, each in settings.items()}
+        rows = {texts[run]: settings[run] for run in those}
+        keys = dict.fromkeys(key for row in rows.values() for key in row)
+        unlike = [key for key in keys if len({_text(row.get(key)) for row in rows.values()}) > 1]
+        titles = _titles(name, rows, unlike)
+        found |= {run: titles[texts[run]] for run in those}
+    return {run: found[run] for run in runs}
 
 
-def _told_apart(names: dict[Run, str]) -> dict[Run, str]:
-    """Names with a number where two recipes still have the same."""
-    numbers: dict[str, list[str]] = {}
-    found = {}
-    for run, name in names.items():
-        known = numbers.setdefault(name, [])
-        recipe = _recipe(run)
-        known += [] if recipe in known else [recipe]
-        place = known.index(recipe)
-        found[run] = name if place == 0 else f"{name} #{place + 1}"
+def _titles(name: str, rows: Mapping[str, Mapping[str, Any]], unlike: Sequence[str]) -> dict[str, str]:
+    """A name for each row: its first settings that are not those of all others, and a number if that is not enough."""
+    found: dict[str, str] = {}
+    for text, row in rows.items():
+        said = ", ".join(f"{key.rpartition('.')[2]} {brief(row.get(key), 40)}" for key in unlike[:MOST_SETTINGS])
+        title = f"{name} ({said}{', ...' if len(unlike) > MOST_SETTINGS else ''})" if said else name
+        same = sum(other.partition(" #")[0] == title for other in found.values())
+        found[text] = f"{title} #{same + 1}" if same else title
     return found
 
 
 def _recipe(run: Run) -> str:
     """What makes a row: everything but fold, seed and how the run was executed."""
-    asked = [fact(run.result, key) for key in ("data.prompt", "data.negatives")]
-    model = [run.result.strategy, run.result.more.get("method"), run.result.base, *asked]
-    return json.dumps([model, _settings(run)], sort_keys=True, default=str)
+    return _text([[fact(run.result, key) for key in OF_MODEL], _settings(run)])
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """Settings by dotted keys; of training only if something trained."""
-    trained = run.trained_by or run.result
-    config = trained.config if run.trains else run.result.config
-    flat = {key: value for key, value in _flat(config or {}).items() if key not in INCIDENTAL}
-    return flat if run.trains else {key: value for key, value in flat.items() if not key.startswith(OF_TRAINING)}
+    """Settings by dotted keys: of strategy, method and references as tested, and of the fit if there is one."""
+    result, trained = run.result, run.trained_by or run.result
+    parts = {"strategy": result.strategy or {}, "method": result.more.get("method") or {}}
+    found = {
+        f"{part}.{key}": value for part, said in parts.items() for key, value in (said.get("settings") or {}).items()
+    }
+    found |= {key: fact(result, key) for key in AS_TESTED}
+    config = _flat((trained.config if run.trains else result.config) or {})
+    left = (*INCIDENTAL, *found)
+    for key, value in config.items():
+        counts = key not in left and not key.startswith(CANONICAL)
+        if counts and (run.trains or not key.startswith(OF_TRAINING)):
+            found[key] = value
+    return found
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _flat(values: Any, key: str = "") -> dict[str, Any]:
-    """Nested values by dotted keys, without ``init_args``."""
+    """Nested values by dotted keys; a class by its name, and its arguments without ``init_args``."""
     if not isinstance(values, dict) or not values:
         return {key: values}
     found: dict[str, Any] = {}
     for name, each in values.items():
-        found |= _flat(each, key if name == "init_args" else f"{key}.{name}" if key else str(name))
+        if name == "class_path":
+            found[key] = str(each).rpartition(".")[2]
+        else:
+            found |= _flat(each, key if name == "init_args" else f"{key}.{name}" if key else str(name))
     return found

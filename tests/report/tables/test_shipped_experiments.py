@@ -78,6 +78,7 @@ def test_a_shipped_experiment_has_its_seats(files, settings, batch, expected):
     assert [(seat.table, seat.column) for seat in found] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "table", "row"),
     [

@@ -164,3 +164,9 @@ def test_an_earlier_report_is_replaced_and_nothing_else(written, tmp_path):
         report([str(one), "--out", str(one / "result.json")])
     with pytest.raises(ValueError, match="expected run folders, or --compare with two of them"):
         report(["--out", str(out)])
+
+
+def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else object())
+    with pytest.raises(ValueError, match=r"report needs matplotlib: pip install 'sansa_lightning\[report\]'"):
+        report([str(tmp_path), "--out", str(tmp_path / "out")])
