@@ -73,6 +73,7 @@ def test_the_same_groups_are_the_same_bytes(name: str, photos: Photos, finished:
     assert not (tmp_path / "a.json.journal").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [(1, 1), (9, 5), (3, 100)])
 def test_other_groups_are_the_same_but_for_rounding(
     steps: tuple[int, int], photos: Photos, finished: Path, tmp_path: Path
@@ -85,6 +86,7 @@ def test_other_groups_are_the_same_but_for_rounding(
         assert one["score"] == pytest.approx(other["score"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_shards_are_merged_to_the_same_bytes(
     photos: Photos, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -321,6 +323,7 @@ def test_memories_are_references(photos: Photos, finished: Path, tmp_path: Path)
     assert (tmp_path / "a.json").read_bytes() == finished.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_base_is_the_adapter_s(photos: Photos, finished: Path, tmp_path: Path) -> None:
     from builders import model
     from sansa_lightning.checkpoints.header import HEADER
