@@ -16,7 +16,7 @@ from sansa_lightning.strategies.adaptformer import AdaptFormer
 
 SMALL = {
     "pca": {"images": "2", "shown": "1"},
-    "concentration": {"images": "4"},
+    "concentration": {"images": "10"},
     "probe": {"images": "2", "episodes": "8"},
     "vos": {"clips": "1", "frames": "4"},
     "coherence": {"clips": "1", "pairs": "2", "images": "2"},
