@@ -81,7 +81,7 @@ class Errors(Analysis):
     def run(self, model: FewShotModel, data: EpisodeDataModule) -> Findings:
         """See :meth:`Analysis.run`."""
         both = list(sides(model))
-        rows = [row_of(one, data) for one in segmented(model, data, self.episodes)]
+        rows = [row_of(one, data) for one in segmented(model, data, range(self.episodes))]
         by_size, by_instances = (pooled(rows, both, group) for group in (size_of, number_of))
         tables, names = strays(rows, both, data.class_names)
         numbers: dict[str, Any] = {
@@ -96,14 +96,11 @@ class Errors(Analysis):
         }
         order = sorted(range(len(rows)), key=lambda place: (rows[place].iou(both[-1]), place))
         chosen = {"worst": order[: self.drawn], "best": order[: -self.drawn - 1 : -1]}
-        kept = self._episodes(model, data, {place for places in chosen.values() for place in places})
-        figures |= {name: _sheet([kept[place] for place in places], data) for name, places in chosen.items()}
+        # Segmented anew: all pictures of a long list would not fit into memory.
+        figures |= {
+            name: _sheet(list(segmented(model, data, places)), data.class_names) for name, places in chosen.items()
+        }
         return Findings(numbers, figures)
-
-    def _episodes(self, model: FewShotModel, data: EpisodeDataModule, wanted: set[int]) -> dict[int, Segmented]:
-        """Some episodes, segmented anew: all pictures of a long list would not fit into memory."""
-        every = segmented(model, data, max(wanted) + 1)
-        return {place: one for place, one in enumerate(every) if place in wanted}
 
 
 def row_of(one: Segmented, data: EpisodeDataModule) -> Row:
@@ -211,9 +208,9 @@ def _ious(groups: Mapping[str, Mapping[str, Any]], both: Sequence[str]) -> dict[
     return {f"{name}\n({one['episodes']})": {side: one[side] for side in both} for name, one in groups.items()}
 
 
-def _sheet(chosen: Sequence[Segmented], data: EpisodeDataModule) -> Image.Image:
+def _sheet(chosen: Sequence[Segmented], names: Mapping[ClassId, str]) -> Image.Image:
     shown = [
         Example(one.clip.episode.class_id, one.clip.images[[0, -1]], one.clip.masks[[0, -1]], one.predictions)
         for one in chosen
     ]
-    return gallery_picture(shown, data.class_names)
+    return gallery_picture(shown, dict(names))
