@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,18 +37,18 @@ class Segmented(NamedTuple):
 
 
 @torch.no_grad()
-def segmented(model: FewShotModel, data: EpisodeDataModule, episodes: int) -> Iterator[Segmented]:
-    """The first test episodes; probabilities above a half are foreground.
+def segmented(model: FewShotModel, data: EpisodeDataModule, places: Sequence[int]) -> Iterator[Segmented]:
+    """Test episodes by their places in the list; probabilities above a half are foreground.
 
     Args:
         model: in eval mode.
         data: set up for "test".
-        episodes: number of them; fewer if the list is shorter.
+        places: of the episodes; those beyond the list's end are left out.
     """
     both, clips = sides(model), data.clips("test")
-    last = min(episodes, len(clips))
-    for first in range(0, last, CHUNK):
-        some = [clips[index] for index in range(first, min(first + CHUNK, last))]
+    there = [place for place in places if place < len(clips)]
+    for first in range(0, len(there), CHUNK):
+        some = [clips[place] for place in there[first : first + CHUNK]]
         batch = ClipBatch.collate(some).to(model.device)
         found = {}
         for side, context in both.items():
@@ -61,7 +61,7 @@ def segmented(model: FewShotModel, data: EpisodeDataModule, episodes: int) -> It
 def few_shot_mious(model: FewShotModel, data: EpisodeDataModule, episodes: int) -> dict[str, float]:
     """The few-shot mIoU of each side on the first test episodes, at the size of the clips, in [0, 1]."""
     metrics = {side: FewShotIoU(data.test_classes) for side in sides(model)}
-    for one in segmented(model, data, episodes):
+    for one in segmented(model, data, range(episodes)):
         class_id = torch.tensor([one.clip.episode.class_id])
         for side, mask in one.predictions.items():
             metrics[side].update(mask[None], one.truth[None], class_id)

@@ -108,7 +108,8 @@ def table_plot(panels: Mapping[str, NDArray[np.floating]], rows: Sequence[str], 
 
     def draw(title: str, table: NDArray[np.floating]) -> Drawn:
         def panel(axes: Axes) -> None:
-            axes.imshow(table, cmap="magma", vmin=0, vmax=highest)
+            drawn = axes.imshow(table, cmap="magma", vmin=0, vmax=highest)
+            axes.figure.colorbar(drawn, ax=axes, fraction=0.04)
             axes.set_title(title)
             axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
             axes.set_yticks(range(len(rows)), rows)

@@ -32,6 +32,9 @@ MANY = 3
 
 BACKGROUND = "background"
 
+COLUMNS = 12
+"""Classes with a column of their own in the table of what strayed."""
+
 
 class Row(NamedTuple):
     """One episode.
@@ -81,29 +84,28 @@ class Errors(Analysis):
     def run(self, model: FewShotModel, data: EpisodeDataModule) -> Findings:
         """See :meth:`Analysis.run`."""
         both = list(sides(model))
-        rows = [row_of(one, data) for one in segmented(model, data, self.episodes)]
+        rows = [row_of(one, data) for one in segmented(model, data, range(self.episodes))]
         by_size, by_instances = (pooled(rows, both, group) for group in (size_of, number_of))
-        tables, names = strays(rows, both, data.class_names)
+        tables, columns = strays(rows, both, data.test_classes)
+        source, asked = data.pools("test")[0].source, list(data.class_names.values())
+        names = [*map(source.class_name, columns), "other class", BACKGROUND]
         numbers: dict[str, Any] = {
             "episodes": len(rows),
             "by_size": by_size,
             "by_instances": by_instances,
-            "strayed": {side: _pairs(tables[side], list(data.class_names.values()), names) for side in both},
+            "strayed": {side: _pairs(tables[side], asked, names) for side in both},
         }
         figures = {
             "groups": bars_plot({"by size": _ious(by_size, both), "by instances": _ious(by_instances, both)}, "IoU"),
-            "strayed": table_plot(tables, list(data.class_names.values()), names),
+            "strayed": table_plot(tables, asked, names),
         }
         order = sorted(range(len(rows)), key=lambda place: (rows[place].iou(both[-1]), place))
         chosen = {"worst": order[: self.drawn], "best": order[: -self.drawn - 1 : -1]}
-        kept = self._episodes(model, data, {place for places in chosen.values() for place in places})
-        figures |= {name: _sheet([kept[place] for place in places], data) for name, places in chosen.items()}
+        # Segmented anew: all pictures of a long list would not fit into memory.
+        figures |= {
+            name: _sheet(list(segmented(model, data, places)), data.class_names) for name, places in chosen.items()
+        }
         return Findings(numbers, figures)
-
-    def _episodes(self, model: FewShotModel, data: EpisodeDataModule, wanted: set[int]) -> dict[int, Segmented]:
-        """Some episodes, segmented anew: all pictures of a long list would not fit into memory."""
-        every = segmented(model, data, max(wanted) + 1)
-        return {place: one for place, one in enumerate(every) if place in wanted}
 
 
 def row_of(one: Segmented, data: EpisodeDataModule) -> Row:
@@ -174,28 +176,34 @@ def pooled(rows: Sequence[Row], both: Sequence[str], group: Callable[[Row], str]
 
 
 def strays(
-    rows: Sequence[Row], both: Sequence[str], names: Mapping[ClassId, str]
-) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
-    """Of all pixels found for a class, the shares that show another of the test classes, some other class, or nothing.
+    rows: Sequence[Row], both: Sequence[str], classes: Sequence[ClassId], most: int = COLUMNS
+) -> tuple[dict[str, NDArray[np.float64]], list[ClassId]]:
+    """Of all pixels found for a class, the shares that show another class, or nothing.
 
     Args:
         rows: the episodes.
         both: the sides.
-        names: of the test classes.
+        classes: the test classes, one row of a table each.
+        most: number of shown classes with a column of their own, those with the most pixels of all sides.
 
     Returns:
-        A table [classes, columns] for each side, and the names of the columns; a class never asked for has zeros.
+        A table [classes, columns] for each side, and the classes of the columns; then come two columns, for all further
+        classes and for no object. The row of a class that was never asked for is 0.
     """
-    columns = [*names.values(), "other class", BACKGROUND]
-    place = {class_id: number for number, class_id in enumerate(names)}
+    totals: dict[ClassId, int] = {}
+    for shown, pixels in (item for row in rows for side in both for item in row.strayed[side].items()):
+        if shown is not None:
+            totals[shown] = totals.get(shown, 0) + pixels
+    columns = sorted(sorted(totals), key=lambda shown: -totals[shown])[:most]
+    place = {class_id: number for number, class_id in enumerate(columns)}
     tables = {}
     for side in both:
-        table, found = np.zeros((len(names), len(columns))), np.zeros((len(names), 1))
+        table, found = np.zeros((len(classes), len(columns) + 2)), np.zeros((len(classes), 1))
         for row in rows:
+            line = classes.index(row.class_id)
             for shown, pixels in row.strayed[side].items():
-                column = len(names) + 1 if shown is None else place.get(shown, len(names))
-                table[place[row.class_id], column] += pixels
-            found[place[row.class_id]] += row.counts[side][0] + sum(row.strayed[side].values())
+                table[line, -1 if shown is None else place.get(shown, len(columns))] += pixels
+            found[line] += row.counts[side][0] + sum(row.strayed[side].values())
         tables[side] = table / found.clip(1)
     return tables, columns
 
@@ -211,9 +219,9 @@ def _ious(groups: Mapping[str, Mapping[str, Any]], both: Sequence[str]) -> dict[
     return {f"{name}\n({one['episodes']})": {side: one[side] for side in both} for name, one in groups.items()}
 
 
-def _sheet(chosen: Sequence[Segmented], data: EpisodeDataModule) -> Image.Image:
+def _sheet(chosen: Sequence[Segmented], names: Mapping[ClassId, str]) -> Image.Image:
     shown = [
         Example(one.clip.episode.class_id, one.clip.images[[0, -1]], one.clip.masks[[0, -1]], one.predictions)
         for one in chosen
     ]
-    return gallery_picture(shown, data.class_names)
+    return gallery_picture(shown, dict(names))

@@ -175,7 +175,9 @@ def _sheet(clip: Clip, looks: Mapping[str, Attention], parts: int) -> Image.Imag
     rows: list[list[Panel]] = []
     for number in range(int(cut.max()) + 1):
         piece = cut == number
-        rows.append([("target: the part", with_parts(clip.images[-1], torch.where(piece, number, -1)))])
-        rows[-1].append(("reference", reference))
-        rows[-1] += [(name, with_heat(clip.images[0], look.weights[piece].mean(0))) for name, look in looks.items()]
+        heats = {name: look.weights[piece].mean(0) for name, look in looks.items()}
+        highest = max(float(heat.max()) for heat in heats.values())
+        part = with_parts(clip.images[-1], torch.where(piece, number, -1))
+        row = [("target: the part", part), ("reference", reference)]
+        rows.append(row + [(name, with_heat(clip.images[0], heat, highest)) for name, heat in heats.items()])
     return sheet(rows)

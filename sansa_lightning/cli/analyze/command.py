@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.metadata import version
@@ -22,11 +21,14 @@ from sansa_lightning.cli.analyze.options import OWN, Options
 from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES
 from sansa_lightning.cli.resolve import build, resolve
 from sansa_lightning.data.datamodule import EpisodeDataModule
-from sansa_lightning.files.messages import one_line
+from sansa_lightning.files.messages import counted, one_line
 from sansa_lightning.files.whole import sha256_of
 from sansa_lightning.model import FewShotModel
 from sansa_lightning.module import FewShotModule
 from sansa_lightning.runs.checkpoint_files import check_checkpoint, read_checkpoint
+
+DEEPEST = 3
+"""Levels of the findings that are printed."""
 
 
 def analyze(asked: Options) -> int:
@@ -51,11 +53,24 @@ def analyze(asked: Options) -> int:
     about = described(asked, analysis, model, data) | {"seconds": round(time.monotonic() - begun, 1)}
     replace(findings, about=about).write(asked.out)
     print(f"{asked.name}: {analysis.question}")
-    print(json.dumps(findings.numbers, indent=2))
+    print("\n".join(f"  {name:<36}{value}" for name, value in few_of(findings.numbers)))
     if asked.ckpt is None and model.trained():
         print("without --ckpt nothing is trained: what is called adapted is the strategy as it begins")
-    print(f"findings in {asked.out}")
+    print(f"all numbers and {counted(len(findings.figures), 'figure')}: {asked.out}")
     return 0
+
+
+def few_of(numbers: Mapping[str, Any], depth: int = DEEPEST) -> Iterator[tuple[str, str]]:
+    """The single numbers and texts among findings, with their dotted names; lists, and what lies deeper, are left out.
+
+    >>> list(few_of({"chance": 0.125, "frozen": {"cells": 2 / 3, "counts": [3, 4]}}))
+    [('chance', '0.125'), ('frozen.cells', '0.6667')]
+    """
+    for name, value in numbers.items():
+        if isinstance(value, Mapping) and depth > 1:
+            yield from ((f"{name}.{below}", text) for below, text in few_of(value, depth - 1))
+        elif not isinstance(value, Mapping | list | tuple):
+            yield name, f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def read_analysis(name: str, own: Mapping[str, str]) -> Analysis:

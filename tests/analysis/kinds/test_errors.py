@@ -21,8 +21,6 @@ from sansa_lightning.analysis.kinds.errors import (
 from sansa_lightning.clips.objects import Objects
 from sansa_lightning.data.datamodule import EpisodeDataModule
 
-NAMES = {4: "cat", 7: "dog"}
-
 
 def row(class_id=4, area=0.1, instances=1, counts=(1, 2), strayed=None) -> Row:
     return Row(class_id, area, instances, {"frozen": counts}, {"frozen": strayed or {}})
@@ -46,11 +44,10 @@ def test_pixels_that_strayed_are_counted_by_what_they_show():
     where[1, 2] = True
     assert shown_at(where, Objects.from_map(instances, (7, 9))) == {None: 2, 7: 2, 9: 3}
     assert shown_at(where, None) == {None: 7}
-    tables, columns = strays(
-        [row(counts=(3, 99), strayed={None: 2, 7: 2, 9: 3}), row(counts=(10, 99))], ["frozen"], NAMES
-    )
-    assert columns == ["cat", "dog", "other class", "background"]
-    assert tables["frozen"].tolist() == [[0, 0.1, 0.15, 0.1], [0, 0, 0, 0]]
+    rows = [row(counts=(3, 99), strayed={None: 2, 7: 2, 9: 3}), row(counts=(10, 99)), row(strayed={5: 1})]
+    tables, columns = strays(rows, ["frozen"], (4, 7), most=2)
+    assert columns == [9, 7]
+    assert tables["frozen"].tolist() == [[3 / 22, 2 / 22, 1 / 22, 2 / 22], [0, 0, 0, 0]]
 
 
 def test_areas_are_connected_over_corners():

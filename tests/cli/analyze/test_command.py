@@ -41,4 +41,6 @@ def test_a_run_is_analysed_frozen_and_adapted(fitted, tiny_yaml, tmp_path, capsy
     assert found.about["model"]["strategy"]["class"] == "AdaptFormer"
     assert len(found.about["checkpoint"]["sha256"]) == 64
     assert sorted(found.figures) == ["classes", "maps"]
-    assert f"findings in {tmp_path / 'out'}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"  frozen.silhouette{' ' * 19}{found.numbers['frozen']['silhouette']:.4g}\n" in said
+    assert f"all numbers and 2 figures: {tmp_path / 'out'}" in said
