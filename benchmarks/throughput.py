@@ -263,7 +263,9 @@ def settings(arguments: argparse.Namespace) -> Iterator[Setting]:
     """One on a CPU; on a GPU both bases, in float32 and fast, with few and many clips."""
     if not arguments.gpu:
         size = None if arguments.base == "nano" and arguments.size == NanoSize().image else arguments.size
-        yield Setting(torch.device("cpu"), Base(arguments.base, weights=None, image_size=size), arguments.clips, arguments.targets)
+        yield Setting(
+            torch.device("cpu"), Base(arguments.base, weights=None, image_size=size), arguments.clips, arguments.targets
+        )
         return
     for name in ("sam2_hiera_tiny", "sam2_hiera_large"):
         for clips in (8, 32):

@@ -56,9 +56,9 @@ WAYS = {
     "one clip after the other": Way(1e-5, clips=1),
     "in chunks": Way(1e-5, chunk=2),
     "cached": Way(1e-5, cache=True),
-    "bf16": Way(0.1, flips=1 / 12, mixed=torch.bfloat16),
-    "fp16": Way(0.02, mixed=torch.float16),
-    "bf16, cached, in chunks": Way(0.1, flips=1 / 12, cache=True, chunk=3, mixed=torch.bfloat16),
+    "bf16": Way(0.03, flips=1 / 12, mixed=torch.bfloat16),
+    "fp16": Way(0.004, mixed=torch.float16),
+    "bf16, cached, in chunks": Way(0.03, flips=1 / 12, cache=True, chunk=3, mixed=torch.bfloat16),
     "compiled": Way(1e-5, compiled=Compile(backend="eager")),
 }
 SLOW = ("compiled",)
