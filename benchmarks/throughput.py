@@ -14,7 +14,6 @@ before: the share of it that was reached says how much is left. The weights are 
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -80,7 +79,7 @@ class Duel(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Pictures and masks; the references are few, as in a list of test episodes that share them.
+    """Pictures and masks.
 
     Attributes:
         references: uint8 [R, 3, S, S].
@@ -252,8 +251,7 @@ def duels(setting: Setting, rivals: list[str]) -> Iterator[Callable[[], Duel]]:
         yield lambda: training(setting)
     if "predictor" in rivals and setting.base.name != "nano":
         base = setting.base.random()
-        state = copy.deepcopy(base.state_dict())
-        predictor = video_predictor(setting.base.name, base.image_size, state, setting.device)
+        predictor = video_predictor(setting.base.name, base.image_size, base.state_dict(), setting.device)
         yield lambda: evaluation(setting, predictor, "predictor")
     if "session" in rivals and setting.base.name.endswith("tiny") and setting.base.image_size in (None, 1024):
         yield lambda: evaluation(setting, transformers_session(setting.device), "session")
