@@ -29,12 +29,12 @@ from sansa_lightning.metrics.scoring import target_logits
 from sansa_lightning.model import FewShotModel, ModelParts
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy
+from sansa_lightning.strategies.running import set_up
 from sansa_lightning.strategies.training_prompts import prompt_kinds
 from sansa_lightning.trackers.base import Tracker
+from sansa_lightning.trackers.compiled import Compile
 from sansa_lightning.trackers.encoder_cache import EncoderCache
 from sansa_lightning.trackers.zoo import Base
-
-Phase = Literal["val", "test"]
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 """Precisions of the trainer. In others the trained weights themselves have too few bits, and steps of 1e-4 vanish."""
@@ -59,6 +59,7 @@ class FewShotModule(LightningModule):
             attention is then not fused, and a step of 2 clips x 4 frames at 1024 px (tiny) needs over 24 GB, not 11.
         recompute: recompute activations in the backward pass: less memory, more time.
         encoder_cache: keep what the image encoder computes of images that come again; None keeps nothing.
+        compile: compile parts of the base; None compiles nothing.
         metrics: further metrics of the targets by name, see :class:`ControlledIoU`.
     """
 
@@ -77,6 +78,7 @@ class FewShotModule(LightningModule):
         memory_dropout: bool = False,
         recompute: bool = False,
         encoder_cache: EncoderCache | None = None,
+        compile: Compile | None = None,
         metrics: dict[str, Metric] | None = None,
     ) -> None:
         super().__init__()
@@ -95,6 +97,7 @@ class FewShotModule(LightningModule):
         self.memory_dropout = memory_dropout
         self.recompute = recompute
         self.encoder_cache = encoder_cache
+        self.compiled = compile
         self.further = metrics or {}
         self.model: FewShotModel | None = None
         self.adapter: Path | None = None
@@ -107,8 +110,7 @@ class FewShotModule(LightningModule):
         """Take the classes to score from the datamodule, which has checked its data by now.
 
         Raises:
-            ValueError: there is no datamodule, the trainer's precision is not one of ``PRECISIONS``, the method does
-                not allow this run, or the strategy does not fit its prompts.
+            ValueError: no datamodule, a precision not in ``PRECISIONS``, or a method or strategy that does not fit.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if data is None:
@@ -137,10 +139,7 @@ class FewShotModule(LightningModule):
             self.model = self.parts.build()
         else:
             self.model = scored_as_trained(self.adapter, self.parts, self.parts.base.build())
-        if self.recompute:
-            self.model.base.recompute()
-        if self.encoder_cache is not None:
-            self.model.base.cache_encoder(self.encoder_cache, Strategy.changed(self.model.base))
+        set_up(self.model.base, self.recompute, self.encoder_cache, self.compiled)
 
     @property
     def base(self) -> Tracker | None:
@@ -282,7 +281,7 @@ class FewShotModule(LightningModule):
         """Check that the logits are finite."""
         self.damaged.look(self.trainer, "predict")
 
-    def _conclude(self, phase: Phase) -> None:
+    def _conclude(self, phase: Literal["val", "test"]) -> None:
         self.damaged.look(self.trainer, phase)
         controlled = phase == "test" and self.trainer.datamodule.controls  # type: ignore[attr-defined]
         scores, controls = self.metric.score.compute(), self.metric.controls.compute() if controlled else None

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sansa_lightning.trackers.blocks import EncoderBlock as EncoderBlock
+from sansa_lightning.trackers.compiled import Compile
 from sansa_lightning.trackers.encoder_cache import EncoderCache, KeptEncoder
 from sansa_lightning.trackers.values import NO_PROMPT as NO_PROMPT
 from sansa_lightning.trackers.values import Decoded as Decoded
@@ -196,6 +197,15 @@ class Tracker(nn.Module, ABC):
             ValueError: this tracker cannot.
         """
         msg = f"model.recompute: expected false for {type(self).__name__}, which cannot recompute, but got true"
+        raise ValueError(msg)
+
+    def compile_regions(self, settings: Compile) -> None:
+        """Compile parts in place, see :class:`Compile`; keys of the state dict stay what they are.
+
+        Raises:
+            ValueError: this tracker cannot.
+        """
+        msg = f"model.compile: expected null for {type(self).__name__}, which cannot be compiled, but got settings"
         raise ValueError(msg)
 
     def cache_encoder(self, settings: EncoderCache, changed: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from builders import frames, largest_difference, mask_prompt, nano, pictures, randomise
+from builders import largest_difference, mask_prompt, nano, pictures, randomise
 from sansa_lightning.methods.propagation import Propagation
 from sansa_lightning.strategies.adaptformer import AdaptFormer
 from sansa_lightning.strategies.base import Strategy, trained_parameters
@@ -16,7 +16,6 @@ from sansa_lightning.strategies.finetune import FineTune
 from sansa_lightning.strategies.frozen import Frozen
 from sansa_lightning.strategies.lora import LoRA
 from sansa_lightning.strategies.without import Without
-from sansa_lightning.trackers.chunks import frames_at_once
 from sansa_lightning.trackers.encoder_cache import EncoderCache, KeptResults, image_keys
 from sansa_lightning.trackers.zoo import Base
 
@@ -238,18 +237,3 @@ def test_a_copy_keeps_nothing_of_the_original():
 def test_sizes_that_cannot_be(settings):
     with pytest.raises(ValueError, match=r"encoder_cache\.\w+_gb: expected GiB, a number above 0"):
         EncoderCache(**settings)
-
-
-def test_frames_at_once_on_a_cpu():
-    cpu = torch.device("cpu")
-    assert [frames_at_once(cpu, side // 4, 96) for side in (96, 256, 512, 1024, 2048)] == [113, 16, 4, 1, 1]
-
-
-def test_the_chunk_is_what_goes_through_the_encoder():
-    sam = nano()
-    sam.image_size = 512  # the formula is asked, not the map
-    sizes = []
-    sam.image_encoder.register_forward_hook(lambda _m, inputs, _o: sizes.append(len(inputs[0])))
-    sam.pixels = lambda images: images.float()
-    sam.encode(frames(1, 6)[0])
-    assert sizes == [4, 2]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -28,12 +28,14 @@ from sansa_lightning.trackers.base import (
     Place,
     Tracker,
 )
-from sansa_lightning.trackers.chunks import PATCH, frames_at_once
+from sansa_lightning.trackers.chunks import PATCH, attend_in_parts, clips_at_once, frames_at_once
+from sansa_lightning.trackers.compiled import Compile, compile_modules
 from sansa_lightning.trackers.encoder_cache import EncoderCache
 from sansa_lightning.trackers.memory_tokens import map_tokens, memory_tokens
 from sansa_lightning.trackers.recompute import recompute_from_first_trained, while_recomputing
 from sansa_lightning.trackers.sam2.attention_bias import biased
 from sansa_lightning.trackers.sam2.kept_encoder import KeptSam2Encoder
+from sansa_lightning.trackers.sam2.points import padded_points
 from sansa_lightning.trackers.sam2.transformers_layout import official_layout
 
 TRUNK = "image_encoder.trunk"
@@ -73,7 +75,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._heard: OrderedDict[int, Place] = OrderedDict()  # what is tapped now
+        self._heard: OrderedDict[int, str] = OrderedDict()  # what listens inside the modules now
 
     @property
     def memory_rows(self) -> int:
@@ -108,6 +110,16 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
         size = (self.image_size, self.image_size)
         frames = F.interpolate(normalise(images), size, mode="bilinear", align_corners=False, antialias=True)
         return self.as_weights(frames)
+
+    def compile_regions(self, settings: Compile) -> None:
+        """See :class:`Tracker`; an encoder with a cache runs block by block, and is not compiled."""
+        encoder = [] if self.kept is not None else [self.image_encoder.trunk, self.image_encoder.neck]
+        regions: dict[str, list[Any]] = {
+            "encoder": encoder,
+            "memory_attention": [self.memory_attention],
+            "mask_decoder": [self.sam_mask_decoder],
+        }
+        compile_modules([each for name in settings.regions for each in regions[name]], settings, self._heard)
 
     def cache_encoder(self, settings: EncoderCache, changed: Collection[str]) -> None:
         """See :class:`Tracker`."""
@@ -169,9 +181,11 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def attend(self, features: Features, tokens: MemoryTokens, bias: AttentionBias | None = None) -> Features:
         """See :class:`Tracker`."""
+        if bias is None and (part := clips_at_once(features.image)) < len(features.image):
+            return attend_in_parts(self.attend, features, tokens, part)
         crossing = [layer.cross_attn_image for layer in self.memory_attention.layers]
         # Layers that are recomputed in the backward pass need it there, too.
-        with nullcontext() if bias is None else while_recomputing(lambda: biased(crossing, bias)):
+        with nullcontext() if bias is None else self._listening(while_recomputing(lambda: biased(crossing, bias))):
             conditioned: Tensor = self.memory_attention(
                 curr=[map_tokens(features.image)],
                 curr_pos=[map_tokens(features.position.expand_as(features.image))],
@@ -180,6 +194,16 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
                 num_obj_ptr_tokens=tokens.pointers,
             )
         return features.with_image(conditioned.permute(1, 2, 0).reshape_as(features.image))
+
+    @contextmanager
+    def _listening(self, inside: AbstractContextManager[None]) -> Iterator[None]:
+        """Enter a context that acts inside modules, which then run as they are written."""
+        self._heard[-1] = "bias"
+        try:
+            with inside:
+                yield
+        finally:
+            del self._heard[-1]
 
     def decode(self, features: Features, prompt: DecoderPrompt, rule: DecodeRule) -> Decoded:
         """See :class:`Tracker`."""
@@ -206,7 +230,7 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
 
     def _prompted(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor, Tensor]:
         """What the decoder reads beside the features: of points, of the mask, and the position of each cell."""
-        points = _points(features, prompt)
+        points = padded_points(features, prompt)
         dtype, encoder = self.no_mem_embed.dtype, self.sam_prompt_encoder
         # It computes positions in float32, with a matrix that is of the weights' type.
         mixed = torch.autocast(features.image.device.type, dtype) if dtype in SHORT else nullcontext()
@@ -269,17 +293,3 @@ class Sam2Tracker(SAM2Base, Tracker):  # type: ignore[misc]  # sam2 has no annot
     def recompute(self) -> None:
         """See :class:`Tracker`; each layer of memory attention is recomputed too."""
         recompute_from_first_trained(self.image_encoder.trunk.blocks, self.memory_attention.layers)
-
-
-def _points(features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
-    """The points of a prompt, then a padding point for each of its tokens; if there are neither, SAM 2 reads one."""
-    frames, device = len(features.image), features.image.device
-    tokens = 0 if prompt.tokens is None else prompt.tokens.shape[1]
-    if prompt.coords is not None and prompt.labels is not None and not tokens:
-        return prompt.coords, prompt.labels
-    padding = tokens or 1
-    coords = torch.zeros(frames, padding, 2, device=device)
-    labels = -torch.ones(frames, padding, dtype=torch.int32, device=device)
-    if prompt.coords is None or prompt.labels is None:
-        return coords, labels
-    return torch.cat([prompt.coords, coords], dim=1), torch.cat([prompt.labels, labels], dim=1)
