@@ -142,12 +142,12 @@ class NegativeTokens(Sansa):
         """
         if not negatives:
             weight = next(self.look.parameters())
-            empty: Tensor = self.look_at(weight.new_zeros(0, weight.shape[1]))
+            empty: Tensor = self.look(weight.new_zeros(0, weight.shape[1]))
             return empty
         features = tracker.encode(torch.stack([one.image for one in negatives]), self.encode_chunk)
         shares = self._shares(tracker, features, [one.prompt for one in negatives], size)
         average = masked_average(features.image.float()[:, None], shares)
-        said: Tensor = self.look_at(average.to(features.image.dtype))
+        said: Tensor = self.look(average.to(features.image.dtype))
         return said * self.scale * shares.flatten(1).any(dim=1, keepdim=True)
 
     @torch.no_grad()
