@@ -200,11 +200,8 @@ class FewShotModule(LightningModule):
     def predict_step(self, batch: EvaluationBatch, batch_idx: int) -> list[list[Predicted]]:
         """Masks of each clip's targets, at original size if the batch has it, else at clip size, and their scores."""
         logits = self.segment(batch.clips)
-        scores = Answers.of(logits - self.cut).iou.tolist()
-        return [
-            [Predicted(mask > self.cut, score) for mask, score in zip(clip, own, strict=True)]
-            for clip, own in zip(target_logits(batch, logits), scores, strict=True)
-        ]
+        clips = zip(target_logits(batch, logits), Answers.of(logits - self.cut).iou.tolist(), strict=True)
+        return [[Predicted(mask > self.cut, score) for mask, score in zip(*clip, strict=True)] for clip in clips]
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""
@@ -224,9 +221,8 @@ class FewShotModule(LightningModule):
         if not parameters:
             msg = f"fit: {type(self.parts.strategy).__name__} trains nothing; use validate or test, or another strategy"
             raise ValueError(msg)
-        optimizer = self.optimizer(parameters)
         if self.schedule == "constant":
-            return optimizer
+            return self.optimizer(parameters)
         steps = self.trainer.estimated_stepping_batches
         if math.isinf(steps):
             msg = (
@@ -234,7 +230,7 @@ class FewShotModule(LightningModule):
                 f"{self.trainer.max_epochs}; set trainer.max_steps, or schedule to constant"
             )
             raise ValueError(msg)
-        schedules = torch.optim.lr_scheduler
+        optimizer, schedules = self.optimizer(parameters), torch.optim.lr_scheduler
         scheduler = (
             schedules.CosineAnnealingLR(optimizer, T_max=int(steps))
             if self.schedule == "cosine"
