@@ -25,6 +25,9 @@ CHECKSUM = "sha256"
 LOW_WATER = 0.9
 """Share of the limit down to which a full folder is emptied."""
 
+LOOKS = 64
+"""Entries that a process writes until it counts again: others write, too."""
+
 ABANDONED = 3600.0
 """Seconds after which a partial file belongs to a killed process."""
 
@@ -46,7 +49,8 @@ class TensorFolder:
         self.folder = folder
         self.most_bytes = most_bytes
         self.damaged = 0
-        self._held: int | None = None  # bytes, by this process's own count since it last looked
+        self._held = 0  # bytes, by this process's own count since it last looked
+        self._written = 0
         self._writes = True
 
     def get(self, key: str) -> tuple[Tensor, ...] | None:
@@ -54,11 +58,12 @@ class TensorFolder:
         path = self._path(key)
         try:
             found = _read(path)
-        except FileNotFoundError:
+        except OSError:  # not there, or a disk that fails
             return None
         except ValueError:
             self.damaged += 1
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that is only read
+                path.unlink()
             return None
         with suppress(OSError):  # deleted meanwhile, or a folder that is only read
             os.utime(path)
@@ -72,7 +77,7 @@ class TensorFolder:
             return
         try:
             _write(path, [tensor.detach().cpu().contiguous() for tensor in tensors])
-            self._make_room(size)
+            self._make_room(path.stat().st_size)
         except OSError as error:
             self._writes = False
             log.warning("%s: nothing more is kept there by this process: %s", self.folder, one_line(error))
@@ -81,10 +86,10 @@ class TensorFolder:
         return self.folder / key[:2] / f"{key}{ENDING}"  # file systems are slow with many names in one folder
 
     def _make_room(self, added: int) -> None:
-        if self._held is not None:
-            self._held += added
-        if self._held is None or self._held > self.most_bytes:
+        self._held += added
+        if self._written % LOOKS == 0 or self._held > self.most_bytes:
             self._held = self._shrink()
+        self._written += 1
 
     def _shrink(self) -> int:
         """Delete entries, if they are too many, and what killed processes left; the bytes that remain."""
@@ -130,7 +135,7 @@ def _read(path: Path) -> tuple[Tensor, ...]:
     """The tensors of a file.
 
     Raises:
-        FileNotFoundError: it is not there.
+        OSError: it is not there, or cannot be read.
         ValueError: it is damaged.
     """
     from safetensors import SafetensorError, safe_open

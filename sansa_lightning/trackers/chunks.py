@@ -20,9 +20,8 @@ MAPS = 12
 """Maps of the finest stage that a frame needs at once: in and out, queries, keys and values, and the MLP's hidden one,
 of four times the width."""
 
-SHARE = 0.5
-"""Of a GPU's free memory."""
-
+SHARE = 0.25
+"""Of a GPU's memory: of all of it, since what is free changes during a run, and chunks would with it."""
 
 QUERIES_ON_CPU = 2**12
 """Cells that a CPU's memory attention works on at a time: one clip at 1024 px, 28 of nano's."""
@@ -44,7 +43,7 @@ def frames_at_once(device: torch.device, side: int, width: int) -> int:
     cells = side**2
     if device.type == "cuda":
         frame = MAPS * cells * width * 4  # bytes of float32
-        return max(1, int(SHARE * torch.cuda.mem_get_info(device)[0]) // frame)
+        return max(1, int(SHARE * torch.cuda.get_device_properties(device).total_memory) // frame)
     return max(1, CELLS_ON_CPU // cells)
 
 

@@ -178,6 +178,8 @@ def stamp(tensors: Iterable[tuple[str, Tensor]]) -> tuple[tuple[int, int], ...]:
 
 
 def number_format(device: torch.device) -> str:
-    """The number formats that autocast chooses on a device now, and the versions that results depend on."""
+    """The number formats that autocast chooses on a device now, and all else that results depend on."""
     mixed = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
-    return f"{device.type} {mixed} torch {torch.__version__}"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    rounding = (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32)
+    return f"{name} {mixed} {rounding} torch {torch.__version__}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from sansa_lightning.files import tensor_folder
 from sansa_lightning.files.tensor_folder import TensorFolder, checksum
 
 if TYPE_CHECKING:
@@ -70,6 +71,23 @@ def test_the_longest_unread_go_first(tmp_path):
     assert {0, 4} <= kept
     assert 1 not in kept
     assert sum(path.stat().st_size for path in files(tmp_path)) <= 5000
+
+
+def test_what_cannot_be_read_is_not_there(tmp_path):
+    folder = TensorFolder(tmp_path, 5000)
+    folder.put(key(0), [kilobyte(0)])
+    (path,) = files(tmp_path)
+    path.unlink()
+    path.mkdir()
+    assert folder.get(key(0)) is None
+
+
+def test_what_others_write_is_counted_from_time_to_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(tensor_folder, "LOOKS", 2)
+    folder, other = TensorFolder(tmp_path, 5000), TensorFolder(tmp_path, 5000)
+    for number in range(8):
+        (folder if number % 2 else other).put(key(number), [kilobyte(number)])
+    assert sum(path.stat().st_size for path in files(tmp_path)) <= 5000 + 1200  # of the one entry since
 
 
 def test_an_entry_above_the_limit_is_not_kept(tmp_path):

@@ -165,6 +165,19 @@ def test_other_number_formats_are_other_results():
     assert +sam.kept.counts == {"computed": 4}
 
 
+def test_another_precision_of_products_gives_other_results():
+    sam, _ = cached()
+    images, before = pictures(1, 2)[0], torch.get_float32_matmul_precision()
+    try:
+        with torch.no_grad():
+            for precision in ("highest", "medium", "highest"):
+                torch.set_float32_matmul_precision(precision)
+                sam.encode(images)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert sam.kept.counts["computed"] == 4
+
+
 def test_images_are_known_by_bytes_size_and_format():
     images = pictures(1, 2)[0]
     keys = image_keys(torch.cat([images, images[:1]]))
