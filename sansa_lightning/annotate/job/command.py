@@ -26,7 +26,7 @@ from sansa_lightning.annotate.job.work import Settings, Work
 from sansa_lightning.files.messages import counted
 
 SAME = ("overlap", "instances", "min_area", "presence", "min_score", "polygons", "exif", "precision", "size")
-"""Options on which the results depend, beside the model and the pictures; and two more, of which rounding depends."""
+"""Options on which the results depend, beside the model, the pictures and the steps, on which rounding depends."""
 
 
 def annotate(asked: Namespace) -> int:
