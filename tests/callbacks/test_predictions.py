@@ -38,6 +38,7 @@ def entries(folder: Path) -> list[dict]:
     return content
 
 
+@pytest.mark.slow
 def test_each_episode_has_its_files(predicted, coco):
     _, folder = predicted
     data = EpisodeDataModule(Coco(coco.root), Strict(fold=0), test_episodes=5)
