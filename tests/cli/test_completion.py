@@ -11,7 +11,7 @@ from sansa_lightning.cli.completion import script
 
 EMPTY = "''"
 CASES = {
-    "": "fit validate test predict ablate params analyze data --help --version",
+    "": "fit validate test predict annotate ablate params analyze report publish data --help --version",
     "pre": "predict",
     "data ": "describe prepare verify",
     "data p": "prepare",
@@ -20,7 +20,10 @@ CASES = {
     "predict --compare": "--compare_frozen",
     "ablate t.yaml --la": "--launcher",
     "params --b": "--base",
+    "annotate --refe": "--references --reference_images",
     "analyze pca --ck": "--ckpt",
+    "report runs --comp": "--compare",
+    "publish RUN --rep": "--repo",
     "data describe --man": "--manifest",
     "data verify isic --d": "--deep",
     "fit --config exper": "",
