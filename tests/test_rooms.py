@@ -26,7 +26,7 @@ ROOMS = (
         "metrics",
         "model",
     ),
-    *("checkpoints", "module", "figures", "runs", "callbacks", "analysis", "pretraining", "annotate", "report"),
+    *("checkpoints", "module", "figures", "runs", "callbacks", "analysis", "pretraining", "annotate", "page", "report"),
     *("cli", "prepare", "describe", "ablate"),
 )
 """From low to high. Files at the root are rooms of their own; docs/design.md says what is in each."""
