@@ -18,9 +18,9 @@ from sansa_lightning.checkpoints.adapters import scored_as_trained
 from sansa_lightning.checkpoints.header import HEADER
 from sansa_lightning.checkpoints.trained import load_checkpoint, trained_state
 from sansa_lightning.clips.batch import ClipBatch
-from sansa_lightning.clips.evaluation import EvaluationBatch
+from sansa_lightning.clips.evaluation import EvaluationBatch, Predicted
 from sansa_lightning.losses import BCE, Dice, WeightedSum
-from sansa_lightning.methods.base import Method
+from sansa_lightning.methods.base import Answers, Method
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.metrics.controls import ControlledIoU, ControlScores
 from sansa_lightning.metrics.damaged_clips import DamagedClips
@@ -192,9 +192,14 @@ class FewShotModule(LightningModule):
         """The same as in validation, and the controls if the batch has their data; returns the targets' logits."""
         return self.metric.update(self.segment, batch)
 
-    def predict_step(self, batch: EvaluationBatch, batch_idx: int) -> list[list[Tensor]]:
-        """Masks of each clip's targets, bool [H, W], at original size if the batch has it, else at clip size."""
-        return [[mask > self.cut for mask in clip] for clip in target_logits(batch, self.segment(batch.clips))]
+    def predict_step(self, batch: EvaluationBatch, batch_idx: int) -> list[list[Predicted]]:
+        """Masks of each clip's targets, at original size if the batch has it, else at clip size, and their scores."""
+        logits = self.segment(batch.clips)
+        scores = Answers.of(logits - self.cut).iou.tolist()
+        return [
+            [Predicted(mask > self.cut, score) for mask, score in zip(clip, own, strict=True)]
+            for clip, own in zip(target_logits(batch, logits), scores, strict=True)
+        ]
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -222,7 +223,12 @@ def test_a_lower_threshold_predicts_more(data):
         model.eval()
         with torch.no_grad():
             logits = model.parts.method(model.base, batch.clips, propagate_targets=False).logits[:, 1:]
-            masks = torch.stack([torch.stack(clip) for clip in model.predict_step(batch, 0)])
+            found = model.predict_step(batch, 0)
+        masks = torch.stack([torch.stack([each.mask for each in clip]) for clip in found])
+        if threshold == 0.5:
+            sure, mask = logits.sigmoid().flatten(2).numpy(), masks.flatten(2).numpy()
+            expected = np.minimum(sure, mask).sum(2) / np.maximum(sure, mask).sum(2)
+            assert np.allclose([[each.score for each in clip] for clip in found], expected, atol=1e-5)
         assert torch.equal(masks, logits.sigmoid() > threshold)
         areas.append(int(masks.sum()))
     assert areas == sorted(areas)

@@ -1,39 +1,43 @@
-"""The files of `predict`: masks as PNG and as COCO RLE, and a picture of each episode."""
+"""The files of `predict`: masks as PNG and in COCO's format, and a picture of each episode."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
-from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from sansa_lightning.clips.episode import Episode
-from sansa_lightning.clips.evaluation import EvaluationBatch
+from sansa_lightning.clips.episode import ClassId, Episode, ImageKey
+from sansa_lightning.clips.evaluation import EvaluationBatch, Predicted
 from sansa_lightning.data.sources.abilities import HasFileIds
+from sansa_lightning.data.sources.base import Source
 from sansa_lightning.figures.overlays import episode_picture
 from sansa_lightning.files.whole import replacing, write_text
 
-ANNOTATIONS = "annotations.json"
+ANNOTATIONS, RESULTS = "annotations.json", "results.json"
+
+Entry = dict[str, Any]
 
 
 class PredictionWriter(BasePredictionWriter):
-    """Writes masks and pictures, for episode number i of the test list and its target t.
+    """Writes masks and pictures of the targets of the test list, and what COCO's tools read.
 
-    ``masks/<i>_<t>.png`` (0 background, 255 foreground), ``overlays/<i>.png`` (references with their masks in blue,
-    targets with the prediction in red and the truth outlined in green), and ``annotations.json``: a list of
-    ``{"episode", "source", "image", "class_id", "references", "segmentation": {"size": [H, W], "counts"}}`` with
-    COCO's compressed RLE. With a source in COCO's format there are also ``"image_id"``, ``"category_id"`` and
-    ``"score"`` (always 1), so that pycocotools' ``COCO.loadRes`` reads it; its evaluation needs masks of original size.
-    Masks have the size of the clip, or with ``score_at: original`` that of their images, turned by EXIF as in reading
-    (see ``orientation.Exif``).
+    - ``masks/<class>/<image>.png``: 0 background, 255 foreground, of the image's own size, turned by EXIF as in reading
+      (see ``orientation.Exif``). Where several episodes have one class and target, the episode's number is in the name:
+      ``<image>.<i>.png``.
+    - ``overlays/<i>.png``: references with their masks in blue, targets with the prediction in red and the truth
+      outlined in green.
+    - ``annotations.json``: a file in COCO's format, with run lengths. An annotation also has ``score``, the IoU of the
+      mask with its own probabilities, ``episode``, ``source`` and ``references``. Ids of a source in COCO's format are
+      those of its file.
+    - ``results.json``: its annotations as the list that pycocotools' ``COCO.loadRes`` reads.
 
     Args:
         folder: for the files; those of an earlier call are replaced.
@@ -42,63 +46,79 @@ class PredictionWriter(BasePredictionWriter):
     def __init__(self, folder: Path) -> None:
         super().__init__(write_interval="batch")
         self.folder = folder
-        self._annotations: list[dict[str, Any]] = []
+        self._entries: list[Entry] = []
+        self._times: Counter[tuple[Any, ...]] = Counter()
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the episodes of each class and target, which decides the names of their masks."""
+        episodes = trainer.datamodule.episodes("test")  # type: ignore[attr-defined]
+        every = (episodes[index] for index in range(len(episodes)))
+        self._times = Counter((each.class_id, target) for each in every for target in each.targets)
 
     def write_on_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        prediction: list[list[Tensor]],
+        prediction: list[list[Predicted]],
         batch_indices: Sequence[int] | None,
         batch: EvaluationBatch,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
         """Write the files of a batch."""
-        clips = batch.clips
-        for number, masks in enumerate(prediction):
-            if batch.scored[number]:
-                index = trainer.datamodule.episode_index(batch_idx, number)  # type: ignore[attr-defined]
-                arrays = [mask.cpu().numpy() for mask in masks]
-                self._write_masks(index, arrays)
-                self._annotations += entries_of(index, clips.episodes[number], arrays)
-                name = trainer.datamodule.class_names[clips.episodes[number].class_id]  # type: ignore[attr-defined]
-                picture = episode_picture(clips.images[number], clips.masks[number], masks, name)
-                _save(picture, self.folder / "overlays" / f"{index:05d}.png")
+        clips, data = batch.clips, trainer.datamodule  # type: ignore[attr-defined]
+        for number, found in enumerate(prediction):
+            if not batch.scored[number]:
+                continue
+            index, episode = data.episode_index(batch_idx, number), clips.episodes[number]
+            name = data.class_names[episode.class_id]
+            self._entries += entries_of(index, episode, found)
+            for target, each in zip(episode.targets, found, strict=True):
+                several = self._times[episode.class_id, target] > 1
+                path = self.folder / "masks" / mask_name(name, target, index if several else None)
+                _save(Image.fromarray(each.mask.cpu().numpy().astype(np.uint8) * 255), path)
+            picture = episode_picture(clips.images[number], clips.masks[number], [each.mask for each in found], name)
+            _save(picture, self.folder / "overlays" / f"{index:05d}.png")
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the annotations of all processes into one file."""
         everything: list[Any] = [None] * trainer.world_size
         if trainer.world_size > 1:
-            torch.distributed.all_gather_object(everything, self._annotations)
+            torch.distributed.all_gather_object(everything, self._entries)
         else:
-            everything = [self._annotations]
+            everything = [self._entries]
         if trainer.is_global_zero:
             merged = sorted((entry for part in everything for entry in part), key=lambda entry: entry["episode"])
-            source = trainer.datamodule.pools("test")[0].source  # type: ignore[attr-defined]
-            if isinstance(source, HasFileIds):
-                merged = with_coco_ids(merged, source)
-            write_text(self.folder / ANNOTATIONS, json.dumps(merged, indent=1) + "\n")
-
-    def _write_masks(self, index: int, masks: Sequence[NDArray[np.bool_]]) -> None:
-        for target, mask in enumerate(masks):
-            picture = Image.fromarray(mask.astype(np.uint8) * 255)
-            _save(picture, self.folder / "masks" / f"{index:05d}_{target}.png")
+            data = trainer.datamodule  # type: ignore[attr-defined]
+            content = as_coco(merged, data.pools("test")[0].source, data.class_names)
+            write_text(self.folder / ANNOTATIONS, json.dumps(content, indent=1) + "\n")
+            write_text(self.folder / RESULTS, json.dumps(as_results(content["annotations"]), indent=1) + "\n")
 
 
-def entries_of(index: int, episode: Episode, masks: Sequence[NDArray[np.bool_]]) -> list[dict[str, Any]]:
-    """One entry for each target, as in :class:`PredictionWriter`.
+def mask_name(class_name: str, target: ImageKey, index: int | None) -> str:
+    """Path of a mask below its folder: of the class, of the image without its ending, and perhaps of the episode.
+
+    >>> mask_name("cat", "val/sub/a.jpg", None), mask_name("a/b", "val/../c.png", 7)
+    ('cat/val/sub/a.png', 'a_b/val/c.00007.png')
+    """
+    parts = [part for part in PurePosixPath(str(target)).parts if part not in ("/", "..")]
+    image = PurePosixPath(*parts).with_suffix("")
+    return f"{class_name.replace('/', '_')}/{image}{'' if index is None else f'.{index:05d}'}.png"
+
+
+def entries_of(index: int, episode: Episode, found: Sequence[Predicted]) -> list[Entry]:
+    """What is known of each target's mask, without ids.
 
     Args:
         index: number of the episode.
         episode: its names.
-        masks: one [H, W] for each target.
+        found: one for each target.
     """
-    from pycocotools.mask import encode
+    from pycocotools import mask as coco_mask
 
     entries = []
-    for target, mask in zip(episode.targets, masks, strict=True):
-        code = encode(np.asfortranarray(mask.astype(np.uint8)))
+    for target, (mask, score) in zip(episode.targets, found, strict=True):
+        code = coco_mask.encode(np.asfortranarray(mask.cpu().numpy().astype(np.uint8)))
         entries.append(
             {
                 "episode": index,
@@ -106,24 +126,43 @@ def entries_of(index: int, episode: Episode, masks: Sequence[NDArray[np.bool_]])
                 "image": target,
                 "class_id": episode.class_id,
                 "references": list(episode.references),
+                "score": round(score, 4),
                 "segmentation": {"size": code["size"], "counts": code["counts"].decode("ascii")},
+                "area": int(coco_mask.area(code)),
+                "bbox": coco_mask.toBbox(code).tolist(),
             }
         )
     return entries
 
 
-def with_coco_ids(entries: Sequence[dict[str, Any]], source: HasFileIds) -> list[dict[str, Any]]:
-    """Entries with the additions that COCO's own tools need: the ids of the annotation file, and a score.
+def as_coco(entries: Sequence[Entry], source: Source, class_names: Mapping[ClassId, str]) -> dict[str, Any]:
+    """A file in COCO's format.
 
     Args:
-        entries: results of :func:`entries_of` for images of ``source``.
-        source: of the keys and class ids.
+        entries: results of :func:`entries_of`.
+        source: of the keys and class ids; its own ids are kept, if it has files of COCO's format.
+        class_names: of the class ids; categories have these ids where the source has no others.
     """
-    ids = [source.ids_in_file(entry["image"], entry["class_id"]) for entry in entries]
-    return [
-        {**entry, "image_id": image, "category_id": category, "score": 1.0}
-        for entry, (image, category) in zip(entries, ids, strict=True)
-    ]
+    keys = list(dict.fromkeys((entry["source"], entry["image"]) for entry in entries))
+    own = {key: number for number, key in enumerate(keys, 1)}
+    images: dict[Any, Entry] = {}
+    categories: dict[Any, Entry] = {}
+    annotations = []
+    for number, entry in enumerate(entries, 1):
+        image, category = own[entry["source"], entry["image"]], entry["class_id"]
+        if isinstance(source, HasFileIds):
+            image, category = source.ids_in_file(entry["image"], entry["class_id"])
+        height, width = entry["segmentation"]["size"]
+        images[image] = {"id": image, "file_name": str(entry["image"]), "width": width, "height": height}
+        categories[category] = {"id": category, "name": class_names[entry["class_id"]], "supercategory": ""}
+        ids = {"id": number, "image_id": image, "category_id": category, "iscrowd": 0}
+        annotations.append({**ids, **entry})
+    return {"images": list(images.values()), "categories": list(categories.values()), "annotations": annotations}
+
+
+def as_results(annotations: Sequence[Entry]) -> list[Entry]:
+    """Annotations as results: without boxes, whose area pycocotools would take for that of the masks."""
+    return [{key: value for key, value in each.items() if key not in ("bbox", "area")} for each in annotations]
 
 
 def _save(picture: Image.Image, path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -105,6 +105,18 @@ class EvaluationBatch(Movable):
             controls=_controls(clips, stack),
             align_corners=clips[0].align_corners,
         )
+
+
+class Predicted(NamedTuple):
+    """The prediction for a target.
+
+    Attributes:
+        mask: bool [H, W].
+        score: IoU of the mask with its own probabilities, in [0, 1]: 1 where the model is sure of each pixel.
+    """
+
+    mask: Tensor
+    score: float
 
 
 def _controls(clips: Sequence[EvaluationClip], stack: Stack) -> ControlBatch | None:

@@ -245,8 +245,8 @@ class EpisodeDataModule(LoadingDataModule):
         return self._evaluation(ControlledClips(self.clips("test"), pool, self.test_seed, *scoring))
 
     def predict_dataloader(self) -> ClipLoader:
-        """The test clips."""
-        return self._scored("test")
+        """The test clips, whose masks get the size of their images."""
+        return self._evaluation(EvaluationClips(self.clips("test"), "original", self.score_align_corners))
 
     def _scored(self, phase: Phase) -> ClipLoader:
         return self._evaluation(EvaluationClips(self.clips(phase), self.score_at, self.score_align_corners))

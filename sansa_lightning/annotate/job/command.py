@@ -15,6 +15,7 @@ from typing import Any
 
 from sansa_lightning.annotate.application import Application
 from sansa_lightning.annotate.job.entries import Shape
+from sansa_lightning.annotate.job.index_maps import check_classes, write_index_maps
 from sansa_lightning.annotate.job.journal import ENDING, Journal, Record
 from sansa_lightning.annotate.job.model import Prepared, prepare
 from sansa_lightning.annotate.job.progress import Progress
@@ -44,6 +45,8 @@ def annotate(asked: Namespace) -> int:
     references = None
     if asked.references.suffix != ".safetensors":
         references = find_references(asked.references, asked.reference_images, asked.exif, asked.shots)
+        if asked.masks:
+            check_classes(len(references.readers))
     prepared = prepare(asked, references)
     with _room(asked.out):
         if not _annotated(asked, folder, targets, prepared):
@@ -138,8 +141,6 @@ def _finish(asked: Namespace, folder: Path, targets: Sequence[Target], prepared:
     if counts.skipped:
         says += f"; {counted(counts.skipped, 'picture')} could not be read, see {skipped_file(asked.out)}"
     if asked.masks:
-        from sansa_lightning.annotate.job.index_maps import write_index_maps
-
         write_index_maps(asked.masks, record)
         says += f"; index maps in {asked.masks}"
     if asked.yolo:

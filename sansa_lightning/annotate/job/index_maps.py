@@ -19,6 +19,17 @@ MOST_CLASSES = 255
 """A byte has no more numbers beside that of the background."""
 
 
+def check_classes(count: int) -> None:
+    """Refuse more classes than an index map can have.
+
+    Raises:
+        ValueError: there are more.
+    """
+    if count > MOST_CLASSES:
+        msg = f"--masks: expected at most {MOST_CLASSES} classes, which a byte can number, but there are {count}"
+        raise ValueError(msg)
+
+
 def write_index_maps(folder: Path, record: Record) -> None:
     """Write ``<folder>/<name of the picture>.png`` for each picture, of its own size.
 

@@ -1,0 +1,116 @@
+"""References from folders, COCO files and files of prompts."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fakes.photos import Photos
+from sansa_lightning.annotate.inputs import as_picture
+from sansa_lightning.annotate.job.prompts_file import clicks_on
+from sansa_lightning.annotate.job.references import each_class, find_references
+
+
+def found(path, images=None, shots=None):
+    references = find_references(path, images, "upright", shots)
+    return dict(each_class(references)), dict(references.ids)
+
+
+def test_a_folder_for_each_class(photos: Photos):
+    classes, ids = found(photos.root / "refs")
+    assert ids == {"grid": 1, "plus": 2, "stripes": 3}
+    assert {name: len(pairs) for name, pairs in classes.items()} == {"grid": 2, "plus": 1, "stripes": 1}
+    for name, pairs in classes.items():
+        for path, prompt in pairs:
+            mask = np.asarray(Image.open(photos.root / "refs" / name / "masks" / path.name)) == 255
+            assert np.array_equal(prompt.dense.numpy() == 1, mask)
+            assert mask.any()
+    assert {name: len(pairs) for name, pairs in found(photos.root / "refs", shots=1)[0].items()} == dict.fromkeys(
+        ids, 1
+    )
+
+
+def test_images_without_a_mask_are_no_references(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / "cat/images").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cat/masks").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / f"cat/images/{name}.png")
+    Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(tmp_path / "cat/masks/b.png")
+    classes, _ = found(tmp_path)
+    assert [path.name for path, _ in classes["cat"]] == ["b.png"]
+
+
+def test_a_file_in_coco_s_format(coco):
+    classes, ids = found(coco.annotations("val"), coco.root / "val2017")
+    content = json.loads(coco.annotations("val").read_text())
+    names = {each["name"]: each["id"] for each in content["categories"]}
+    assert ids == {name: names[name] for name in ids}
+    assert len(ids) > 3
+    for image, prompt in classes["ant"]:
+        assert prompt.dense.shape == image.shape[:2]
+        assert prompt.dense.any()
+
+
+def write(tmp_path, *entries):
+    path = tmp_path / "prompts.json"
+    path.write_text(json.dumps({"references": list(entries)}))
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.png")
+    Image.fromarray(np.eye(40, 60, dtype=np.uint8) * 255).save(tmp_path / "m.png")
+    return path
+
+
+def test_prompts_of_every_kind(tmp_path):
+    own = {"image": "a.png", "class": "cat"}
+    path = write(
+        tmp_path,
+        {**own, "points": [[3, 4], [5, 6]], "labels": [1, 0]},
+        {**own, "box": [1, 2, 30, 20], "points": [[9, 9]]},
+        {**own, "scribbles": [[[0, 0], [3, 4]], [[7, 7]]]},
+        {**own, "class": "dog", "mask": "m.png"},
+    )
+    classes, ids = found(path)
+    assert ids == {"cat": 1, "dog": 2}
+    prompts = [prompt for _, prompt in classes["cat"]]
+    assert prompts[0].coords.tolist() == [[3, 4], [5, 6]]
+    assert prompts[0].labels.tolist() == [1, 0]
+    assert prompts[1].coords.tolist() == [[1, 2], [30, 20], [9, 9]]
+    assert prompts[1].labels.tolist() == [2, 3, 1]
+    assert prompts[2].coords.numpy() == pytest.approx(
+        np.array([[0, 0], [0.6, 0.8], [1.2, 1.6], [1.8, 2.4], [2.4, 3.2], [3, 4], [7, 7]])
+    )
+    assert np.array_equal(classes["dog"][0][1].dense.numpy(), np.eye(40, 60))
+    assert as_picture(classes["dog"][0][0]).size == (60, 40)
+
+
+def test_long_scribbles_are_thinned_evenly():
+    clicks = clicks_on([[0, 0], [630, 0]])
+    assert np.array_equal(clicks, np.stack([np.arange(64) * 10.0, np.zeros(64)], 1))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"image": "a.png"}, r"reference 0: expected an object with image, class and a prompt, but got "),
+        ({"image": "a.png", "class": "c"}, r"reference 0: Prompt\.points: expected points of shape \[P, 2\]"),
+        ({"image": "../a.png", "class": "c", "box": [0, 0, 1, 1]}, r"reference 0: expected the name of a picture"),
+        ({"image": "a.png", "class": "c", "box": [0, 0, 1]}, r"reference 0: Prompt\.box: expected four numbers"),
+        ({"image": "a.png", "class": "c", "points": [[1, 2], [3]]}, r"reference 0: expected sequence of length 2"),
+        (
+            {"image": "a.png", "class": "c", "points": [[1, 2]], "labels": []},
+            r"expected 1 labels, one per point, but got 0",
+        ),
+        (
+            {"image": "a.png", "class": "c", "scribbles": [[1, 2]]},
+            r"reference 0: expected a scribble as a list of points",
+        ),
+        ({"image": "a.png", "class": "c", "boxes": [1]}, r"reference 0: expected only box, .* but got 'boxes'"),
+        ({"image": "a.png", "class": "c", "mask": "m.png", "box": [0, 0, 1, 1]}, r"expected a mask alone, or points"),
+    ],
+)
+def test_prompts_that_are_none(entry, message, tmp_path):
+    with pytest.raises(ValueError, match=message) as error:
+        found(write(tmp_path, entry))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,105 @@
+"""Which pictures a job has, and what is refused before one is opened."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fakes.photos import Photos
+from sansa_lightning.annotate.inputs import as_picture
+from sansa_lightning.annotate.job.targets import find_targets
+
+
+def names(*given, root=None):
+    return [target.name for target in find_targets([Path(each) for each in given], root)]
+
+
+def test_every_form_lists_the_same_pictures_in_order(photos: Photos):
+    whole = sorted([*photos.names, "b/broken.png"])
+    assert names(photos.root / "photos") == whole
+    assert names(photos.root / "list.txt", root=photos.root / "photos") == whole
+    coco = find_targets([photos.root / "images.json"], photos.root / "photos")
+    assert [(target.name, target.image_id) for target in coco] == [(name, 100 - i) for i, name in enumerate(whole)]
+    shards = [f"shard-{number // 5}.tar/{name}" for number, name in enumerate(whole)]
+    assert names(photos.root / "shard-0.tar", photos.root / "shard-1.tar") == shards
+
+
+def test_members_of_shards_are_the_files(photos: Photos):
+    for target in find_targets([photos.root / "shard-0.tar"], None):
+        file, name = target.file(), target.name.partition("/")[2]
+        assert file.content == (photos.root / "photos" / name).read_bytes()
+        picture = as_picture(file)
+        assert np.array_equal(np.asarray(picture), np.asarray(as_picture(photos.root / "photos" / name)))
+
+
+def test_hidden_files_and_other_files_are_no_targets(tmp_path):
+    for name in ("a.PNG", ".b.png", ".c/d.png", "e.txt", "f/g.jpeg", "h.png/i.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_bytes(b"")
+    assert names(tmp_path) == ["a.PNG", "f/g.jpeg"]
+
+
+def shard(path: Path, name: str, kind: bytes = tarfile.REGTYPE) -> Path:
+    with tarfile.open(path, "w") as tar:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname, member.size = kind, "/etc/passwd" if kind != tarfile.REGTYPE else "", 3
+        tar.addfile(member, io.BytesIO(b"abc") if kind == tarfile.REGTYPE else None)
+    return path
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png"])
+def test_members_that_lead_out_are_refused(name, tmp_path):
+    with pytest.raises(ValueError, match=r"a\.tar: expected the name of a picture in any number of parts, but got '"):
+        names(shard(tmp_path / "a.tar", name))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_links_are_refused(kind, tmp_path):
+    with pytest.raises(ValueError, match=r"expected 'a\.png' to be a plain file, but it is a link or a device$"):
+        names(shard(tmp_path / "a.tar", "a.png", kind))
+
+
+def test_what_is_no_shard(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"x" * 2000)
+    with pytest.raises(ValueError, match=r"a\.tar: expected an uncompressed tar file, but it cannot be read as one: "):
+        names(tmp_path / "a.tar")
+    with tarfile.open(tmp_path / "b.tar", "w:gz") as tar:
+        tar.add(tmp_path / "a.tar", "a.png")
+    with pytest.raises(ValueError, match=r"b\.tar: expected an uncompressed tar file"):
+        names(tmp_path / "b.tar")
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([{"id": 1, "file_name": "../a.png"}], r"image 0: expected the name of a picture"),
+        ([{"id": "1", "file_name": "a.png"}], r"image 0: expected an object with a whole number as id, but got "),
+        ([{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], r"different ids, but 2 have 1$"),
+        ([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"}], r"different names, but 2 have 'a\.png'$"),
+        ([], r"--images: expected pictures \(\.bmp, .* but there are none in "),
+    ],
+)
+def test_lists_that_are_wrong(images, message, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"images": images}))
+    with pytest.raises(ValueError, match=message):
+        names(tmp_path / "a.json")
+
+
+def test_a_picture_in_memory_that_is_damaged_is_named(tmp_path):
+    content = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(content, "PNG")
+    damaged = bytearray(content.getvalue())
+    damaged[45] ^= 1
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        member = tarfile.TarInfo("x.png")
+        member.size = len(damaged)
+        tar.addfile(member, io.BytesIO(damaged))
+    (target,) = find_targets([tmp_path / "a.tar"], None)
+    with pytest.raises(ValueError, match=r"a\.tar: x\.png cannot be decoded as an image"):
+        as_picture(target.file())
