@@ -11,7 +11,7 @@ def test_every_command_is_in_the_help_with_a_whole_sentence():
     lines = overview().splitlines()
     assert lines[0] == "usage: sansa_lightning COMMAND [options]"
     groups = ["data describe", "data prepare", "data verify"]
-    assert list(COMMANDS) == ["fit", "validate", "test", "predict", "annotate", "ablate", "params", *groups]
+    assert list(COMMANDS) == ["fit", "validate", "test", "predict", "annotate", "page", "ablate", "params", *groups]
     for name, command in COMMANDS.items():
         assert f"  {name:<15}{command.says}" in lines
         assert command.says.endswith(".")
@@ -39,7 +39,7 @@ def test_a_command_is_the_first_word_or_two(args, found):
     assert named(args) == found
 
 
-KNOWN = "command: expected one of fit, validate, test, predict, annotate, ablate, params, data, but got"
+KNOWN = "command: expected one of fit, validate, test, predict, annotate, page, ablate, params, data, but got"
 
 
 @pytest.mark.parametrize(

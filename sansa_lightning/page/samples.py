@@ -1,0 +1,47 @@
+"""The pictures with which a session begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from sansa_lightning.annotate.job.targets import find_targets
+from sansa_lightning.data.sources.patterns import Patterns
+from sansa_lightning.page.uploads import read_upload
+
+CLASS, SAMPLES = 8, 8
+"""Of the patterns: dots, an unseen class of the demo's fold."""
+
+MOST = 500
+"""Pictures of a folder: more belong to the command ``annotate``."""
+
+
+def sample_pictures() -> Iterator[tuple[Image.Image, str]]:
+    """Pictures of the embedded patterns that show a class, and their names."""
+    source = Patterns()
+    for number, key in enumerate(source.images(CLASS, "val")[:SAMPLES], 1):
+        yield Image.fromarray(source.load(key, CLASS)[0]), f"pattern {number}.png"
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a folder has pictures, and not too many.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it has none, or more than ``MOST``.
+    """
+    found = len(find_targets([folder], None))
+    if found > MOST:
+        msg = f"--images: expected up to {MOST} pictures, but {folder} has {found}; use the command annotate"
+        raise ValueError(msg)
+
+
+def folder_pictures(folder: Path) -> Iterator[tuple[Image.Image, str]]:
+    """Pictures below a folder and their names there; those that cannot be read are left out with a line."""
+    for target in find_targets([folder], None)[:MOST]:
+        try:
+            yield read_upload(target.path)[0], target.name
+        except ValueError as error:
+            print(f"left out: {error}", flush=True)
