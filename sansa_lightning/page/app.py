@@ -83,11 +83,11 @@ class Events:
 
     def ran(self, place: Place) -> Iterator[Shown]:
         """All pictures, shown as they come."""
-        return self._answers(place, self.page.run)
+        yield from self._answers(place, self.page.run)  # a generator, or Gradio takes it for a value
 
     def promoted(self, place: Place) -> Iterator[Shown]:
         """A target that becomes a reference."""
-        return self._answers(place, self.page.promote)
+        yield from self._answers(place, self.page.promote)
 
     def show(self, place: Place, told: str) -> Shown:
         """The page as it is now, with a line on what was done."""

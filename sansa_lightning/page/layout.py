@@ -10,8 +10,8 @@ from sansa_lightning.page.handlers import REFERENCE, TOOLS, Place
 
 TITLE = "Mark one, see the rest"
 
-HELP = """1. Add pictures. Choose one, name the class, and mark the object: clicks on it and beside it, a box, a brush or
-   a mask file.
+HELP = """1. Add pictures. Choose one, name the class, and mark the object: clicks on it and beside it, a box, a brush
+   or a mask file.
 2. **Find in all pictures.** The least certain come first.
 3. Wrong? Choose the picture and click on what is missing or too much. **Make it a reference**, and the others learn
    from it.

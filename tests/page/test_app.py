@@ -15,7 +15,7 @@ from sansa_lightning.page.session import FILE
 
 pytest.importorskip("gradio", reason="needs the extra page", exc_type=ImportError)
 
-TOKEN = "correct horse battery"
+TOKEN = "correct horse battery"  # noqa: S105
 
 
 @pytest.fixture(scope="module", params=[None, TOKEN], ids=["open", "token"])
@@ -35,7 +35,7 @@ def server(request, tmp_path_factory):
 
 def status(address, data=None):
     try:
-        with urllib.request.urlopen(address, data, timeout=30) as answer:
+        with urllib.request.urlopen(address, data, timeout=30) as answer:  # noqa: S310
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
