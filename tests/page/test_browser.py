@@ -35,6 +35,7 @@ FLAGS = (
 PATIENCE = 60
 TAKE = """
 const img = document.querySelector('#picture img'); const c = document.createElement('canvas');
+if (!img || !img.complete || !img.naturalWidth) return null;
 c.width = img.naturalWidth; c.height = img.naturalHeight; c.getContext('2d').drawImage(img, 0, 0);
 return c.toDataURL('image/png')"""
 
@@ -75,7 +76,8 @@ class Person:
         return self.one("#told").text
 
     def give(self, where, *files):
-        self.one(f"#{where} input[type=file]").send_keys("\n".join(map(str, files)))
+        inside = f"#{where} input[type=file], :has(> #{where}) > input[type=file]"  # of a button it is beside it
+        self.one(inside).send_keys("\n".join(map(str, files)))
 
     def press(self, where, says):
         self.one(f"#{where}").click()
@@ -86,6 +88,7 @@ class Person:
 
     def click(self, x, y, says):
         """On a pixel of the sample, 96 wide."""
+        self.picture()
         image = self.one("#picture img")
         scale = image.size["width"] / 96
         assert image.size["width"] == pytest.approx(image.size["height"], abs=2)
@@ -94,8 +97,8 @@ class Person:
         self.wait(lambda: says in self.told())
 
     def picture(self):
-        """The picture that is seen, uint8 [H, W, 3]."""
-        content = base64.b64decode(self.driver.execute_script(TAKE).partition(",")[2])
+        """The picture that is seen, uint8 [H, W, 3]; waits until it is loaded."""
+        content = base64.b64decode(self.wait(lambda: self.driver.execute_script(TAKE)).partition(",")[2])
         return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
     def captions(self):
