@@ -3,10 +3,10 @@
     python benchmarks/page.py [--base nano] [--adapter RUN] [--pictures 24] [--size 1024] [--threads 2]
 
 Pictures are of the embedded patterns, enlarged to ``--size``, all of one class and the first one marked by its mask.
-"click" is a click on an encoded target, from the call to the saved session with its mask of the picture's size; "drawing"
-is what the page draws afterwards. Both are wall times, medians over the pictures. The last line, with the mean IoU of the
-targets that stay targets before and after the least certain one was made a reference with its true mask, says something about
-this base on patterns alone.
+"click" is a click on an encoded target, from the call to the saved session with its mask of the picture's size;
+"drawing" is what the page draws afterwards. Both are medians over the pictures of the wall time and of this process's
+CPU time, which other programs change less. The last lines, the mean IoU of the targets that stay targets before and
+after the least certain one was made a reference with its true mask, say something about this base on patterns alone.
 """
 
 from __future__ import annotations
@@ -65,16 +65,17 @@ def fill(session: Session, count: int, size: int) -> dict[str, Any]:
 
 def measure(desk: Desk, masks: dict[str, Any]) -> None:
     """Run, click, draw, promote."""
-    first = timed(lambda: list(desk.run()))
-    again = timed(lambda: list(desk.run()))
+    first, _ = timed(lambda: list(desk.run()))
+    again, _ = timed(lambda: list(desk.run()))
     targets = [number for number in masks if number != "1"]
     print(f"pictures a second, first run    {len(targets) / first:8.1f}")
     print(f"pictures a second, encoded      {len(targets) / again:8.1f}")
     before = score(desk, masks, targets)
     clicks = [timed(lambda n=n: desk.correct(n, NAME, (5, 5, 0))) for n in targets]
     drawing = [timed(lambda n=n: drawn(desk.session, n, LARGE, NAME)) for n in targets]
-    print(f"click, ms                       {1000 * statistics.median(clicks):8.0f}")
-    print(f"drawing, ms                     {1000 * statistics.median(drawing):8.0f}")
+    for what, times in (("click", clicks), ("drawing", drawing)):
+        wall, cpu = (1000 * statistics.median(column) for column in zip(*times, strict=True))
+        print(f"{what + ', ms':32}{wall:8.0f} (CPU {cpu:.0f})")
     for number in targets:
         desk.undo(number, NAME)
     worst = next(number for number in desk.session.order() if number in targets)
@@ -86,11 +87,11 @@ def measure(desk: Desk, masks: dict[str, Any]) -> None:
     print(f"mean IoU, and the least certain {100 * np.mean([after[number] for number in left]):8.1f}")
 
 
-def timed(act: Callable[[], Any]) -> float:
-    """Seconds that it takes."""
-    start = time.perf_counter()
+def timed(act: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds that it takes, and seconds of the CPU."""
+    start = time.perf_counter(), time.process_time()
     act()
-    return time.perf_counter() - start
+    return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
 def score(desk: Desk, masks: dict[str, Any], numbers: Iterable[str]) -> dict[str, float]:

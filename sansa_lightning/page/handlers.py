@@ -18,6 +18,7 @@ from sansa_lightning.page.drawing import LARGE, SMALL, caption, drawn, shown_siz
 from sansa_lightning.page.engine import Engine
 from sansa_lightning.page.exchange import read_annotations, write_archive
 from sansa_lightning.page.marks import Marks
+from sansa_lightning.page.samples import Sample
 from sansa_lightning.page.session import Session
 from sansa_lightning.page.uploads import read_mask, read_upload
 
@@ -48,25 +49,33 @@ class Page:
     Args:
         root: folder of the sessions.
         engine: of all sessions.
-        begin: gives the pictures of a new session, with their names.
+        begin: gives the pictures of a new session.
     """
 
-    def __init__(self, root: Path, engine: Engine, begin: Callable[[], Iterable[tuple[Image.Image, str]]]) -> None:
+    def __init__(self, root: Path, engine: Engine, begin: Callable[[], Iterable[Sample]]) -> None:
         self.root, self.engine, self.begin = root, engine, begin
         self._desks: dict[str, Desk] = {}
         self._lock = threading.Lock()
+        self._thumbnails: dict[tuple[str, str], tuple[Any, Image.Image]] = {}
 
     def enter(self, session_id: str) -> Place:
         """The session that a browser remembers, or a new one."""
         try:
             session = self.desk(session_id).session
         except (FileNotFoundError, ValueError):
-            session = Session.new(self.root)
-            for image, name in self.begin():
-                session.add_picture(image, name)
-            session.save()
+            session = self._begun()
         name = session.classes[0] if session.classes else FIRST_CLASS
         return Place(session.id, next(iter(session.pictures), ""), name)
+
+    def _begun(self) -> Session:
+        session = Session.new(self.root)
+        session.save()
+        desk = self._desks[session.id] = Desk(session, self.engine)
+        for sample in self.begin():
+            number = session.add_picture(sample.image, sample.name)
+            if sample.mask is not None:
+                desk.mark(number, sample.label, Marks.of_mask(sample.mask))
+        return session
 
     def desk(self, session_id: str) -> Desk:
         """The desk of a session.
@@ -170,9 +179,9 @@ class Page:
         return place._replace(name=name), _lines(told)
 
     def gallery(self, place: Place) -> list[tuple[Image.Image, str]]:
-        """Small pictures with their captions, least certain first."""
+        """Small pictures with their captions, least certain first; only those that have changed are drawn."""
         session = self.desk(place.session).session
-        return [(drawn(session, number, SMALL), caption(session, number)) for number in session.order()]
+        return [(self._small(session, number), caption(session, number)) for number in session.order()]
 
     def opened(self, place: Place) -> Image.Image | None:
         """The opened picture, with masks and marks of the class."""
@@ -185,6 +194,13 @@ class Page:
         if place.number not in session.pictures:
             return None
         return session.image(place.number).resize(shown_size(session.pictures[place.number].size, LARGE))
+
+    def _small(self, session: Session, number: str) -> Image.Image:
+        seen = tuple((name, cell.found and cell.found.runs) for name, cell in session.of_picture(number))
+        before = self._thumbnails.get((session.id, number))
+        if before is None or before[0] != seen:
+            before = self._thumbnails[session.id, number] = (seen, drawn(session, number, SMALL))
+        return before[1]
 
     def _opened(self, place: Place) -> Desk:
         """The desk of a session, with a picture opened.

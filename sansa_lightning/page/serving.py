@@ -11,14 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 if TYPE_CHECKING:
     from sansa_lightning.page.engine import Engine
+    from sansa_lightning.page.samples import Sample
 
 MINIATURE = (
-    "**A miniature to try the page on.** The model is nano, the pictures are drawn patterns: its masks say nothing "
-    "about SAM 2. For photographs start it with `--base sam2_hiera_large`, perhaps with `--adapter`, and `--images`."
+    "**A miniature to try the page on.** The model is nano, the pictures are drawn patterns. The first one is marked: "
+    "press *Find in all pictures*. Its masks say nothing about SAM 2; for photographs start the page with "
+    "`--base sam2_hiera_large`, perhaps with `--adapter`, and `--images`."
 )
 NANO = "The model is **nano, a miniature**: too small for photographs. Start with `--base sam2_hiera_large` for those."
 
@@ -42,7 +42,7 @@ def serve(asked: Namespace) -> int:
     page = Page(root, _engine(asked), begin)
     with tempfile.TemporaryDirectory(prefix="sansa_page_") as served:
         _keep_quiet(served)
-        from sansa_lightning.page.app import built, launched
+        from sansa_lightning.page.web.app import built, launched
 
         blocks = built(page, _notice(asked), Path(served))
         print(f"sessions are kept in {root}")
@@ -61,7 +61,7 @@ def check_extra() -> None:
         raise ValueError(msg)
 
 
-def _folder(folder: Path) -> Callable[[], Iterable[tuple[Image.Image, str]]]:
+def _folder(folder: Path) -> Callable[[], Iterable[Sample]]:
     from sansa_lightning.page.samples import check_folder, folder_pictures
 
     check_folder(folder)

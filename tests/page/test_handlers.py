@@ -8,10 +8,11 @@ from page.builders import sample, segmenter
 from sansa_lightning.page.engine import Engine
 from sansa_lightning.page.handlers import BESIDE, BOX, ON, Page
 from sansa_lightning.page.marks import Marks
+from sansa_lightning.page.samples import Sample, check_folder, folder_pictures, sample_pictures
 
 
 def begin():
-    return [(Image.fromarray(sample(number)[0]), f"{number}.png") for number in range(2)]
+    return [Sample(Image.fromarray(sample(number)[0]), f"{number}.png") for number in range(2)]
 
 
 @pytest.fixture
@@ -104,3 +105,25 @@ def test_without_a_picture_one_line(tmp_path):
     assert empty.opened(place) is None
     with pytest.raises(ValueError, match="picture: expected an opened one"):
         empty.click(place, ON, (1, 1))
+
+
+def test_the_miniature_begins_with_a_reference(tmp_path):
+    page = Page(tmp_path, Engine(segmenter()), sample_pictures)
+    place = page.enter("")
+    assert place.name == "dots"
+    assert page.desk(place.session).session.references() == {"dots": [("1", Marks.of_mask(sample(0)[1] == 1))]}
+    assert sum(1 for _ in page.run(place)) == 8
+
+
+def test_a_folder_begins_a_session(tmp_path, capsys):
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    Image.new("RGB", (8, 6)).save(folder / "below" / "a.png")
+    (folder / "b.jpg").write_bytes(b"no picture")
+    check_folder(folder)
+    assert [(each.name, each.image.size) for each in folder_pictures(folder)] == [("below/a.png", (8, 6))]
+    assert capsys.readouterr().out.startswith("left out: b.jpg cannot be decoded")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match="--images: expected pictures"):
+        check_folder(empty)

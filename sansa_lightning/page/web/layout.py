@@ -124,5 +124,5 @@ def _shelf() -> Shelf:
     with gr.Row():
         export = gr.Button("Export", size="sm", elem_id="export")
         bring = gr.UploadButton("Import masks", size="sm", elem_id="bring")
-    archive = gr.File(label="Exported", elem_id="archive", height=80, interactive=False)
+    archive = gr.File(label="Exported", elem_id="archive", interactive=False, visible=False)
     return Shelf(upload, gallery, export, bring, archive)

@@ -20,7 +20,7 @@ TOKEN = "correct horse battery"  # noqa: S105
 
 @pytest.fixture(scope="module", params=[None, TOKEN], ids=["open", "token"])
 def server(request, tmp_path_factory):
-    from sansa_lightning.page.app import built, launched
+    from sansa_lightning.page.web.app import built, launched
     from sansa_lightning.page.samples import sample_pictures
 
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from sansa_lightning.files.messages import one_line
 from sansa_lightning.page.handlers import Page, Place
-from sansa_lightning.page.layout import TITLE, Layout, laid_out
+from sansa_lightning.page.web.layout import TITLE, Layout, laid_out
 from sansa_lightning.page.uploads import MOST_BYTES
 
 KEPT = 86400
@@ -66,12 +66,12 @@ class Events:
         """Masks from a file."""
         return self.answer(place, lambda: self.page.bring_in(place, file))
 
-    def exported(self, place: Place) -> tuple[str | None, str]:
+    def exported(self, place: Place) -> tuple[gr.File, str]:
         """Masks into a file."""
         try:
-            return self.page.export(place, self.served), "exported"
+            return gr.File(self.page.export(place, self.served), visible=True), "exported"
         except (ValueError, OSError) as error:
-            return None, one_line(error)
+            return gr.File(None, visible=False), one_line(error)
 
     def undone(self, place: Place) -> Shown:
         """The last click."""

@@ -114,7 +114,7 @@ class Person:
 
 @pytest.fixture
 def served(tmp_path, monkeypatch) -> Iterator[tuple[str, Page]]:
-    from sansa_lightning.page.app import built, launched
+    from sansa_lightning.page.web.app import built, launched
 
     folder, root = tmp_path / "served", tmp_path / "sessions"
     folder.mkdir()
