@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sansa_lightning.runs.interrupts import interruptible
+from sansa_lightning.runs.interrupts import ignore_requests, interruptible
 
 
 @interruptible()
@@ -21,5 +21,13 @@ def main(args: Sequence[str] | None = None) -> None:
     command_line(args)
 
 
+def program() -> None:
+    """:func:`main` as a whole process, which does nothing else but end."""
+    try:
+        main()
+    finally:
+        ignore_requests()
+
+
 if __name__ == "__main__":
-    main()
+    program()

@@ -23,6 +23,7 @@ def test_one_class_of_one_mask_an_image_has_none_and_says_so(tmp_path, capsys):
     assert "called before the" not in printed.err
 
 
+@pytest.mark.slow
 def test_other_prompts_and_more_references_have_controls(tmp_path):
     options = ("--data.shots", 2, "--data.test_episodes", 4, "--data.score_at", "original")
     scores = {}

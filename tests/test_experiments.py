@@ -64,6 +64,7 @@ def test_the_miniature_spelt_out_is_the_default():
 REAL = [path for path in EXPERIMENTS if path.parent.name == "experiments" and "memorise" not in path.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", REAL, ids=name_of)
 def test_an_experiment_on_real_data_says_the_papers_values_itself(path):
     config = printed("--config", path)
@@ -100,6 +101,7 @@ def fake_of(data: dict, coco: FakeCoco) -> tuple[object, ...]:
     return (f"{place}.root", coco.root, f"{place}.train", "train2017", f"{place}.val", "val2017")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ABLATIONS, ids=name_of)
 def test_an_ablation_changes_what_it_says_and_nothing_else(path, tiny_yaml):
     plain = printed("--config", tiny_yaml)

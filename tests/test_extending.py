@@ -116,6 +116,7 @@ class TestWhatAMethodTrains:
         call("test", "--config", "mine.yaml", "--run_dir", "again", *SMALL, "--ckpt_path", last(run))
         assert result(Path("again"), "test")["metrics"]["test"] == result(run)["metrics"]["test"]
 
+    @pytest.mark.slow
     def test_goes_on(self, run: Path) -> None:
         fit("whole", "--trainer.max_epochs", 2)
         fit("parts")

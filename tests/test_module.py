@@ -81,6 +81,7 @@ def trainer(**options) -> Trainer:
     return Trainer(accelerator="cpu", enable_model_summary=False, use_distributed_sampler=False, **quiet, **options)
 
 
+@pytest.mark.slow
 def test_the_learning_rate_is_a_cosine_over_all_steps(data):
     watch = Watch()
     trainer(callbacks=[watch]).fit(module(), datamodule=data)
@@ -88,6 +89,7 @@ def test_the_learning_rate_is_a_cosine_over_all_steps(data):
     assert watch.rates[-1] < 0.04e-4
 
 
+@pytest.mark.slow
 def test_the_schedule_follows_max_steps_and_accumulation(data):
     watch = Watch()
     trainer(callbacks=[watch], max_steps=3, accumulate_grad_batches=2).fit(module(), datamodule=data)
@@ -95,6 +97,7 @@ def test_the_schedule_follows_max_steps_and_accumulation(data):
     assert watch.rates == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_poly_schedule_is_a_power_of_what_is_left(data):
     watch = Watch()
     trainer(callbacks=[watch]).fit(module(schedule="poly", schedule_power=0.9), datamodule=data)
@@ -103,6 +106,7 @@ def test_the_poly_schedule_is_a_power_of_what_is_left(data):
         module(schedule="poly", schedule_power=0.0)
 
 
+@pytest.mark.slow
 def test_a_constant_rate_stays(data):
     watch = Watch()
     trainer(callbacks=[watch], max_epochs=1).fit(module(schedule="constant"), datamodule=data)
@@ -149,6 +153,7 @@ def test_memory_dropout_is_on_in_training_only(data):
     assert first == second
 
 
+@pytest.mark.slow
 def test_recompute_gives_the_same_steps(data):
     plain, recomputed = Watch(), Watch()
     trainer(callbacks=[plain], max_epochs=1).fit(module(), datamodule=data)
@@ -156,6 +161,7 @@ def test_recompute_gives_the_same_steps(data):
     assert plain.losses == pytest.approx(recomputed.losses, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_mixed_precision_takes_a_step(data):
     watch, model = Watch(), module()
     runner = trainer(callbacks=[watch], max_steps=1, precision="bf16-mixed")
@@ -281,6 +287,7 @@ def test_data_come_as_a_datamodule(data):
         trainer().fit(module(), train_dataloaders=data.train_dataloader())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prompts", "prompter", "right"), [("mask", BoxPrompt(), "points"), ("points", MaskPrompt(), "mask")]
 )

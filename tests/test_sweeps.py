@@ -115,6 +115,7 @@ def test_each_value_of_the_search_is_read_as_the_file_says_it(tmp_path):
         assert config.model.base.name == "nano"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_order_of_parameters_does_not_matter(path, tmp_path):
     # A sweep goes through a server, which need not keep it.
@@ -149,6 +150,7 @@ def test_a_run_of_a_sweep_is_the_one_that_ablate_has(path, tmp_path):
         assert identity(as_plain(config), build(config)[0].parts.strategy, trains=True) == expected.identity
 
 
+@pytest.mark.slow
 def test_what_a_strategy_needs_on_the_miniature_is_in_its_runs(tmp_path):
     sweep = swept(ROOT / "ablations" / "sweeps" / "table3_finetune.yaml")
     rates = {}

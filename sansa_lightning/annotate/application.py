@@ -52,7 +52,7 @@ class Application:
 
     def __call__(self, frames: Tensor) -> Iterator[Answered]:
         """The answers for each of G pictures, in their order; uint8 [G, 3, S, S]."""
-        looked = self.model.method.look(self.model.base, frames.to(self.model.device))
+        looked = self.model.method.look_at(self.model.base, frames.to(self.model.device))
         classes = len(self._own)
         pairs = [(memory, target) for target in range(len(frames)) for memory in range(classes)]
         waiting: list[Answered] = []
@@ -93,7 +93,7 @@ class Application:
     @cached_property
     def _examples(self) -> Looked:
         """The first reference of each class."""
-        return self.model.method.look(self.model.base, self.memories.frames.to(self.model.device))
+        return self.model.method.look_at(self.model.base, self.memories.frames.to(self.model.device))
 
 
 def _joined(several: Sequence[Answered]) -> Answered:

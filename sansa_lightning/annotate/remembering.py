@@ -67,7 +67,7 @@ def remembered(model: FewShotModel, references: Iterable[tuple[str, Fitted]], ma
     names, kept, frames, masks = [], [], [], []
     for name, (images, prompts) in references:
         own = [prompt.to(model.device) for prompt in prompts]
-        looked = model.method.look(model.base, images.to(model.device))
+        looked = model.method.look_at(model.base, images.to(model.device))
         (memory,) = model.method.write(model.base, looked, torch.arange(len(images), device=model.device)[None], [own])
         dense = own[0].dense
         if dense is None:  # points and boxes: the mask that the model itself makes of them

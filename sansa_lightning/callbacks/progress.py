@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelSummary
+from tabulate import tabulate
 
 from sansa_lightning.files.messages import duration
 
@@ -135,7 +136,5 @@ class Summary(ModelSummary):
     ) -> None:
         """Print the table; arguments are those of Lightning's."""
         columns = [[head, *cells] for head, cells in summary_data if head in SHOWN]
-        widths = [max(map(len, column)) for column in columns]
-        for row in zip(*columns, strict=True):
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(tabulate(zip(*columns, strict=True), tablefmt="plain", disable_numparse=True))
         print(f"{trainable_parameters:,} of {total_parameters:,} parameters train ({model_size:.1f} MB in all)")

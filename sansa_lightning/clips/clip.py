@@ -7,6 +7,7 @@ C channels.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -32,6 +33,15 @@ class Clip:
     images: Tensor
     masks: Tensor
     prompts: tuple[Prompt, ...]
+
+    def annotation_hash(self) -> str:
+        """SHA-256 of masks and prompts, hexadecimal; not of pixels, which another decoder may move by one."""
+        found = hashlib.sha256(repr(tuple(self.masks.shape)).encode() + self.masks.numpy().tobytes())
+        for prompt in self.prompts:
+            found.update(prompt.kind.encode())
+            for part in (prompt.dense, prompt.coords, prompt.labels):
+                found.update(b"" if part is None else part.numpy().tobytes())
+        return found.hexdigest()
 
     def after(self, other: Clip) -> Self:
         """These targets after the K references of another clip; the class stays that of the targets."""

@@ -4,6 +4,7 @@ from sansa_lightning.data.episodes.every_image import EveryImageEpisodes
 from sansa_lightning.data.episodes.listed import FsSam2ClassEpisodes, FsSam2ListEpisodes, FssamEpisodes
 from sansa_lightning.data.episodes.negative_choices import OtherClasses, ShownClasses
 from sansa_lightning.data.episodes.samplers import RandomEpisodes, RoundRobinEpisodes
+from sansa_lightning.data.episodes.unmarked import UnmarkedEpisodes
 from sansa_lightning.data.frames.fs_sam2 import FsSam2Augmentation
 from sansa_lightning.data.frames.fssam import FssamAugmentation
 from sansa_lightning.data.frames.resizing import BicubicSquash, Squash
@@ -83,5 +84,6 @@ __all__ = [
     "Strict",
     "StrictByPosition",
     "StrictByTrainPosition",
+    "UnmarkedEpisodes",
     "WholeBoxPrompt",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -257,9 +258,12 @@ class EpisodeDataModule(LoadingDataModule):
     def _train_list(self) -> tuple[int, str]:
         episodes = self.episodes("train")
         if self._identity is None:
-            # A few episodes suffice to tell lists apart: they change with seed, classes, images and their numbers.
-            first, beside = [episodes[index] for index in range(16)], self.clips("train").beside
-            self._identity = manifest_hash(part for episode in first for part in (episode, *beside(episode)))
+            # A few episodes suffice to tell lists apart: they change with seed, classes, images and their numbers. So
+            # does one clip for what is made of images: size, resizing, augmentation and prompts.
+            clips = self.clips("train")
+            parts = (part for index in range(16) for part in (episodes[index], *clips.beside(episodes[index])))
+            both = manifest_hash(parts) + clips[0].annotation_hash()
+            self._identity = hashlib.sha256(both.encode()).hexdigest()[:16]
         return len(episodes), self._identity
 
     def _build(self, phase: Phase) -> ClipDataset:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+
+from tabulate import tabulate
 
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.describe.experiment import Experiment
@@ -70,17 +72,9 @@ def _table(phase: str, pool: PoolSummary, episodes: str) -> str:
     sums = (sum(row.images for row in pool.rows), sum(known) if known else None, sum(row.episodes for row in pool.rows))
     title = f"{phase}: {pool.split} split of {pool.source} (episodes: {episodes})"
     head = ("class", "", "images", "objects", "episodes")
-    return "\n".join([title, *_aligned([head, *rows, ("", "sum", *sums)])])
-
-
-def _aligned(rows: Sequence[Sequence[str | int | None]]) -> list[str]:
-    """Rows as lines, the second column flush left and all others flush right; a dash for an unknown value."""
-    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place == 1 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]
+    # Flush left are the names of classes alone; a dash stands for an unknown value.
+    places = ("right", "left", "right", "right", "right")
+    table = tabulate(
+        [head, *rows, ("", "sum", *sums)], tablefmt="plain", colalign=places, missingval="-", disable_numparse=True
+    )
+    return f"{title}\n{table}"

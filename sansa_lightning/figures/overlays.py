@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
+from torchvision.utils import draw_segmentation_masks
 
 REFERENCE_COLOUR = (46, 160, 255)
 PREDICTION_COLOUR = (255, 60, 60)
@@ -63,9 +64,8 @@ def outlined(picture: Tensor, mask: Tensor, colour: tuple[int, int, int]) -> Ten
 
     The outline lies outside, so that an object of a few pixels stays visible.
     """
-    mixed = picture.float() * (1 - OPACITY) + torch.tensor(colour) * OPACITY
-    tinted = torch.where(mask.cpu()[..., None], mixed.byte(), picture)
-    return coloured(tinted, outline(mask), colour)
+    tinted = draw_segmentation_masks(picture.permute(2, 0, 1), mask.cpu(), alpha=OPACITY, colors=colour)
+    return coloured(tinted.permute(1, 2, 0), outline(mask), colour)
 
 
 def outline(mask: Tensor) -> Tensor:

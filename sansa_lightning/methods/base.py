@@ -112,7 +112,7 @@ class Method(nn.Module, ABC):
             propagate_targets: whether the prediction for a target becomes memory for later ones.
         """
 
-    def look(self, tracker: Tracker, images: Tensor) -> Looked:
+    def look_at(self, tracker: Tracker, images: Tensor) -> Looked:
         """Look at pictures once, for any number of calls of :meth:`write` and :meth:`answer`.
 
         By default they are kept as they are.
@@ -132,7 +132,7 @@ class Method(nn.Module, ABC):
 
         Args:
             tracker: the base with its strategy.
-            looked: what :meth:`look` gave for pictures, the references among them.
+            looked: what :meth:`look_at` gave for pictures, the references among them.
             frames: int64 [B, K], numbers of the references among the pictures.
             prompts: B times K prompts, in pixels of the pictures.
         """
@@ -145,7 +145,7 @@ class Method(nn.Module, ABC):
 
         Args:
             tracker: the base with its strategy.
-            looked: what :meth:`look` gave for the targets; of the size of the references, where those are kept.
+            looked: what :meth:`look_at` gave for the targets; of the size of the references, where those are kept.
             memories: what :meth:`write` gave.
             pairs: P numbers of a memory and of a target, of at least one pair.
         """
@@ -169,11 +169,11 @@ class Method(nn.Module, ABC):
 
         Args:
             tracker: the base with its strategy.
-            images: K references, see :meth:`look`.
+            images: K references, see :meth:`look_at`.
             prompts: K prompts, in pixels of the images.
         """
         frames = torch.arange(len(images), device=images.device)[None]
-        return self.write(tracker, self.look(tracker, images), frames, [prompts])[0]
+        return self.write(tracker, self.look_at(tracker, images), frames, [prompts])[0]
 
     def segment(self, tracker: Tracker, memories: Sequence[ReferenceMemory], images: Tensor) -> Answers:
         """Masks of targets, each from the references of a class alone, for all classes at once.
@@ -181,11 +181,11 @@ class Method(nn.Module, ABC):
         Args:
             tracker: the base with its strategy.
             memories: what :meth:`remember` gave for each of M classes.
-            images: G targets, see :meth:`look`.
+            images: G targets, see :meth:`look_at`.
         """
         shape = (len(memories), len(images))
         pairs = [(memory, target) for memory in range(shape[0]) for target in range(shape[1])]
-        logits, iou = self.answer(tracker, self.look(tracker, images), memories, pairs)
+        logits, iou = self.answer(tracker, self.look_at(tracker, images), memories, pairs)
         return Answers(logits.unflatten(0, shape), iou.unflatten(0, shape))
 
     def pack(self, memory: ReferenceMemory) -> dict[str, Tensor]:

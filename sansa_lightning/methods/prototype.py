@@ -87,8 +87,8 @@ class Prototype(Method):
         low = self._logits(likeness(features, prototypes.repeat_interleave(frames, dim=0)[:, None]))
         return Masks.of(low[:, 0].unflatten(0, (clips, frames)), (batch.images.shape[-2], batch.images.shape[-1]))
 
-    def look(self, tracker: Tracker, images: Tensor) -> LookedAt:
-        """See :meth:`Method.look`."""
+    def look_at(self, tracker: Tracker, images: Tensor) -> LookedAt:
+        """See :meth:`Method.look_at`."""
         return LookedAt(self.encoder(tracker, images), (images.shape[-2], images.shape[-1]))
 
     def write(

@@ -51,8 +51,8 @@ class Propagating(Method):
         """See :meth:`Method.forward`."""
         return self.rules(tracker, batch.images, batch.prompts, propagate_targets)
 
-    def look(self, tracker: Tracker, images: Tensor) -> LookedAt:
-        """The features of pictures; see :meth:`Method.look`."""
+    def look_at(self, tracker: Tracker, images: Tensor) -> LookedAt:
+        """The features of pictures; see :meth:`Method.look_at`."""
         return LookedAt(tracker.encode(images, self.rules.encode_chunk), (images.shape[-2], images.shape[-1]))
 
     def write(

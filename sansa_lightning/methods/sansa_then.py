@@ -56,9 +56,9 @@ class SansaThen(Method):
         masks: Masks = self.scored_by(tracker, batch, propagate_targets)
         return masks
 
-    def look(self, tracker: Tracker, images: Tensor) -> Looked:
-        """See :meth:`Method.look`."""
-        return self.scored_by.look(tracker, images)
+    def look_at(self, tracker: Tracker, images: Tensor) -> Looked:
+        """See :meth:`Method.look_at`."""
+        return self.scored_by.look_at(tracker, images)
 
     def write(
         self, tracker: Tracker, looked: Looked, frames: Tensor, prompts: Sequence[Sequence[Prompt]]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from tabulate import tabulate
 
 from sansa_lightning.files.messages import counted
 from sansa_lightning.metrics.controls import ControlScores
@@ -88,17 +91,9 @@ def _percent(score: float | None) -> str:
 
 def _aligned(blocks: Sequence[list[list[str]]]) -> str:
     """Blocks of rows as lines: the second column flush left, all others flush right; rules between the blocks."""
-    widths = [max(map(len, column)) for column in zip(*(row for rows in blocks for row in rows), strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    lines: list[str] = []
-    for rows in blocks:
-        lines += [rule] if lines else []
-        for row in rows:
-            cells = zip(row, widths, strict=True)
-            lines.append(
-                "  ".join(
-                    cell.ljust(width) if position == 1 else cell.rjust(width)
-                    for position, (cell, width) in enumerate(cells)
-                )
-            )
+    rows = [row for block in blocks for row in block]
+    places = ["right", "left", *["right"] * (len(rows[0]) - 2)]
+    lines = tabulate(rows, tablefmt="plain", colalign=places, disable_numparse=True).splitlines()
+    for end in reversed(list(accumulate(len(block) for block in blocks[:-1]))):
+        lines.insert(end, "-" * len(lines[0]))
     return "\n".join(lines)

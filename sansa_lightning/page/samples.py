@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from sansa_lightning.annotate.job.targets import find_targets
+from sansa_lightning.annotate.given.targets import find_targets
 from sansa_lightning.data.sources.patterns import Patterns
 from sansa_lightning.page.marks import Mask
 from sansa_lightning.page.uploads import read_upload

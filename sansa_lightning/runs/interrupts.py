@@ -85,6 +85,15 @@ def listening() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+def ignore_requests() -> None:
+    """Let this process, whose work is done, end in its own time.
+
+    Python restores the system's handlers early in its end, and they would kill the process with another status.
+    """
+    for number in REQUESTS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def _quiet_after_a_request() -> Iterator[None]:
     """No traceback of what a request ends beside the main thread, or where Python cannot raise; it has its own line.

@@ -104,6 +104,7 @@ def test_the_trained_model_is_the_one_that_is_scored_in_domain(write_table, comm
     assert one == other
 
 
+@pytest.mark.slow
 def test_a_probe_that_the_experiment_asks_for_is_the_one(write_table, commands, runs, tmp_path):
     path = write_table([FROZEN])
     experiment = yaml.safe_load((tmp_path / "experiment.yaml").read_text())

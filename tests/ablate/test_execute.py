@@ -171,6 +171,7 @@ def test_a_file_system_without_locks(job, monkeypatch):
         assert execute(job, 1).error == ""
 
 
+@pytest.mark.slow
 def test_a_killed_parent_leaves_its_run_locked_until_it_ends(job, tmp_path):
     """The run's own process holds the lock, so nobody starts it a second time beside it."""
     waits = "import os, sys, time; open(sys.argv[1] + '/up', 'w'); "

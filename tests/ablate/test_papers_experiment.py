@@ -102,6 +102,7 @@ def test_few_pictures_in_the_papers_format_are_not_its_experiment():
     )
 
 
+@pytest.mark.slow
 def test_rows_may_change_what_the_paper_compares_by_their_files_and_nothing_else(tmp_path):
     files = ("ablations/lora.yaml", "ablations/j_length/5.yaml", "ablations/prompts/point.yaml")
     row = resolved("experiments/coco20i.yaml", *files)

@@ -38,11 +38,13 @@ def test_the_large_base_trains_what_the_specification_counts():
     }
 
 
+@pytest.mark.slow
 def test_bases_of_rows_are_their_own():
     found = counts("table8", "sam2_hiera_large")
     assert [total(each.trained) for each in found.values()] == [1_117_380, 3_093_947, 9_898_385]
 
 
+@pytest.mark.slow
 def test_parts_are_those_of_a_base_that_was_really_built():
     sam = Base("nano", weights=None).random()
     found = counts("table3_finetune", "nano")
@@ -63,6 +65,7 @@ def test_parts_are_those_of_a_base_that_was_really_built():
     assert found["From scratch"].trained == found["Full FT"].trained
 
 
+@pytest.mark.slow
 def test_the_command_prints_ours_beside_the_papers_and_where_it_is(capsys):
     assert main([str(TABLES / "table3_finetune.yaml"), "--base", "nano"]) == 0
     out = capsys.readouterr().out
@@ -90,6 +93,7 @@ def test_wrong_rows_are_one_line_each(capsys, tmp_path):
         main([str(TABLES / "table4.yaml"), "--base", "huge"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", ["sam2_hiera_tiny", "sam2_hiera_small"])
 def test_fssam_trains_what_its_release_optimises(base, tmp_path):
     """docs/fssam.md 7, on any size; 289,125 of it without a gradient, and as many in the single-mask token's MLP."""

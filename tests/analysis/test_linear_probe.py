@@ -45,6 +45,7 @@ def test_no_image_is_in_both_parts(coco):
         assert sum(c == class_id for _, c in test) <= 2
 
 
+@pytest.mark.slow
 def test_is_the_probe_of_the_pools_classes():
     sam = nano()
     (pool,) = Strict(2).pools(SOURCE, "test")
@@ -70,6 +71,7 @@ def test_sources_of_single_masks_can_be_probed(tmp_path):
     probe_pool(nano(), pool, 2, 0)
 
 
+@pytest.mark.slow
 def test_by_the_command_line(tmp_path, capsys):
     options = ("--data.test_episodes", 2, "--data.num_workers", 0, "--trainer.enable_progress_bar", "false")
     probe = ("--trainer.callbacks+=LinearProbe", "--trainer.callbacks.init_args.images=2")

@@ -401,6 +401,7 @@ def test_more_than_8_bits_are_refused(segmenter: Segmenter, dtype: type) -> None
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
 def test_pictures_with_an_orientation_are_upright(

@@ -22,6 +22,7 @@ def head_of_table(out: str) -> list[str]:
     return next(line.split() for line in out.splitlines() if line.startswith("class "))
 
 
+@pytest.mark.slow
 def test_a_fit_scores_the_frozen_base_and_its_controls(fitted, frozen):
     found = result(fitted)["metrics"]
     assert json.dumps(found["frozen"]) == json.dumps(frozen)
@@ -42,6 +43,7 @@ def test_of_a_fine_tuned_base_too(coco, frozen, tmp_path):
     assert found["test"]["miou"] != frozen["miou"]
 
 
+@pytest.mark.slow
 def test_both_are_printed_and_painted(tiny_yaml, tmp_path, capsys):
     options = ("--trainer.max_steps", 1, "--data.test_episodes", 3)
     call("fit", "--config", tiny_yaml, "--run_dir", tmp_path, *options)
@@ -53,6 +55,7 @@ def test_both_are_printed_and_painted(tiny_yaml, tmp_path, capsys):
         assert min(picture.size) > 192
 
 
+@pytest.mark.slow
 def test_a_fit_need_not_compare(tiny_yaml, tmp_path, capsys):
     call("fit", "--config", tiny_yaml, "--run_dir", tmp_path, "--trainer.max_steps", 1, "--compare_frozen", "false")
     assert set(result(tmp_path)["metrics"]) == {"test"}

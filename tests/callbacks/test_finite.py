@@ -24,6 +24,7 @@ def fit(capsys, tiny_yaml, run, *options):
     return line
 
 
+@pytest.mark.slow
 def test_a_learning_rate_out_of_this_world(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, LR, 1e30, "--checkpoint_every", 1)
     assert line.startswith("training: the loss is not finite (nan) in step 2; the last checkpoint stays as it was")
@@ -40,6 +41,7 @@ def test_the_last_good_checkpoint_stays(schedule, tiny_yaml, tmp_path, capsys):
     assert all(value.isfinite().all() for value in trained(tmp_path).values())
 
 
+@pytest.mark.slow
 def test_a_damaged_tensor_is_not_written(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, *poisoned("weights", 6))  # a checkpoint is due at this step
     assert line.startswith("training: 1 of 30 trained tensors are not finite after step 6, such as model.base.")
@@ -56,6 +58,7 @@ def test_a_damaged_state_of_the_optimiser_is_not_written(tiny_yaml, tmp_path, ca
     assert checkpoint(tmp_path)["global_step"] == 4
 
 
+@pytest.mark.slow
 def test_a_model_that_was_spoilt_in_the_last_step_gets_no_score(tiny_yaml, tmp_path, capsys):
     line = fit(capsys, tiny_yaml, tmp_path, LR, 1e30, "--trainer.max_steps", 1, "--trainer.val_check_interval", 1)
     assert line.startswith("val: 3 predicted clips with logits that are not finite, so there is no score")

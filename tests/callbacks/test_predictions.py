@@ -40,6 +40,7 @@ def entries(folder: Path) -> list[dict]:
     return content
 
 
+@pytest.mark.slow
 def test_each_episode_has_its_files(folder, coco):
     data = EpisodeDataModule(Coco(coco.root), Strict(fold=0), test_episodes=5)
     data.setup("test")

@@ -22,6 +22,7 @@ def test_a_fit_that_trained_nothing_says_so(key, tiny_yaml, fitted, tmp_path, ca
     assert "lacking" not in whole
 
 
+@pytest.mark.slow
 def test_a_test_of_no_batch_prints_no_table_of_something_else(tiny_yaml, tmp_path, capsys):
     call(
         "fit", "--config", tiny_yaml, "--run_dir", tmp_path, "--trainer.max_steps", 4, "--trainer.limit_test_batches", 0
@@ -35,6 +36,7 @@ def test_a_test_of_no_batch_prints_no_table_of_something_else(tiny_yaml, tmp_pat
     assert result(tmp_path)["trained"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("subcommand", "limit", "line"),
     [
@@ -51,6 +53,7 @@ def test_a_run_of_no_batch_says_so(subcommand, limit, line, tiny_yaml, tmp_path,
     assert result(tmp_path, subcommand)["lacking"] == [line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("subcommand", "heading"), [("test", "test"), ("validate", "validation")])
 def test_a_table_says_of_which_phase_it_is(subcommand, heading, tiny_yaml, tmp_path, capsys):
     call(subcommand, "--config", tiny_yaml, "--run_dir", tmp_path)

@@ -72,6 +72,7 @@ def test_the_run_folder_holds_the_run_of_the_sweep(logged, run):
     assert summary(run)["exit_code"] == 0
 
 
+@pytest.mark.slow
 def test_the_configuration_is_nested_as_in_the_file(logged, run):
     own = yaml.safe_load((logged / "config.yaml").read_text())
     assert own["model"]["strategy"]["init_args"]["targets"] == ["qkv", "proj", "mlp"]
@@ -109,6 +110,7 @@ def test_the_table_of_the_classes_is_that_of_the_result(stage, logged, run):
     assert summary(run)["summary"][f"{stage}/classes"]["path"] in files(run)
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_the_first_episodes(logged, run, tmp_path):
     shown = summary(run)["summary"]["test/episodes"]
     assert shown["_type"] == "images/separated"

@@ -287,6 +287,7 @@ def test_published_layouts(tmp_path: Path, layout: str) -> None:
     assert torch.equal(logits_of(sam), logits_of(trained(AdaptFormer())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{"hidden_rule": "paper", "factor": 0.8}, {"placement": (1, 2, 3)}, {"placement": (0,)}, {"placement": (1, 3)}],

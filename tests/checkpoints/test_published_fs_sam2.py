@@ -68,6 +68,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_file_brings_all_of_its_tensors(tmp_path: Path, layout: str) -> None:
     theirs, sam = wrapped(nano()), nano()
@@ -98,6 +99,7 @@ OTHER_BASE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

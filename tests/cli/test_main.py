@@ -50,6 +50,7 @@ def started() -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", START_UP], capture_output=True, text=True, timeout=240, check=True)
 
 
+@pytest.mark.slow
 def test_what_trains_nothing_imports_nothing_heavy(started):
     lines = [line.split("|")[1:] for line in started.stdout.splitlines() if line.startswith("LOADED|")]
     assert lines == [[line] for line in (*LIGHT, "fit --help")]

@@ -86,6 +86,7 @@ def test_an_unknown_recipe_is_one_line(tmp_path, capsys):
     assert refusal(capsys, "fit", "--recipe", "tracking") == f"recipe (--recipe): {expected}"
 
 
+@pytest.mark.slow
 def test_pretraining_runs_by_the_command_line(tmp_path, capsys):
     call("fit", "--config", PRETRAIN, "--run_dir", tmp_path / "run", *SMALL)
     out = capsys.readouterr().out
@@ -100,6 +101,7 @@ def test_pretraining_runs_by_the_command_line(tmp_path, capsys):
     assert logged >= {"train/loss", "train/bce", "train/dice", "train/tile", "train/texture"}
 
 
+@pytest.mark.slow
 def test_trained_weights_are_scored_by_themselves(tmp_path, capsys):
     call("fit", "--config", PRETRAIN, "--run_dir", tmp_path / "run", *SMALL)
     weights = tmp_path / "run" / "nano.safetensors"

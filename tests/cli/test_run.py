@@ -40,6 +40,7 @@ def test_print_config_is_accepted_back(capsys, tiny_yaml, tmp_path):
     assert again == shown
 
 
+@pytest.mark.slow
 def test_a_callback_whose_text_is_an_enumeration(capsys, tiny_yaml, tmp_path):
     """Lightning's Timer says ``interval: str = Interval.step``."""
     callbacks = [{"class_path": "Timer", "init_args": {"duration": "00:00:10:00"}}]
@@ -111,6 +112,7 @@ def test_a_checkpoint_is_read_twice(fitted, tiny_yaml, tmp_path, monkeypatch):
     assert [Path(file).name for file in read].count("last.ckpt") == 2
 
 
+@pytest.mark.slow
 def test_testing_shares_the_folder_of_the_run(fitted, tmp_path):
     folder = shutil.copytree(fitted, tmp_path / "run")
     call("test", "--config", folder / "config.yaml", "--run_dir", folder, "--ckpt_path", "last")
@@ -119,6 +121,7 @@ def test_testing_shares_the_folder_of_the_run(fitted, tmp_path):
     assert (folder / "config.yaml").read_text() == (fitted / "config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_the_base_is_tested(tiny_yaml, fitted, tmp_path):
     call("test", "--config", tiny_yaml, "--run_dir", tmp_path / "adapter")
     call("test", "--config", tiny_yaml, "--run_dir", tmp_path / "frozen", "--model.strategy", "Frozen")
@@ -175,6 +178,7 @@ def published(fitted, tmp_path_factory):
     return folder / "adapter.pth"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("subcommand", "stage"), [("validate", "val"), ("test", "test")])
 def test_a_published_adapter_scores_as_a_checkpoint_does(subcommand, stage, published, tiny_yaml, tmp_path):
     found = []
@@ -191,6 +195,7 @@ def test_a_published_adapter_scores_as_a_checkpoint_does(subcommand, stage, publ
     assert yaml.safe_load(config.read_text())["ckpt_path"] == str(published)
 
 
+@pytest.mark.slow
 def test_masks_of_a_published_adapter(published, tiny_yaml, tmp_path):
     texts = set()
     for path, options in ((published, ()), (published.with_name("own.ckpt"), SCALE)):
@@ -200,6 +205,7 @@ def test_masks_of_a_published_adapter(published, tiny_yaml, tmp_path):
     assert len(texts) == 1
 
 
+@pytest.mark.slow
 def test_a_published_adapter_is_refused_where_it_does_not_fit(published, tiny_yaml, tmp_path, capsys):
     def refused(subcommand, *options):
         args = ("--config", tiny_yaml, "--run_dir", tmp_path / "run", "--ckpt_path", published)
@@ -229,6 +235,7 @@ def with_settings(content: dict, mark: Path) -> dict:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subcommand", ["fit", "validate", "test", "predict"])
 def test_nothing_of_a_checkpoints_own_settings_is_taken(subcommand, fitted, tiny_yaml, tmp_path):
     evil, mark = tmp_path / "evil.ckpt", tmp_path / "was run"
@@ -253,6 +260,7 @@ def test_nothing_of_a_published_files_own_settings_is_taken(published, tiny_yaml
     assert config["model"]["threshold"] == 0.5
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_a_file_whatever_its_name(fitted, tiny_yaml, tmp_path, monkeypatch, capsys):
     """Lightning has meanings of its own for some names, and addresses."""
     monkeypatch.chdir(tmp_path)
@@ -319,6 +327,7 @@ MISSPELT = {
 """What is wrong in a file, the same as options, and the nearest right word."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["file", "options"])
 @pytest.mark.parametrize("case", MISSPELT)
 def test_a_misspelt_key_is_answered_with_the_nearest(case, where, tiny_yaml, tmp_path, capsys):
@@ -361,6 +370,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_bad_input_is_one_line_before_any_training(case, tiny_yaml, tmp_path, capsys):
     options, words = REFUSED[case]
@@ -386,6 +396,7 @@ def test_a_broken_dataset_is_one_line_that_names_the_file(tiny_yaml, tmp_path, c
     assert refusal(capsys, *args, fake.root).startswith(f"{fake.annotations('val')} is not there")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_file_that_breaks_under_way_is_one_line(workers, tiny_yaml, tmp_path, capsys):
     fake = write_coco(tmp_path / "coco")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from builders import mask_prompt, pictures
-from sansa_lightning import Clip, Episode
+from sansa_lightning import Clip, Episode, Prompt
 
 
 def test_after_other_references() -> None:
@@ -18,3 +20,17 @@ def test_after_other_references() -> None:
     assert torch.equal(found.images, torch.cat([other.images[:2], right.images[2:]]))
     assert found.masks[:, 0, 0].tolist() == [10, 11, 2, 3]
     assert found.prompts is prompts
+
+
+def test_the_hash_of_annotations_changes_with_masks_and_prompts_alone() -> None:
+    masks = torch.zeros(2, 96, 96, dtype=torch.uint8)
+    clip = Clip(Episode("s", 3, ("a",), ("t",)), pictures(1, 2)[0], masks, (mask_prompt(),))
+    assert replace(clip, images=clip.images + 1).annotation_hash() == clip.annotation_hash()
+    others = [
+        replace(clip, masks=masks + 1),
+        replace(clip, masks=masks.reshape(2, 48, 192)),
+        replace(clip, prompts=(mask_prompt(corner=1),)),
+        replace(clip, prompts=(Prompt.points((3, 4)),)),
+        replace(clip, prompts=(Prompt.points((3, 4), 0),)),
+    ]
+    assert len({each.annotation_hash() for each in (clip, *others)}) == 6

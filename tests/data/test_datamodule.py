@@ -12,7 +12,9 @@ from fakes.recorder import Recorder
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.episodes.samplers import RoundRobinEpisodes
 from sansa_lightning.data.formats.notes import Note
+from sansa_lightning.data.frames.fs_sam2 import FsSam2Augmentation
 from sansa_lightning.data.loading.loader import ClipLoader
+from sansa_lightning.data.prompts import MaskPrompt, PointPrompt
 from sansa_lightning.data.protocols.base import Chosen, InDomain, Pool, Protocol, Strict
 from sansa_lightning.data.sources.coco import Coco
 
@@ -146,6 +148,17 @@ def test_an_epoch_as_long_as_there_are_training_images(fake):
     data.setup("fit")
     pool = data.pools("train")[0]
     assert len(data.episodes("train")) == len({key for c in pool.classes for key in pool.source.images(c, "train")})
+
+
+def test_other_frames_or_prompts_are_other_training_clips(fake):
+    """A run does not resume with them."""
+    changes = ({}, {"size": 17}, {"train_prompt": PointPrompt()}, {"augmentation": FsSam2Augmentation()}, {"seed": 1})
+    data = [build(fake.root, **change) for change in (*changes, {"prompt": MaskPrompt()})]
+    for each in data:
+        each.setup("fit")
+    identities = [each.training_list() for each in data]
+    assert len(set(identities)) == len(changes)
+    assert identities[-1] == identities[0]
 
 
 def test_train_order(fake):

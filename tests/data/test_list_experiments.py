@@ -59,6 +59,7 @@ def test_a_run_trains_and_says_how_it_scored(config, tmp_path):
     assert any("label maps counted" in kind for kinds in found["notes"].values() for kind in kinds)
 
 
+@pytest.mark.slow
 def test_describe_and_the_manifest(config, tmp_path, capsys):
     _, path = config
     with pytest.raises(SystemExit, match="0"):

@@ -33,6 +33,7 @@ def paco(mini, tmp_path_factory):
     return write_paco_style(mini, tmp_path_factory.mktemp("real") / "PACO-Part")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_lvis_gives_what_coco_gives(mini, lvis, split):
     """Same photographs, same objects: the sources must agree pixel for pixel, outside of crowds."""
@@ -105,6 +106,7 @@ def test_every_part_of_paco_is_cut_as_painted(paco):
         assert image.shape == (*mask.shape, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", range(4))
 def test_a_tour_of_paco(paco, fold):
     root, _ = paco

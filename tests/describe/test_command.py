@@ -55,6 +55,7 @@ def test_without_a_file_it_is_the_miniature(capsys, tmp_path):
     assert "test prompt    MaskPrompt()" in text
 
 
+@pytest.mark.slow
 def test_a_manifest_is_replayed_byte_for_byte(capsys, coco, tmp_path):
     options = ("--config", MINI, "--data.source.root", coco.root, "--out", tmp_path / "a.png", "--episodes", 1)
     one, other = tmp_path / "new" / "one.jsonl", tmp_path / "other.jsonl"

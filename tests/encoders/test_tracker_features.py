@@ -64,6 +64,7 @@ def test_features_are_the_maps_of_the_place(place: Any) -> None:
     assert not found.requires_grad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_without_the_strategy_they_are_the_bases_and_with_it_the_adapted_ones(name: str, training: bool) -> None:

@@ -25,6 +25,7 @@ def test_mutated_checkpoints(tmp_path):
     assert outcomes["read"] > MUTATIONS // 20, outcomes
 
 
+@pytest.mark.slow
 def test_the_files_that_are_mutated_are_good_ones(tmp_path):
     """Otherwise each of them would be refused for another reason."""
     command = command_line(tmp_path)

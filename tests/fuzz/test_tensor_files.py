@@ -126,6 +126,7 @@ def test_content_of_a_checkpoint(tmp_path):
     assert outcomes["refused"] > OF_CONTENT // 3
 
 
+@pytest.mark.slow
 def test_content_of_weights(tmp_path):
     path, rng = tmp_path / "weights.pt", np.random.default_rng(0)
     whole, sam = dict(nano(1).state_dict()), nano()

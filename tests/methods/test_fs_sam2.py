@@ -125,6 +125,7 @@ class Walk:
         return masks[:, best : best + 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shots", [1, 3, 5])
 @pytest.mark.parametrize("base", [nano, scored])
 def test_targets_equal_a_walk_over_the_sam2_package(base: Any, shots: int) -> None:
@@ -141,6 +142,7 @@ def test_targets_equal_a_walk_over_the_sam2_package(base: Any, shots: int) -> No
     assert largest_difference(ours[0, shots], ours[1, shots]) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shots", [1, 2])
 def test_propagated_targets_equal_a_walk_over_the_sam2_package(shots: int) -> None:
     sam, images = nano(), frames(2, shots + 3)
@@ -315,6 +317,7 @@ def test_what_clips_leave_unused_is_found_by_experiment(method: Method) -> None:
     assert either - corners == unused(method, sam, "mixed") - corners
 
 
+@pytest.mark.slow
 def test_object_scores_are_unused_too() -> None:
     sam = scored.__wrapped__()  # of its own: what it remembers of inference mode cannot be trained
     method = FsSam2()

@@ -78,6 +78,7 @@ def no_point(tracker: Any) -> Tensor:
 # --- what an untrained token does -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("propagate_targets", [False, True])
 def test_untrained_with_one_negative_or_none_it_is_sansa_bit_by_bit(propagate_targets):
     batch = negative_batch([(ONE,), (), (TWO,)], targets=3)
@@ -172,6 +173,7 @@ def test_their_order_does_not_matter():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("propagate_targets", [False, True])
 def test_a_batch_equals_its_clips_one_by_one(propagate_targets):
     made, batch = trained(), negative_batch([(), (ONE, TWO), (THREE,), (TWO, UNSEEN)], shots=2)

@@ -34,6 +34,7 @@ def logits(model: FewShotModel, propagate_targets: bool) -> Tensor:
         return model(BATCH, propagate_targets=propagate_targets).logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scored_by", [Prototype(), Calibrated()], ids=lambda method: type(method).__name__)
 def test_it_trains_as_sansa_and_is_scored_by_the_other(scored_by: Method) -> None:
     then, sansa, other = adapted(SansaThen(scored_by)), adapted(Sansa()), adapted(scored_by)

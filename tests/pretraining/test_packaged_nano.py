@@ -36,6 +36,7 @@ def test_its_features_know_patterns_that_it_never_had_a_label_of():
     assert found["unseen_classes"]["cells"] > 0.5
 
 
+@pytest.mark.slow
 def test_without_its_adapters_it_tracks_as_before_to_the_bit():
     batch = TrackingBatch.collate([TrackingClips(4, "val", 3)[index] for index in range(4)])
 

@@ -79,6 +79,7 @@ def test_each_phase_warms_up_and_falls():
     assert rates[299] < 0.03 * 4e-4
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_is_a_file_of_weights(tmp_path):
     module = trained(tmp_path)
     built = Base("nano", weights=tmp_path / "nano.safetensors").build()

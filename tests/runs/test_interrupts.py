@@ -260,3 +260,28 @@ def test_the_command_line_hears_while_it_is_still_imported(number):
     first, said = err.splitlines()
     assert first == "fit: recipe few_shot, configured by its defaults"
     assert (process.returncode, said) == (128 + number, f"interrupted by {number.name}: run the same command again")
+
+
+@BOTH
+def test_a_process_whose_work_is_done_ends_in_its_own_time(number):
+    """Its result is written, and Python takes a second to end."""
+    ends = (
+        "import atexit, signal, sys, time\n"
+        "from sansa_lightning.__main__ import program\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Slow:\n"
+        "    def __del__(self, sleep=time.sleep): print('late', flush=True); sleep(0.5)\n"
+        "slow = Slow()\n"
+        "atexit.register(lambda: (print('ending', flush=True), time.sleep(0.5)))\n"
+        "sys.argv = ['sansa_lightning', '--version']\n"
+        "program()\n"
+    )
+    path = os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-c", ends], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() in ("ending", "late"):
+            process.send_signal(number)
+    assert process.wait(timeout=60) == 0

@@ -29,8 +29,8 @@ def test_it_vanishes_with_its_process_and_is_not_inherited(tmp_path):
     code = (
         "import os, sys, time; from pathlib import Path; from sansa_lightning.runs.lock import take\n"
         f"take(Path({str(path)!r}))\n"
-        "if not os.fork(): print('forked', flush=True); time.sleep(30); os._exit(0)\n"  # as a loading process does
-        "print('held', flush=True); time.sleep(30)"
+        "if not os.fork(): print('forked', flush=True); time.sleep(600); os._exit(0)\n"  # as a loading process does
+        "print('held', flush=True); time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None

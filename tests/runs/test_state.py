@@ -124,6 +124,7 @@ WHEN_BUILT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WHEN_BUILT)
 def test_states_are_compared_with_those_of_this_run(case, whole, tiny_yaml, tmp_path, capsys):
     change, words = WHEN_BUILT[case]

@@ -46,6 +46,7 @@ def test_a_copy_has_the_strategy(strategy: Strategy) -> None:
     assert not {id(own) for own in Strategy.attachment_of(twin).modules.values()} & {id(each) for each in sam.modules()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES[:-1], ids=lambda strategy: type(strategy).__name__)
 def test_a_copy_learns_by_itself(strategy: Strategy) -> None:
     sam = nano()

@@ -82,6 +82,7 @@ def test_merging_gives_the_same_logits_from_the_plain_base(strategy: PeftStrateg
     assert fingerprint(plain) != fingerprint(nano())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [LoRA(), LoRA(use_dora=True), PeftTuner("LOHA")], ids=["LoRA", "DoRA", "LoHa"])
 def test_the_unmerged_state_is_the_one_of_peft(strategy: PeftStrategy) -> None:
     import peft

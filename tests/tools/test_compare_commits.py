@@ -62,6 +62,7 @@ def test_a_run_is_read_and_one_bit_is_seen(tool, fitted, tmp_path):
     assert tool.first_difference(values, tool.read_run(copy)).startswith(f"trained.{name}: ")
 
 
+@pytest.mark.slow
 def test_an_unknown_run_is_one_line():
     run = subprocess.run([sys.executable, SCRIPT, "HEAD", "HEAD", "--runs", "x"], capture_output=True, text=True)
     assert run.returncode == 2

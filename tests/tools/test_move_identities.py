@@ -89,6 +89,7 @@ def test_runs_of_a_table_move_with_their_scores(tool, tables, jobs, recorded, tm
     assert (tmp_path / "t.json").read_text() == text
 
 
+@pytest.mark.slow
 def test_a_table_with_a_run_that_its_row_would_not_run_is_left(tool, tables, recorded, tmp_path, capsys):
     recorded["rows"][1]["runs"][0]["identity"] = "0123456789ab"
     text = json.dumps(recorded)
@@ -99,6 +100,7 @@ def test_a_table_with_a_run_that_its_row_would_not_run_is_left(tool, tables, rec
     assert (tmp_path / "t.json").read_text() == text
 
 
+@pytest.mark.slow
 def test_folders_of_runs_move_by_their_configurations(tool, jobs, tmp_path):
     frozen, wide = jobs["Frozen", 1, 0], jobs["Wide", 1, 4]
     for name, job in (("Frozen", frozen), ("Wide", wide)):

@@ -128,6 +128,7 @@ def test_a_hydra_of_the_callers_is_left_as_it_is(tmp_path: Path) -> None:
     assert build_sam2(name, device="cpu").image_size == 1024
 
 
+@pytest.mark.slow
 def test_sam2_imported_inside_a_hydra_of_the_callers(tmp_path: Path) -> None:
     """Then sam2 itself starts no hydra, and none may be left behind."""
     code = f"""
@@ -334,6 +335,7 @@ def test_a_corrupt_file_of_the_hub(tmp_path: Path, asked: dict[str, str]) -> Non
     assert asked
 
 
+@pytest.mark.slow
 def test_offline_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("SANSA_WEIGHTS", "HF_HUB_CACHE")}
     environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -1,1 +1,1 @@
-"""The command ``annotate``: a job of many pictures, resumable and in shards; imports the Python interface and data."""
+"""The command ``annotate``: a job of many pictures, resumable and in shards; imports the Python interface."""

@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from sansa_lightning.annotate.application import Application
+from sansa_lightning.annotate.given.references import find_references
+from sansa_lightning.annotate.given.targets import Target, find_targets
 from sansa_lightning.annotate.job.entries import Shape
 from sansa_lightning.annotate.job.index_maps import check_classes, write_index_maps
 from sansa_lightning.annotate.job.journal import ENDING, Journal, Record
 from sansa_lightning.annotate.job.model import Prepared, prepare
 from sansa_lightning.annotate.job.progress import Progress
-from sansa_lightning.annotate.job.references import find_references
 from sansa_lightning.annotate.job.results import skipped_file, write_results
-from sansa_lightning.annotate.job.targets import Target, find_targets
 from sansa_lightning.annotate.job.work import Settings, Work
 from sansa_lightning.files.messages import counted
 
 SAME = ("overlap", "instances", "min_area", "presence", "min_score", "polygons", "exif", "precision", "size")
-"""Options on which the results depend, beside the model and the pictures; and two more, of which rounding depends."""
+"""Options on which the results depend, beside the model, the pictures and the steps, on which rounding depends."""
 
 
 def annotate(asked: Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from sansa_lightning.annotate.job.references import References, each_class
+from sansa_lightning.annotate.given.references import References, each_class
 from sansa_lightning.annotate.loading import adapter_file, load
 from sansa_lightning.annotate.memories import Memories
 from sansa_lightning.annotate.options import LARGE

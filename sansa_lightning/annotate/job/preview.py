@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
+from sansa_lightning.annotate.given.targets import Target
 from sansa_lightning.annotate.inputs import as_picture
 from sansa_lightning.annotate.job.entries import mask_of
 from sansa_lightning.annotate.job.index_maps import colour
 from sansa_lightning.annotate.job.journal import Line, Record
 from sansa_lightning.annotate.job.results import images_of
-from sansa_lightning.annotate.job.targets import Target
 from sansa_lightning.figures.overlays import outlined
 from sansa_lightning.files.whole import write_text
 from sansa_lightning.images.orientation import Exif

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from sansa_lightning.annotate.application import Application
 from sansa_lightning.annotate.found import Overlap, found_in
+from sansa_lightning.annotate.given.targets import Target
 from sansa_lightning.annotate.inputs import as_picture
 from sansa_lightning.annotate.job.entries import Shape, entries_of
 from sansa_lightning.annotate.job.journal import Journal, Line
 from sansa_lightning.annotate.job.progress import Progress
-from sansa_lightning.annotate.job.targets import Target
 from sansa_lightning.files.messages import one_line, plain
 from sansa_lightning.images.orientation import Exif
 from sansa_lightning.images.pictures import to_frame

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sansa_lightning.clips.episode import ClassId
+from sansa_lightning.data.formats.notes import Note, NoteBook
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.files.messages import brief, plain
 
 _NAME = re.compile(r"([\w-]{1,200})(?:\.(?:jpe?g|png))?", re.ASCII | re.IGNORECASE)
+
+
+AGAIN = "entries of image lists left out as duplicates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class FoldList:
     classes: Mapping[ClassId, tuple[str, ...]]
 
 
-def read_fold(images: Path, classes: Path, folders: Folders, known: Collection[ClassId]) -> FoldList:
+def read_fold(images: Path, classes: Path, folders: Folders, known: Collection[ClassId], notes: NoteBook) -> FoldList:
     """The two files of a fold, in either form in circulation.
 
     An entry is the stem of an image, or the path of an image and that of its mask: on a line of ``images`` separated by
@@ -53,23 +58,26 @@ def read_fold(images: Path, classes: Path, folders: Folders, known: Collection[C
         classes: the text of a Python dictionary from class numbers, counted from 1, to lists of entries.
         folders: that the entries may name.
         known: the class ids that may be in ``classes``.
+        notes: takes the entries that are listed again, which are left out.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: an entry is none, is repeated or leads to another folder, a class is not among those ``known``, or
-            the two files list different images; names file and entry.
+        ValueError: an entry is none or leads to another folder, a class is not among those ``known``, or the two
+            files list different images; names file and entry.
     """
     lines = read_lines(images, "a list of images, one on each line")
     stems = [
         _stem(f"{images}, line {number}", line.split(), folders) for number, line in enumerate(lines, 1) if line.strip()
     ]
-    listed = _each_once(str(images), stems)
-    by_class = _classes(classes, folders, known)
+    listed = _each_once(str(images), stems, notes)
+    by_class = _classes(classes, folders, known, notes)
     _check_same(images, listed, classes, by_class)
     return FoldList(listed, by_class)
 
 
-def _classes(path: Path, folders: Folders, known: Collection[ClassId]) -> dict[ClassId, tuple[str, ...]]:
+def _classes(
+    path: Path, folders: Folders, known: Collection[ClassId], notes: NoteBook
+) -> dict[ClassId, tuple[str, ...]]:
     content = _dictionary(path)
     numbers = [class_id + 1 for class_id in sorted(known)]
     found: dict[ClassId, tuple[str, ...]] = {}
@@ -79,7 +87,7 @@ def _classes(path: Path, folders: Folders, known: Collection[ClassId]) -> dict[C
             msg = f"{path}: expected {kinds}, counted from 1, but got {brief({number: entries})}"
             raise ValueError(msg)
         where = f"{path}, class {number}"
-        found[number - 1] = _each_once(where, [_stem(where, _parts(entry), folders) for entry in entries])
+        found[number - 1] = _each_once(where, [_stem(where, _parts(entry), folders) for entry in entries], notes)
     return dict(sorted(found.items()))
 
 
@@ -125,14 +133,9 @@ def _named(name: Any, folder: str) -> str | None:
     return found[1] if found and inside else None
 
 
-def _each_once(where: str, stems: Iterable[str]) -> tuple[str, ...]:
-    seen: dict[str, None] = {}
-    for stem in stems:
-        if stem in seen:
-            msg = f"{where}: expected each image once, but {stem!r} is listed again"
-            raise ValueError(msg)
-        seen[stem] = None
-    return tuple(seen)
+def _each_once(where: str, stems: Sequence[str], notes: NoteBook) -> tuple[str, ...]:
+    notes.merge(Note(AGAIN, times - 1, f"{where}: {stem}") for stem, times in Counter(stems).items() if times > 1)
+    return tuple(dict.fromkeys(stems))
 
 
 def _check_same(images: Path, listed: Sequence[str], classes: Path, by_class: Mapping[ClassId, Sequence[str]]) -> None:

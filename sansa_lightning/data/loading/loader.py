@@ -198,7 +198,7 @@ def training_of(batches: TrainBatches, identity: str) -> dict[str, Any]:
         "train_length": batches.length,
         "batch_size": batches.batch_size,
         "processes": batches.processes,
-        "episodes": identity,
+        "clips": identity,
     }
 
 

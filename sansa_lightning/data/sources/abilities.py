@@ -156,6 +156,14 @@ class HasFileIds(Protocol):
         """The ids of an image and of a category in the annotation file."""
 
 
+@runtime_checkable
+class HasUnmarked(Protocol):
+    """Also has images of which nobody has said what they show."""
+
+    def unmarked(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
+        """Their keys, in a fixed order; ``load`` gives them a mask that is 255 everywhere."""
+
+
 def objects_of(source: Source, key: ImageKey) -> ObjectMap | None:
     """Every annotated object of an image; None if the source does not know."""
     return source.objects(key) if isinstance(source, KnowsObjects) else None

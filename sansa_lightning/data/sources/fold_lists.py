@@ -10,7 +10,7 @@ from pathlib import Path
 from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.formats.class_index import shown_pixels
 from sansa_lightning.data.formats.fold_lists import Folders, FoldList, read_fold
-from sansa_lightning.data.formats.notes import Note
+from sansa_lightning.data.formats.notes import Note, NoteBook
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.paired import Index, LabelMaps
 from sansa_lightning.images.orientation import Exif
@@ -92,26 +92,29 @@ class FoldLists(LabelMaps):
         if self._given and not self.lists.is_dir():
             msg = f"{type(self).__name__}.lists: {self.lists} is not a folder; expected the one with train and val"
             raise FileNotFoundError(msg)
-        found = [self._list_of(fold, split) for fold in (range(FOLDS) if self.fold is None else (self.fold,))]
+        notes = NoteBook()
+        found = [self._list_of(fold, split, notes) for fold in (range(FOLDS) if self.fold is None else (self.fold,))]
         lists = [each for each in found if each is not None]
         if len(lists) < len(found):
-            lists = [self._made(split)]
+            notes = NoteBook()
+            lists = [self._made(split, notes)]
+        self._list_notes[split] = notes.notes()
         self._order[split] = tuple(dict.fromkeys(stem for each in lists for stem in each.images))
         return {
             class_id: tuple(dict.fromkeys(stem for each in lists for stem in each.classes.get(class_id, ())))
             for class_id in self.classes(split)
         }
 
-    def _list_of(self, fold: int, split: Split) -> FoldList | None:
+    def _list_of(self, fold: int, split: Split, notes: NoteBook) -> FoldList | None:
         """The lists of a fold in files; None if there are none."""
         names = (f"data_list_{fold}.txt", f"sub_class_file_list_{fold}.txt")
         images, classes = (self.lists / split / name for name in names)
         if not images.exists() and not classes.exists():
             return None
         known = [c for c in self.classes(split) if self.fold is None or (c in self._unseen) == (split == "val")]
-        return read_fold(images, classes, self._folders(split), known)
+        return read_fold(images, classes, self._folders(split), known, notes)
 
-    def _made(self, split: Split) -> FoldList:
+    def _made(self, split: Split, notes: NoteBook) -> FoldList:
         """The lists of the fold, made from the label maps."""
         stems = self._all_images(split)
         folder = self.root / self._folders(split).masks
@@ -124,8 +127,8 @@ class FoldLists(LabelMaps):
             for class_id in self.classes(split)
         }
         listed = {stem for stems in classes.values() for stem in stems}
-        notes = ((MADE, len(stems)), (LEFT_OUT, len(stems) - len(pairs)))
-        self._list_notes[split] = tuple(Note(what, count, str(folder)) for what, count in notes if count)
+        counts = ((MADE, len(stems)), (LEFT_OUT, len(stems) - len(pairs)))
+        notes.merge(Note(what, count, str(folder)) for what, count in counts if count)
         return FoldList(tuple(stem for stem in stems if stem in listed), classes)
 
     def _reading_notes(self, split: Split) -> Sequence[Note]:

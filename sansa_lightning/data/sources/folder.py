@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sansa_lightning.clips.episode import ClassId
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.formats.mask_files import read_object_mask
 from sansa_lightning.data.formats.mask_folder import MaskFolder, settle
 from sansa_lightning.data.formats.notes import Note, NoteBook
@@ -16,7 +16,9 @@ from sansa_lightning.data.formats.picture_checks import PictureFiles, Seen
 from sansa_lightning.data.sources.base import Split
 from sansa_lightning.data.sources.class_masks import ClassMasks
 from sansa_lightning.data.sources.paired import Index
+from sansa_lightning.images.object_masks import IGNORE
 from sansa_lightning.images.orientation import Exif
+from sansa_lightning.images.pictures import check_image, read_image
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -32,6 +34,7 @@ class Folder(ClassMasks):
     With ``check_files`` the masks of both splits are read at the first use: images whose mask is empty are left out and
     counted, and the meaning of 255 is decided once for all masks.
     An image without a mask is an error: nobody can tell whether it shows nothing of the class or its mask got lost.
+    With ``unmarked`` it is left out, except as a target of ``predict`` with ``UnmarkedEpisodes``.
 
     The protocol decides the use of the splits. ``Strict`` and ``ClassSplits`` never test a class that they train, so
     one folder of images can serve as both splits: ``train: ., val: .``. ``AllClasses`` and ``InDomain`` would then test
@@ -45,6 +48,7 @@ class Folder(ClassMasks):
             its own.
         name: of the source, for a mix of several sets of this kind.
         exif: see :class:`PairedFiles`.
+        unmarked: whether there may be images without a mask.
     """
 
     def __init__(
@@ -55,14 +59,37 @@ class Folder(ClassMasks):
         check_files: bool = True,
         name: str = "folder",
         exif: Exif = "upright",
+        unmarked: bool = False,
     ) -> None:
         super().__init__(root, check_files, exif)
         self.name = name
+        self.may_be_unmarked = unmarked
         self.folders: dict[Split, Path] = {"train": self.root / train, "val": self.root / val}
         self._masks: dict[Path, MaskFolder] = {}
+        self._without: dict[Split, list[str]] = {}
+
+    def unmarked(self, class_id: ClassId, split: Split) -> Sequence[ImageKey]:
+        """Keys of the images of a class that have no mask; none if there may be none."""
+        name = self._names[self._known(class_id, split)]
+        return [f"{split}/{stem}" for stem in self._unmarked(split) if stem.startswith(f"{name}/")]
+
+    def load(self, key: ImageKey, class_id: ClassId) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """One image with its mask of a class, which is 255 everywhere if it has none."""
+        split, stem, _ = self._find(key)
+        if not self.may_be_unmarked or self._is_marked(split, *stem.split("/")):
+            return super().load(key, class_id)
+        image = read_image(self._found(split, stem, class_id)[0], exif=self.exif)
+        return image, np.full(image.shape[:2], IGNORE, np.uint8)
+
+    def picture_files(self, split: Split) -> Sequence[PictureFiles]:
+        """All images with their masks, and those without."""
+        alone = [PictureFiles(self._found(split, stem, 0)[0]) for stem in self._unmarked(split)]
+        return [*super().picture_files(split), *alone]
 
     def check_picture(self, files: PictureFiles) -> Seen:
         """Check an image with its mask, and that the mask shows one class."""
+        if files.mask is None:
+            return Seen(check_image(files.image, exif=self.exif).turn)
         seen = super().check_picture(files)
         if files.mask is not None:
             self._masks[files.mask.parents[1]].check(files.mask)
@@ -88,9 +115,34 @@ class Folder(ClassMasks):
         if not self._masks:
             self._read_masks()
         return {
-            self._names.index(name): tuple(f"{name}/{file}" for file in self._masks[folder / name].images)
+            self._names.index(name): tuple(
+                f"{name}/{file}"
+                for file in self._masks[folder / name].images
+                if not self.may_be_unmarked or self._is_marked(split, name, file)
+            )
             for name in classes
         }
+
+    def _is_marked(self, split: Split, name: str, file: str) -> bool:
+        return self._masks[self.folders[split] / name].mask_of(file).is_file()
+
+    def _unmarked(self, split: Split) -> Sequence[str]:
+        """The names of a split's images that have no mask."""
+        self._listing(split)
+        if self.may_be_unmarked and split not in self._without:
+            self._without[split] = [
+                f"{name}/{file}"
+                for name in _class_folders(self.folders[split])
+                for file in self._masks[self.folders[split] / name].images
+                if not self._is_marked(split, name, file)
+            ]
+        return self._without.get(split, ())
+
+    def _numbered(self, split: Split) -> dict[str, int]:
+        numbers = super()._numbered(split)
+        for stem in self._unmarked(split):
+            numbers.setdefault(stem, len(numbers))
+        return numbers
 
     def _read_masks(self) -> None:
         """Read all class folders; the splits may share some."""

@@ -151,8 +151,8 @@ class Fssam(Method):
             low = with_idle(low, idle(tracker))
         return Masks.of(torch.cat([answers, low], dim=1), (height, width))
 
-    def look(self, tracker: Tracker, images: Tensor) -> LookedAt:
-        """See :meth:`Method.look`."""
+    def look_at(self, tracker: Tracker, images: Tensor) -> LookedAt:
+        """See :meth:`Method.look_at`."""
         return LookedAt(*self._encode(tracker, images), (images.shape[-2], images.shape[-1]))
 
     def write(

@@ -11,8 +11,8 @@ import gradio as gr
 
 from sansa_lightning.files.messages import one_line
 from sansa_lightning.page.handlers import Page, Place
-from sansa_lightning.page.web.layout import TITLE, Layout, laid_out
 from sansa_lightning.page.uploads import MOST_BYTES
+from sansa_lightning.page.web.layout import TITLE, Layout, laid_out
 
 KEPT = 86400
 """Seconds for which files that were served are kept."""

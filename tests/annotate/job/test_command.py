@@ -73,6 +73,7 @@ def test_the_same_groups_are_the_same_bytes(name: str, photos: Photos, finished:
     assert not (tmp_path / "a.json.journal").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [(1, 1), (9, 5), (3, 100)])
 def test_other_groups_are_the_same_but_for_rounding(
     steps: tuple[int, int], photos: Photos, finished: Path, tmp_path: Path
@@ -85,6 +86,7 @@ def test_other_groups_are_the_same_but_for_rounding(
         assert one["score"] == pytest.approx(other["score"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_shards_are_merged_to_the_same_bytes(
     photos: Photos, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +124,7 @@ def test_a_full_disk_loses_nothing(
     photos: Photos, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of a line is written before the disk is full."""
-    write, room = os.write, [6000]
+    write, room = os.write, [9000]
 
     def until_full(file: int, data: bytes) -> int:
         written = min(len(data), room[0])
@@ -140,10 +142,10 @@ def test_a_full_disk_loses_nothing(
     monkeypatch.undo()
     assert not (tmp_path / "a.json").exists()
     (journal,) = (tmp_path / "a.json.journal").glob("*.jsonl")
-    assert 5900 < journal.stat().st_size <= 6000
+    assert 8900 < journal.stat().st_size <= 9000
     assert not journal.read_bytes().endswith(b"\n")
     run(*photos.args(tmp_path / "a.json"))
-    assert re.search(r"going on after [48] pictures", capsys.readouterr().out)
+    assert re.search(r"going on after 4 pictures", capsys.readouterr().out)
     assert (tmp_path / "a.json").read_bytes() == finished.read_bytes()
 
 
@@ -321,6 +323,7 @@ def test_memories_are_references(photos: Photos, finished: Path, tmp_path: Path)
     assert (tmp_path / "a.json").read_bytes() == finished.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_base_is_the_adapter_s(photos: Photos, finished: Path, tmp_path: Path) -> None:
     from builders import model
     from sansa_lightning.checkpoints.header import HEADER

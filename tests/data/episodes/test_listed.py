@@ -62,6 +62,7 @@ def test_targets_go_round_the_list_and_show_the_class(kind, fake, test_pools):
     assert small  # no second look at the area
 
 
+@pytest.mark.slow
 def test_the_draws_of_fs_sam2_are_of_a_generator_of_seed_item_and_epoch(fake, test_pools):
     """The class by one number, the references by one draw without repetition, from the list without the target."""
     lists = fake.lists("val", PASCAL, ())

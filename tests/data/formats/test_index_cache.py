@@ -253,6 +253,7 @@ class TestNoPlace:
 
 
 class TestWorkers:
+    @pytest.mark.slow
     @EACH
     def test_little_is_sent(self, folder, tmp_path, write, build):
         """To spawned workers goes the file's name, whatever was asked before."""

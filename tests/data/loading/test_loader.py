@@ -140,6 +140,7 @@ def test_other_moments_to_save(tmp_path, data, whole, callback, limit):
     assert resumed.read("train") == whole[trained * 2 :]
 
 
+@pytest.mark.slow
 def test_validation_within_an_epoch_changes_nothing(tmp_path, data, whole):
     killed = Recorder(tmp_path, kill_at=STEPS + 4)
     with pytest.raises(KilledError):
@@ -155,8 +156,8 @@ def test_validation_within_an_epoch_changes_nothing(tmp_path, data, whole):
     [
         ({"batch_size": 1}, r"batch_size 2 \(now 1\)"),
         ({"train_length": 12}, r"train_length 9 \(now 12\)"),
-        ({"seed": 2}, r"episodes \w+ \(now \w+\)"),
-        ({"train_targets": 1}, r"episodes \w+ \(now \w+\)"),
+        ({"seed": 2}, r"clips \w+ \(now \w+\)"),
+        ({"train_targets": 1}, r"clips \w+ \(now \w+\)"),
     ],
 )
 def test_resuming_with_another_list_is_an_error(tmp_path, data, change, message):

@@ -60,6 +60,7 @@ def test_colours_do_not_tell_the_class(train: int, test: int) -> None:
     assert found <= CHANCE + 0.03
 
 
+@pytest.mark.slow
 def test_colours_that_tell_the_class_are_found_out() -> None:
     """The same classifier where each class has a palette of its own: the test above can fail."""
     assert accuracy(histograms("train", 10, tinted=True), histograms("val", 10, tinted=True)) > 0.3

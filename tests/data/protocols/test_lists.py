@@ -59,6 +59,7 @@ def classes(protocol, source):
 
 
 class TestLvis:
+    @pytest.mark.slow
     def test_ten_folds_of_92_partition_the_920_classes(self, sources):
         assert len(eligible(LVIS_VAL)) == 920
         source = sources[Lvis]
@@ -119,6 +120,7 @@ class TestLvis:
             EpisodeDataModule(sources[LvisReleased], protocol, shots=5, train_targets=1, size=16)
         EpisodeDataModule(sources[LvisReleased], protocol, shots=5, train_targets=3, size=16)
 
+    @pytest.mark.slow
     def test_what_is_left_over_is_in_no_fold(self, sources):
         class NineFolds(StrictByPosition):
             FOLDS = 9
@@ -141,6 +143,7 @@ class TestLvis:
 
 
 class TestPaco:
+    @pytest.mark.slow
     def test_four_folds_of_112_partition_the_448_classes(self, paco):
         source = PacoPart(paco)
         assert len(PACO_TRAIN) == 448

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from fakes.folder import NAMES, write_folder
+from sansa_lightning.data.episodes.unmarked import UnmarkedEpisodes
 from sansa_lightning.data.formats.mask_folder import EMPTY, NOT_READ, ONLY_IGNORED, TRANSPARENT, TWO_RULES, VOID
-from sansa_lightning.data.protocols.base import Strict
+from sansa_lightning.data.protocols.base import Pool, Strict
 from sansa_lightning.data.sources.folder import Folder
 
 
@@ -245,3 +246,47 @@ class TestMistakes:
         Image.new("L", (9, 9), 255).save(root / "val" / "nut" / "masks" / "0.png")
         with pytest.raises(ValueError, match=r"images/0.jpg: expected 9x9 pixels as its annotations say"):
             Folder(root).verify("val")
+
+
+class TestUnmarked:
+    """Two of four images of a class have masks."""
+
+    @pytest.fixture
+    def few(self, root):
+        for number in (1, 2):
+            (root / "val/nut/masks" / f"{number}.png").unlink()
+        return root
+
+    def test_without_the_option_they_are_an_error(self, few):
+        with pytest.raises(FileNotFoundError, match=r"2 of the \d+ files of the val split are not there"):
+            Folder(few).verify("val")
+
+    def test_they_are_targets_and_no_references(self, few):
+        source = Folder(few, unmarked=True)
+        source.verify("val")
+        assert source.images(2, "val") == ("val/nut/0.jpg", "val/nut/3.webp")
+        assert list(source.unmarked(2, "val")) == ["val/nut/1.png", "val/nut/2.JPEG"]
+        assert list(source.unmarked(1, "val")) == []
+        pools = (Pool(source, "val", (1, 2)),)
+        episodes = UnmarkedEpisodes(pools, shots=3, targets=1, seed=0, length=320)
+        assert [episode.targets for episode in episodes] == [("val/nut/1.png",), ("val/nut/2.JPEG",)]
+        for episode in episodes:
+            assert set(episode.references) == {"val/nut/0.jpg", "val/nut/3.webp"}
+            assert len(episode.references) == 3
+        again = pickle.loads(pickle.dumps(source))  # noqa: S301
+        image, mask = again.load("val/nut/1.png", 2)
+        assert image.shape[:2] == mask.shape
+        assert (mask == 255).all()
+        assert again.load("val/nut/0.jpg", 2)[1].max() == 1
+
+    def test_a_broken_one_is_found_before_the_run(self, few):
+        (few / "val/nut/images/1.png").write_bytes(b"x")
+        with pytest.raises(ValueError, match=r"1\.png cannot be decoded"):
+            Folder(few, unmarked=True).verify("val")
+
+    def test_there_have_to_be_some(self, root):
+        source = Folder(root, unmarked=True)
+        with pytest.raises(
+            ValueError, match=r"^UnmarkedEpisodes: expected images without a mask, .* but got none; Fol"
+        ):
+            UnmarkedEpisodes((Pool(source, "val", (1, 2)),), shots=1, targets=1, seed=0, length=3)

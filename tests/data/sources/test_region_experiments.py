@@ -44,6 +44,7 @@ def test_training(stem, write, options, classes, tmp_path, monkeypatch):
     assert len(content["metrics"]["test"]["classes"]) == classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "classes"), [("animals", 3), ("person", 2)])
 def test_testing(group, classes, tmp_path):
     root = write_pascal_part(tmp_path / "data").root

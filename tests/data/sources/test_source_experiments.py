@@ -53,6 +53,7 @@ def test_training(stem, write, classes, tmp_path):
     assert len(content["metrics"]["test"]["classes"]) == classes
 
 
+@pytest.mark.slow
 def test_training_on_one_annotation_file(tmp_path):
     root = write_coco(tmp_path / "data").root
     place = "--data.source.init_args"
@@ -62,6 +63,7 @@ def test_training_on_one_annotation_file(tmp_path):
     assert [row["name"] for row in tested] == ["ant", "eel"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "write", "classes"), [("deepglobe", write_deepglobe, 6), ("isic", write_isic, 3), ("lung", write_lung, 1)]
 )

@@ -125,6 +125,7 @@ def test_several_references_by_hand(kshot: Any, monkeypatch: pytest.MonkeyPatch)
     assert largest_difference(found.mask, expected.mask) <= 1e-4
 
 
+@pytest.mark.slow
 def test_the_ways_differ_with_several_references_and_not_with_one() -> None:
     ways = ("averaged", "concatenated", "released")
     one, several = clips(shots=1), clips()
@@ -143,6 +144,7 @@ def test_the_order_of_references_matters_only_to_the_release(kshot: Any, same: b
     assert (difference <= 1e-4) == same
 
 
+@pytest.mark.slow
 def test_a_batch_equals_its_clips_and_each_target_stands_alone() -> None:
     sam, batch = nano(), clips(targets=2)
     together = low_of(fssam(), batch, sam)

@@ -20,8 +20,8 @@ TOKEN = "correct horse battery"  # noqa: S105
 
 @pytest.fixture(scope="module", params=[None, TOKEN], ids=["open", "token"])
 def server(request, tmp_path_factory):
-    from sansa_lightning.page.web.app import built, launched
     from sansa_lightning.page.samples import sample_pictures
+    from sansa_lightning.page.web.app import built, launched
 
     with pytest.MonkeyPatch.context() as patch:
         served, root = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("sessions")

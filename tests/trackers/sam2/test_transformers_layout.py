@@ -107,6 +107,7 @@ def built(weights: Path, **more: Any) -> Any:
     return Base("sam2.1_hiera_tiny", weights=weights, image_size=SIDE, **{"object_scores": True, **more}).build()
 
 
+@pytest.mark.slow
 def test_features_and_a_tracked_video_are_the_librarys(folder: Path) -> None:
     from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
@@ -139,6 +140,7 @@ def test_without_object_scores_theirs_are_left_over(folder: Path) -> None:
     assert all(torch.equal(value, with_scores[key]) for key, value in without.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

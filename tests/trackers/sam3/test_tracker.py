@@ -266,6 +266,7 @@ def published(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_published_file_is_read_as_the_library_reads_it(tmp_path: Path) -> None:
     from transformers import Sam3TrackerVideoModel
 

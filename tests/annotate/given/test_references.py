@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from fakes.photos import Photos
+from sansa_lightning.annotate.given.prompts_file import clicks_on
+from sansa_lightning.annotate.given.references import each_class, find_references
 from sansa_lightning.annotate.inputs import as_picture
-from sansa_lightning.annotate.job.prompts_file import clicks_on
-from sansa_lightning.annotate.job.references import each_class, find_references
 
 
 def found(path, images=None, shots=None):

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from fakes.photos import Photos
+from sansa_lightning.annotate.given.targets import find_targets
 from sansa_lightning.annotate.inputs import as_picture
-from sansa_lightning.annotate.job.targets import find_targets
 
 
 def names(*given, root=None):

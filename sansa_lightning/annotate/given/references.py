@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.annotate.job.prompts_file import prompted_images
+from sansa_lightning.annotate.given.prompts_file import prompted_images
 from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.formats.annotations.json_file import read_json
 from sansa_lightning.data.formats.mask_files import read_object_mask
