@@ -2,7 +2,7 @@
 
     python examples/annotate_folder.py REFERENCES PICTURES OUT [BASE]
 
-REFERENCES has <class>.jpg or .png beside <class>.mask.png. OUT gets <picture>.<class>.png for each mask. For many pictures,
+REFERENCES has <class>.jpg or .png beside <class>.mask.png. OUT gets <picture>.<class>.png for each mask. For many,
 with resuming and COCO's format, there is ``python -m sansa_lightning annotate``.
 """
 

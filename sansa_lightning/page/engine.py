@@ -154,7 +154,7 @@ class Engine:
     def _see(self, view: View) -> _Seen:
         def see() -> _Seen:
             frame = to_frame(view.load(), self.size)
-            return _Seen(frame, self.model.method.look(self.model.base, frame[None].to(self.model.device)))
+            return _Seen(frame, self.model.method.look_at(self.model.base, frame[None].to(self.model.device)))
 
         return _recent(self._pictures, view.key, see, KEPT_PICTURES)
 
@@ -198,7 +198,7 @@ class Engine:
             image = torch.cat([each.image for each in features])
             return LookedAt(Features(image, fine, features[0].position), looked[0].size)
         frames = torch.stack([each.frame for each in seen])  # of a type of the method's own: look again
-        return self.model.method.look(self.model.base, frames.to(self.model.device))
+        return self.model.method.look_at(self.model.base, frames.to(self.model.device))
 
 
 def _recent(kept: OrderedDict[Hashable, Value], key: Hashable, make: Callable[[], Value], most: int) -> Value:

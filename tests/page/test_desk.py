@@ -58,15 +58,15 @@ def test_several_classes_and_references_as_annotate_has_them(tmp_path):
 def test_pictures_are_encoded_once(tmp_path):
     seen = Counter()
     made = desk(tmp_path)
-    look = made.engine.model.method.look
-    made.engine.model.method.look = lambda base, images: seen.update([len(images)]) or look(base, images)
+    look = made.engine.model.method.look_at
+    made.engine.model.method.look_at = lambda base, images: seen.update([len(images)]) or look(base, images)
     try:
         list(marked(made).run())
         made.correct("2", "dots", (10, 10, 0))
         made.promote("2", "dots")
         list(made.run())
     finally:
-        del made.engine.model.method.look
+        del made.engine.model.method.look_at
     assert seen == {1: 3}
 
 
