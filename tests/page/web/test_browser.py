@@ -53,7 +53,7 @@ class Person:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options, Service(DRIVER))
         self.driver.get(address)
-        self.wait(lambda: self.one("#upload input[type=file]"))
+        self.wait(lambda: self.one("#class input").get_attribute("value"))  # the session is there
 
     def wait(self, true):
         """Wait until it is true; what is not there yet counts as false."""
