@@ -26,8 +26,8 @@ ROOMS = (
         "metrics",
         "model",
     ),
-    *("checkpoints", "module", "figures", "runs", "callbacks", "analysis", "pretraining", "annotate", "report"),
-    *("publish", "cli", "prepare", "describe", "ablate"),
+    *("checkpoints", "module", "figures", "runs", "callbacks", "analysis", "pretraining", "annotate", "page"),
+    *("report", "publish", "cli", "prepare", "describe", "ablate"),
 )
 """From low to high. Files at the root are rooms of their own; docs/design.md says what is in each."""
 

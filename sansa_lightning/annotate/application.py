@@ -57,18 +57,19 @@ class Application:
         pairs = [(memory, target) for target in range(len(frames)) for memory in range(classes)]
         waiting: list[Answered] = []
         for start in range(0, len(pairs), self.pairs_per_step):
-            waiting.append(self._step(looked, pairs[start : start + self.pairs_per_step]))
+            waiting.append(self.step(looked, pairs[start : start + self.pairs_per_step]))
             together = _joined(waiting)
             whole = len(together.logits) // classes * classes
             for first in range(0, whole, classes):
                 yield _part(together, slice(first, first + classes))
             waiting = [_part(together, slice(whole, None))]
 
-    def _step(self, looked: Looked, pairs: Sequence[tuple[int, int]]) -> Answered:
+    def step(self, looked: Looked, pairs: Sequence[tuple[int, int]]) -> Answered:
+        """The answers for P pairs of a class and a picture that the method has looked at, each [P, ...]."""
         found = self.model.method.answer(self.model.base, looked, self._own, pairs)
-        return Answered(found.logits, found.iou, self._look_back(looked, pairs, found) if self.presence else None)
+        return Answered(found.logits, found.iou, self.look_back(looked, pairs, found) if self.presence else None)
 
-    def _look_back(self, looked: Looked, pairs: Sequence[tuple[int, int]], found: Answers) -> Tensor:
+    def look_back(self, looked: Looked, pairs: Sequence[tuple[int, int]], found: Answers) -> Tensor:
         """IoU of the reference's mask with the one that a target's mask as a prompt brings back, float32 [P].
 
         A target without a mask brings back nothing.

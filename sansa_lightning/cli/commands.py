@@ -34,6 +34,10 @@ COMMANDS: dict[str, Command] = {
         "Find the classes of a few annotated pictures in many others.",
         "sansa_lightning.annotate.options:main",
     ),
+    "page": Command(
+        "Mark an object in one picture and see it in others, on a local web page.",
+        "sansa_lightning.page.options:main",
+    ),
     "ablate": Command(
         "Execute the missing runs of tables, and print the tables.",
         "sansa_lightning.ablate.options:ablate",

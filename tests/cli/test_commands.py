@@ -12,7 +12,7 @@ def test_every_command_is_in_the_help_with_a_whole_sentence():
     assert lines[0] == "usage: sansa_lightning COMMAND [options]"
     groups = ["data describe", "data prepare", "data verify"]
     runs = ["fit", "validate", "test", "predict"]
-    assert list(COMMANDS) == [*runs, "annotate", "ablate", "params", "analyze", "report", "publish", *groups]
+    assert list(COMMANDS) == [*runs, "annotate", "page", "ablate", "params", "analyze", "report", "publish", *groups]
     for name, command in COMMANDS.items():
         assert f"  {name:<15}{command.says}" in lines
         assert command.says.endswith(".")
@@ -40,7 +40,7 @@ def test_a_command_is_the_first_word_or_two(args, found):
     assert named(args) == found
 
 
-OTHERS = "annotate, ablate, params, analyze, report, publish, data"
+OTHERS = "annotate, page, ablate, params, analyze, report, publish, data"
 KNOWN = f"command: expected one of fit, validate, test, predict, {OTHERS}, but got"
 
 

@@ -11,7 +11,7 @@ from sansa_lightning.cli.completion import script
 
 EMPTY = "''"
 CASES = {
-    "": "fit validate test predict annotate ablate params analyze report publish data --help --version",
+    "": "fit validate test predict annotate page ablate params analyze report publish data --help --version",
     "pre": "predict",
     "data ": "describe prepare verify",
     "data p": "prepare",

@@ -75,7 +75,7 @@ def _segmenter(asked: Namespace) -> Segmenter:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     found = load(
-        asked.base or _own_base(asked.adapter),
+        asked.base or own_base(asked.adapter),
         asked.weights,
         asked.adapter,
         asked.kshot_memory,
@@ -88,7 +88,7 @@ def _segmenter(asked: Namespace) -> Segmenter:
     return {"fp32": found.float, "bf16": found.bfloat16, "fp16": found.half}[asked.precision]()
 
 
-def _own_base(adapter: Path | None) -> str:
+def own_base(adapter: Path | None) -> str:
     """The base that an adapter names; published ones name none and belong to SAM 2's largest."""
     if adapter is None:
         return LARGE
