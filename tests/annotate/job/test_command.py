@@ -100,6 +100,17 @@ def test_shards_are_merged_to_the_same_bytes(
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "again" / "a.json").read_bytes() == finished.read_bytes()
 
 
+@pytest.mark.slow
+def test_shards_at_the_same_time_are_merged_once(photos: Photos, finished: Path, tmp_path: Path) -> None:
+    """No shard replaces the results by what it finds after another one has removed the journals."""
+    processes = [
+        start(*photos.args(tmp_path / "a.json", "--shard", f"{shard}/2"), OMP_NUM_THREADS="1") for shard in range(2)
+    ]
+    assert [process.communicate() and process.returncode for process in processes] == [0, 0]
+    assert (tmp_path / "a.json").read_bytes() == finished.read_bytes()
+    assert [path.name for path in tmp_path.iterdir() if "journal" in path.name] == []
+
+
 @pytest.mark.parametrize(("form", "images"), [("coco", ["images.json"]), ("tar", ["shard-0.tar", "shard-1.tar"])])
 def test_other_forms_of_the_same_pictures(
     form: str, images: list[str], photos: Photos, finished: Path, tmp_path: Path
@@ -171,7 +182,7 @@ def test_another_job_is_not_gone_on_with(photos: Photos, tmp_path: Path, capsys:
         f"{tmp_path / 'a.json.journal'} is of a job that was begun with another overlap, 'keep', not"
     )
     message = refusal(capsys, *photos.args(tmp_path / "a.json", "--shots", "1"))
-    assert "begun with another references, '" in message
+    assert "begun with other references, '" in message
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
