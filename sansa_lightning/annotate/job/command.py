@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +12,7 @@ from typing import Any
 
 from sansa_lightning.annotate.application import Application
 from sansa_lightning.annotate.given.references import find_references
-from sansa_lightning.annotate.given.targets import Target, find_targets
+from sansa_lightning.annotate.given.targets import Target, find_targets, fingerprint
 from sansa_lightning.annotate.job.entries import Shape
 from sansa_lightning.annotate.job.finish import finish
 from sansa_lightning.annotate.job.index_maps import check_classes
@@ -116,12 +114,11 @@ def _annotated(asked: Namespace, folder: Path, targets: Sequence[Target], prepar
 
 def _job(asked: Namespace, targets: Sequence[Target], prepared: Prepared) -> dict[str, Any]:
     """What the results depend on, in plain values."""
-    names = hashlib.sha256(json.dumps([[each.name, each.image_id] for each in targets]).encode()).hexdigest()
     made_by: Mapping[str, Any] = prepared.memories.made_by
     return {
         **{key: made_by[key] for key in ("base", "method", "strategy", "adapter")},
         "references": prepared.references,
-        "images": f"{len(targets)}, {names[:16]}",
+        "images": f"{len(targets)}, {fingerprint(targets)[:16]}",
         **{option: getattr(asked, option) for option in SAME},
         **{step: getattr(asked, step) for step in ("targets_per_step", "pairs_per_step")},
     }

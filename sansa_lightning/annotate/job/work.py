@@ -13,7 +13,6 @@ from torch import Tensor
 from sansa_lightning.annotate.application import Application
 from sansa_lightning.annotate.found import Overlap, found_in
 from sansa_lightning.annotate.given.targets import Target
-from sansa_lightning.annotate.inputs import as_picture
 from sansa_lightning.annotate.job.entries import Shape, entries_of
 from sansa_lightning.annotate.job.journal import Journal, Line
 from sansa_lightning.annotate.job.progress import Progress
@@ -104,7 +103,7 @@ class Work:
 
     def _read(self, target: Target) -> Read:
         try:
-            picture = as_picture(target.file(), exif=self.settings.exif)
+            picture = target.picture(self.settings.exif)
             return Read((picture.height, picture.width), to_frame(picture, self.apply.memories.size))
         except (ValueError, OSError) as error:
             return Read(error=plain(one_line(error)))
@@ -121,9 +120,8 @@ class Work:
                 images.append({**image, "error": picture.error})
                 continue
             found = found_in(picture.size, names, next(answers), own.overlap, own.min_score)
-            image_id = number + 1 if target.image_id is None else target.image_id
             entries = entries_of(found, own.shape)
-            images.append({**image, "id": image_id, "size": picture.size, "found": entries})
+            images.append({**image, "id": target.image_id, "size": picture.size, "found": entries})
         return images
 
 
