@@ -75,7 +75,7 @@ def _segmenter(asked: Namespace) -> Segmenter:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     found = load(
-        asked.base or _own_base(asked.adapter),
+        asked.base or own_base(asked.adapter),
         asked.weights,
         asked.adapter,
         asked.kshot_memory,
@@ -88,14 +88,22 @@ def _segmenter(asked: Namespace) -> Segmenter:
     return {"fp32": found.float, "bf16": found.bfloat16, "fp16": found.half}[asked.precision]()
 
 
-def _own_base(adapter: Path | None) -> str:
-    """The base that an adapter names; published ones name none and belong to SAM 2's largest."""
+def own_base(adapter: Path | None) -> str:
+    """The base that an adapter names, SAM 2's largest if it names none, as those of the papers' authors.
+
+    Args:
+        adapter: see ``loading.load``.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it cannot be read.
+    """
     if adapter is None:
         return LARGE
     from sansa_lightning.checkpoints.header import HEADER
-    from sansa_lightning.files.tensor_files import read_tensors
+    from sansa_lightning.checkpoints.portable import adapter_content
 
-    header: Any = read_tensors(adapter_file(adapter)).get(HEADER)
+    header: Any = adapter_content(adapter_file(adapter)).get(HEADER)
     try:
         return str(header["base"]["name"]) if header else LARGE
     except (KeyError, TypeError):
