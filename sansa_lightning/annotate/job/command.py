@@ -20,6 +20,7 @@ from sansa_lightning.annotate.job.journal import ENDING, Journal, Record
 from sansa_lightning.annotate.job.model import Prepared, prepare
 from sansa_lightning.annotate.job.progress import Progress
 from sansa_lightning.annotate.job.work import Settings, Work
+from sansa_lightning.annotate.options import MEMORIES
 from sansa_lightning.files.messages import counted
 
 SAME = ("overlap", "instances", "min_area", "presence", "min_score", "polygons", "exif", "precision", "size")
@@ -41,11 +42,13 @@ def annotate(asked: Namespace) -> int:
     _check_results(asked, folder)
     targets = find_targets(asked.images, asked.image_root)
     references = None
-    if asked.references.suffix != ".safetensors":
+    if asked.references.suffix != MEMORIES:
         references = find_references(asked.references, asked.reference_images, asked.exif, asked.shots)
         if asked.masks:
             check_classes(len(references.readers))
     prepared = prepare(asked, references)
+    if asked.masks:
+        check_classes(len(prepared.categories))  # of memories
     with _room(asked.out):
         # Again: another process may have finished the job while the model was loaded.
         _check_results(asked, folder)
