@@ -185,6 +185,9 @@ def test_another_job_is_not_gone_on_with(photos: Photos, tmp_path: Path, capsys:
     )
     message = refusal(capsys, *photos.args(tmp_path / "a.json", "--shots", "1"))
     assert "begun with other references, '" in message
+    shutil.copytree(photos.root / "photos", tmp_path / "copy")
+    message = refusal(capsys, *photos.args(tmp_path / "a.json", "--images", tmp_path / "copy"))
+    assert "begun with other images, '10, " in message
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
