@@ -38,7 +38,7 @@ def load(
         kshot_memory: "released", or "invariant" for results that do not depend on the order of references.
         mask_threshold: a mask prompt, resized to the base's input, is foreground above it: 0 as published, 0.5 for
             tight masks.
-        encode_chunk: frames that go through the image encoder at a time; all of a call if None.
+        encode_chunk: frames that go through the image encoder at a time; as many as suit the device if None.
         targets_per_step: targets that :meth:`Segmenter.segment` works on at a time. It and ``encode_chunk`` bound
             the memory that is needed.
         device: that it works on, such as "cuda".

@@ -16,6 +16,7 @@ from sansa_lightning.files.messages import brief
 from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.files.tensors import is_dense
 from sansa_lightning.files.whole import replacing
+from sansa_lightning.methods.kept import COORDS
 from sansa_lightning.strategies.base import trained_parameters
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 HEADER = "sansa_lightning.memories"
 """Key of the file's metadata: names of the classes and what made the memories, as JSON."""
+
+PASSING = ("encode_chunk",)
+"""Settings of methods and encoders on which memories do not depend."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,14 @@ def _header(path: Path) -> Any:
 
 def maker(model: FewShotModel) -> dict[str, Any]:
     """What memories depend on: base, method, strategy and the trained tensors, in plain values."""
-    return {**json.loads(json.dumps(model.header())), "adapter": _digest(model)}
+    return {**_lasting(json.loads(json.dumps(model.header()))), "adapter": _digest(model)}
+
+
+def _lasting(settings: Any) -> Any:
+    """Settings, however deep, without those that change no memory."""
+    if isinstance(settings, Mapping):
+        return {key: _lasting(value) for key, value in settings.items() if key not in PASSING}
+    return settings
 
 
 def check_maker(memories: Memories, own: Mapping[str, Any]) -> None:
@@ -117,7 +128,7 @@ def check_maker(memories: Memories, own: Mapping[str, Any]) -> None:
         ValueError: says what differs.
     """
     for part, says in (("base", "name"), ("method", "class"), ("strategy", "class"), ("adapter", "")):
-        made, here = memories.made_by.get(part), own[part]
+        made, here = _lasting(memories.made_by.get(part)), _lasting(own[part])
         if made != here:
             one, other = ((each[says] if says and isinstance(each, Mapping) else each) for each in (made, here))
             more = "" if one != other else " with other weights" if part == "base" else " with other settings"
@@ -138,5 +149,11 @@ def _digest(model: FewShotModel) -> str:
 
 
 def moved(kept: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
-    """A packed memory on a device, its floating-point tensors as the model's."""
-    return {name: each.to(device, dtype if each.is_floating_point() else each.dtype) for name, each in kept.items()}
+    """A packed memory on a device, its floating-point tensors as the model's, but for coordinates.
+
+    These are pixels, and half precision knows whole ones only up to 256 or 2048.
+    """
+    return {
+        name: each.to(device, dtype if each.is_floating_point() and not name.endswith(COORDS) else each.dtype)
+        for name, each in kept.items()
+    }

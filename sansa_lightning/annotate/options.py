@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from sansa_lightning.files.messages import brief
 
 LARGE = "sam2_hiera_large"
 """The base if neither an option nor an adapter names one."""
+
+MEMORIES = ".safetensors"
+"""Ending of a file of memories, in place of references."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,16 @@ def read_options(args: Sequence[str]) -> argparse.Namespace:
     if asked.out.suffix != ".json":
         msg = f"--out: expected the name of a .json file, but got {asked.out}"
         raise ValueError(msg)
+    _check_memories(asked)
     return asked
+
+
+def _check_memories(asked: argparse.Namespace) -> None:
+    """Refuse options of references that are read, where memories of some are given."""
+    odd = [name for name in ("shots", "reference_images", "size") if getattr(asked, name) is not None]
+    if asked.references.suffix == MEMORIES and odd:
+        msg = f"--{odd[0]}: expected no such option with memories, which have their own, but {asked.references} is one"
+        raise ValueError(msg)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -85,9 +98,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("model")
     own.add_argument("--base", metavar="NAME", help=f"the adapter's own if not given; without an adapter {LARGE}")
     own.add_argument("--weights", default="official", help="of the base: official, or a file")
-    own.add_argument(
-        "--adapter", type=_path, metavar="RUN_OR_FILE", help="a run folder, a checkpoint or a published file"
-    )
+    adapter = "a run folder, a folder that publish wrote, a checkpoint or a published file, or hub:OWNER/NAME"
+    own.add_argument("--adapter", type=_path, metavar="ADAPTER", help=adapter)
     own.add_argument("--object_scores", action="store_true", help="the base has SAM 2's object scores, as for FS-SAM2")
     own.add_argument("--kshot_memory", choices=("released", "invariant"), default="released", help="see docs/sansa.md")
     own.add_argument("--size", type=_number(1), metavar="PIXELS", help="side of the clips; the method's if not given")
@@ -123,7 +135,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--targets_per_step", type=_number(1), default=4, metavar="N", help="pictures encoded at a time")
     own.add_argument("--pairs_per_step", type=_number(1), default=16, metavar="N", help="class masks decoded at a time")
     own.add_argument(
-        "--encode_chunk", type=_number(1), metavar="N", help="frames in the encoder at a time; all if not given"
+        "--encode_chunk", type=_number(1), metavar="N", help="frames in the encoder at a time; by device if not given"
     )
     own.add_argument("--workers", type=_number(1), default=2, metavar="N", help="threads that read pictures")
 
@@ -143,10 +155,14 @@ def _number(least: int) -> Callable[[str], int]:
 
 
 def _share(text: str) -> float:
-    if not re.fullmatch(r"0|1|[01]?\.\d+", text) or float(text) > 1:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= 1:
         msg = f"expected a number from 0 to 1, but got {brief(text)}"
         raise argparse.ArgumentTypeError(msg)
-    return float(text)
+    return found
 
 
 def _shard(text: str) -> Shard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from sansa_lightning.clips.episode import ClassId, Episode, ImageKey
 from sansa_lightning.clips.evaluation import EvaluationBatch, Predicted
 from sansa_lightning.data.sources.abilities import HasFileIds
 from sansa_lightning.data.sources.base import Source
+from sansa_lightning.data.sources.folder import ENDINGS
 from sansa_lightning.figures.overlays import episode_picture
+from sansa_lightning.files.names import output_names
 from sansa_lightning.files.whole import replacing, write_text
 
 ANNOTATIONS, RESULTS = "annotations.json", "results.json"
@@ -31,7 +33,7 @@ class PredictionWriter(BasePredictionWriter):
 
     - ``masks/<class>/<image>.png``: 0 background, 255 foreground, of the image's own size, turned by EXIF as in reading
       (see ``orientation.Exif``). Where several episodes have one class and target, the episode's number is in the name:
-      ``<image>.<i>.png``.
+      ``<image>.<i>.png``. An image's ending stays where others differ in it alone.
     - ``overlays/<i>.png``: references with their masks in blue, targets with the prediction in red and the truth
       outlined in green.
     - ``annotations.json``: a file in COCO's format, with run lengths. An annotation also has ``score``, the IoU of the
@@ -47,13 +49,14 @@ class PredictionWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         self.folder = folder
         self._entries: list[Entry] = []
-        self._times: Counter[tuple[Any, ...]] = Counter()
+        self._names: dict[tuple[int, ImageKey], str] = {}
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count the episodes of each class and target, which decides the names of their masks."""
-        episodes = trainer.datamodule.episodes("test")  # type: ignore[attr-defined]
-        every = (episodes[index] for index in range(len(episodes)))
-        self._times = Counter((each.class_id, target) for each in every for target in each.targets)
+        """Forget an earlier run, and name the masks of all episodes."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        episodes = data.episodes("test")
+        self._entries = []
+        self._names = mask_names([episodes[index] for index in range(len(episodes))], data.class_names)
 
     def write_on_batch_end(
         self,
@@ -74,8 +77,7 @@ class PredictionWriter(BasePredictionWriter):
             name = data.class_names[episode.class_id]
             self._entries += entries_of(index, episode, found)
             for target, each in zip(episode.targets, found, strict=True):
-                several = self._times[episode.class_id, target] > 1
-                path = self.folder / "masks" / mask_name(name, target, index if several else None)
+                path = self.folder / "masks" / f"{self._names[index, target]}.png"
                 _save(Image.fromarray(each.mask.cpu().numpy().astype(np.uint8) * 255), path)
             picture = episode_picture(clips.images[number], clips.masks[number], [each.mask for each in found], name)
             _save(picture, self.folder / "overlays" / f"{index:05d}.png")
@@ -95,15 +97,27 @@ class PredictionWriter(BasePredictionWriter):
             write_text(self.folder / RESULTS, json.dumps(as_results(content["annotations"]), indent=1) + "\n")
 
 
-def mask_name(class_name: str, target: ImageKey, index: int | None) -> str:
-    """Path of a mask below its folder: of the class, of the image without its ending, and perhaps of the episode.
+def mask_names(episodes: Sequence[Episode], class_names: Mapping[ClassId, str]) -> dict[tuple[int, ImageKey], str]:
+    """Paths of masks below their folder, without an ending, by the number of the episode and the target.
 
-    >>> mask_name("cat", "val/sub/a.jpg", None), mask_name("a/b", "val/../c.png", 7)
-    ('cat/val/sub/a.png', 'a_b/val/c.00007.png')
+    They are of the class, of the image, and of the episode if others have the same class and image. No two are equal.
+
+    Args:
+        episodes: all of them, in their order.
+        class_names: of their class ids.
     """
-    parts = [part for part in PurePosixPath(str(target)).parts if part not in ("/", "..")]
-    image = PurePosixPath(*parts).with_suffix("")
-    return f"{class_name.replace('/', '_')}/{image}{'' if index is None else f'.{index:05d}'}.png"
+    classes = list(dict.fromkeys(each.class_id for each in episodes))
+    folders = dict(zip(classes, output_names([class_names[each].replace("/", "_") for each in classes]), strict=True))
+    images = list(dict.fromkeys(target for each in episodes for target in each.targets))
+    bare = dict(zip(images, output_names([str(each) for each in images], ENDINGS), strict=True))
+    times = Counter((each.class_id, target) for each in episodes for target in each.targets)
+    names = {}
+    for index, each in enumerate(episodes):
+        for target in each.targets:
+            number = f".{index:05d}" if times[each.class_id, target] > 1 else ""
+            names[index, target] = f"{folders[each.class_id]}/{bare[target]}{number}"
+    # Again: an image may be called what the number makes of another.
+    return dict(zip(names, output_names(list(names.values())), strict=True))
 
 
 def entries_of(index: int, episode: Episode, found: Sequence[Predicted]) -> list[Entry]:

@@ -11,12 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from sansa_lightning.checkpoints.header import FIRST_METHOD, HEADER, check_header, own_parts
-from sansa_lightning.checkpoints.portable import with_header
+from sansa_lightning.checkpoints.portable import adapter_content
 from sansa_lightning.checkpoints.published import published
 from sansa_lightning.checkpoints.published_fs_sam2 import METHOD, fs_sam2, is_fs_sam2
 from sansa_lightning.checkpoints.trained import check_fit, load_trained
 from sansa_lightning.files.messages import counted, plain
-from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.methods.base import Method
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.model import FewShotModel, ModelParts
@@ -82,9 +81,7 @@ def read_adapter(path: Path, tracker: Tracker) -> Adapter:
         FileNotFoundError: no such file.
         ValueError: the file is none of these, or does not fit the tracker.
     """
-    content = read_tensors(path)
-    if path.suffix == ".safetensors":
-        content = with_header(path, content)
+    content = adapter_content(path)
     where = f"adapter {path}"
     if HEADER not in content:
         read, method = (fs_sam2, METHOD) if is_fs_sam2(content) else (published, None)

@@ -12,6 +12,7 @@ from torch import Tensor
 from sansa_lightning.checkpoints.header import HEADER
 from sansa_lightning.files.hub import hub_file
 from sansa_lightning.files.messages import brief
+from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.files.whole import replacing
 
 ADAPTER = "adapter.safetensors"
@@ -33,6 +34,17 @@ def write_portable(path: Path, header: Mapping[str, Any], state: Mapping[str, Te
     content = save(tensors, metadata={HEADER: json.dumps(header, sort_keys=True)})
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def adapter_content(path: Path) -> dict[str, Any]:
+    """Tensors and header of an adapter's file: a checkpoint of this project, or a published one of anybody's.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it cannot be read.
+    """
+    content = read_tensors(path)
+    return with_header(path, content) if path.suffix == ".safetensors" else content
 
 
 def with_header(path: Path, tensors: Mapping[str, Any]) -> dict[str, Any]:

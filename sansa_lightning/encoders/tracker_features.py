@@ -28,7 +28,7 @@ class TrackerFeatures(Encoder):
         place: the end of a stage, from fine to coarse, or the neck, whose map memory attention reads.
         adapted: whether with the strategy. Without it they are those of the base alone, bit by bit, whatever was
             trained; if tensors of the image encoder itself train, that needs up to a second one's memory.
-        encode_chunk: number of frames that the image encoder takes at a time; all of a call if None.
+        encode_chunk: number of frames that the image encoder takes at a time; as many as suit the device if None.
 
     Raises:
         ValueError: there is no such place, or a chunk without frames.

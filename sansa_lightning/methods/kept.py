@@ -10,6 +10,9 @@ from torch import Tensor
 
 from sansa_lightning.clips.prompt import Prompt
 
+COORDS = ".coords"
+"""Ending of the names of packed coordinates, which stay float32 in models of less precision."""
+
 
 class KeptReferences(NamedTuple):
     """References of one class.

@@ -41,7 +41,7 @@ class Propagation:
     Attributes:
         memory: the rule for writing and reading memories.
         mask_threshold: a mask prompt, resized bilinearly, is foreground above it: 0 as released, 0.5 for tight masks.
-        encode_chunk: number of frames that the image encoder takes at a time; the whole batch if None.
+        encode_chunk: number of frames that the image encoder takes at a time; as many as suit the device if None.
         decode: the choice among the decoder's masks of a target.
     """
 
@@ -60,7 +60,7 @@ class Propagation:
             msg = f"mask_threshold: expected a number in [0, 1), but got {self.mask_threshold}"
             raise ValueError(msg)
         if self.encode_chunk is not None and self.encode_chunk < 1:
-            msg = f"encode_chunk: expected at least 1 frame, or null for all, but got {self.encode_chunk}"
+            msg = f"encode_chunk: expected at least 1 frame, or null to suit the device, but got {self.encode_chunk}"
             raise ValueError(msg)
 
     def __call__(

@@ -89,7 +89,7 @@ class Sansa(Propagating):
     Args:
         kshot_memory: "released" (order of the references matters) or "invariant"; see ``memory.KShotMemory``.
         mask_threshold: a mask prompt, resized bilinearly, is foreground above it; in [0, 1).
-        encode_chunk: number of frames that the image encoder takes at a time; the whole batch if None.
+        encode_chunk: number of frames that the image encoder takes at a time; as many as suit the device if None.
     """
 
     def __init__(

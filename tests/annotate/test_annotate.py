@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from builders import mask_prompt, model, nano, randomise
 from sansa_lightning import ClipBatch, Prompt, Segmenter
 from sansa_lightning.annotate.found import masks_of
+from sansa_lightning.annotate.memories import maker, moved
 from sansa_lightning.encoders.tracker_features import TrackerFeatures
 from sansa_lightning.methods.base import Masks, Method
 from sansa_lightning.methods.calibrated import Calibrated
 from sansa_lightning.methods.fs_sam2 import FsSam2
+from sansa_lightning.methods.kept import KeptReferences
 from sansa_lightning.methods.prototype import Prototype
 from sansa_lightning.methods.sansa import Sansa
 from sansa_lightning.methods.sansa_then import SansaThen
@@ -289,6 +291,24 @@ def test_short_numbers_and_another_precision(tmp_path: Path) -> None:
     again = segmenter.float().load_memories(tmp_path / "a.safetensors")
     found = np.concatenate([found.masks.ravel() for found in segmenter.annotate(again, TARGETS)])
     assert (found == expected).mean() > 0.98
+
+
+def test_clicks_are_not_rounded_with_the_model() -> None:
+    """501.25 pixels are 500 or 502 in bfloat16."""
+    prompt = Prompt.points([(501.25, 3.0)], [1])
+    packed = KeptReferences(torch.zeros(1, 3, 8, 8), (prompt,)).pack()
+    here = moved(packed, torch.device("cpu"), torch.bfloat16)
+    assert here["images"].dtype == torch.bfloat16
+    assert KeptReferences.unpack(here).prompts[0].coords.tolist() == [[501.25, 3.0]]
+
+
+def test_memories_do_not_depend_on_the_frames_at_a_time(file: Path) -> None:
+    for method in (Sansa(encode_chunk=3), Sansa(encode_chunk=1)):
+        assert Segmenter(model(nano(), None, method)).load_memories(file).names == ("one",)
+    one, other = (
+        maker(model(nano(), None, Prototype(TrackerFeatures("stage 3", encode_chunk=chunk)))) for chunk in (None, 2)
+    )
+    assert one == other
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from fakes.cases import write_case
 from launches import call, result
-from sansa_lightning.callbacks.predictions import as_coco, as_results, entries_of, mask_name
+from sansa_lightning.callbacks.predictions import PredictionWriter, as_coco, as_results, entries_of, mask_names
 from sansa_lightning.clips.episode import Episode
 from sansa_lightning.clips.evaluation import Predicted
 from sansa_lightning.data.datamodule import EpisodeDataModule
@@ -66,11 +67,11 @@ def test_run_lengths_and_pictures_are_the_same_masks_of_original_size(folder, co
     }
     assert {value for mask in masks.values() for value in np.unique(mask)} == {0, 255}
     for entry in entries(folder):
-        name = {0: "ant", 4: "eel"}[entry["class_id"]]
+        name, bare = {0: "ant", 4: "eel"}[entry["class_id"]], Path(entry["image"]).with_suffix("")
         (own,) = (
             mask
             for path, mask in masks.items()
-            if path in (mask_name(name, entry["image"], None), mask_name(name, entry["image"], entry["episode"]))
+            if path in (f"{name}/{bare}.png", f"{name}/{bare}.{entry['episode']:05d}.png")
         )
         assert np.array_equal(own == 255, decoded(entry))
         assert own.shape == coco.truth[entry["image"], entry["class_id"]].shape
@@ -182,3 +183,46 @@ def test_entries_have_one_mask_a_target():
     assert json.loads(json.dumps(found)) == found
     with pytest.raises(ValueError, match="shorter"):
         entries_of(7, episode, [predicted(masks[0])])
+
+
+def test_no_mask_replaces_another_or_leaves_its_folder():
+    given = [
+        (0, ("v/a.jpg", "v/a.png")),
+        (0, ("scene.1", "scene.2")),
+        (1, ("x.jpg",)),
+        (2, ("x.jpg",)),
+        (3, ("x.jpg", "../y.jpg", "/y.jpg")),
+        (4, ("x.jpg",)),
+        (4, ("x.jpg", "x.00005.jpg")),
+    ]
+    names = {0: "cat", 1: "a/b", 2: "a_b", 3: "..", 4: "dog"}
+    episodes = [Episode("s", class_id, ("r",), targets) for class_id, targets in given]
+    found = list(mask_names(episodes, names).values())
+    assert found == [
+        *("cat/v/a.jpg", "cat/v/a.png", "cat/scene.1", "cat/scene.2", "a_b/x", "a_b_2/x"),
+        *("_/x", "_/y.jpg", "_/y.jpg_2", "dog/x.00005", "dog/x.00006", "dog/x.00005_2"),
+    ]
+
+
+def test_a_second_run_begins_anew(tmp_path):
+    """One writer for two runs of one process: the annotations of the first are not repeated."""
+    data = SimpleNamespace(
+        episodes=lambda phase: [Episode("patterns", 0, ("r",), ("t",))],
+        class_names={0: "stripes"},
+        episode_index=lambda batch, number: 0,
+        pools=lambda phase: [SimpleNamespace(source=Patterns())],
+    )
+    trainer = SimpleNamespace(datamodule=data, world_size=1, is_global_zero=True)
+    clips = SimpleNamespace(
+        episodes=[data.episodes("test")[0]],
+        images=torch.zeros(1, 2, 3, 8, 8, dtype=torch.uint8),
+        masks=torch.zeros(1, 2, 8, 8, dtype=torch.uint8),
+    )
+    writer = PredictionWriter(tmp_path)
+    for _ in range(2):
+        writer.on_predict_start(trainer, None)
+        batch = SimpleNamespace(clips=clips, scored=[True])
+        writer.write_on_batch_end(trainer, None, [[predicted(np.eye(8, dtype=bool))]], None, batch, 0, 0)
+        writer.on_predict_end(trainer, None)
+        assert [entry["id"] for entry in entries(tmp_path)] == [1]
+    assert [path.name for path in (tmp_path / "masks").rglob("*.png")] == ["t.png"]

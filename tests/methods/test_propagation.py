@@ -325,7 +325,10 @@ def test_prompts_stay_as_they_were(batch: int) -> None:
         ({"kshot_memory": "both"}, r"kshot_memory: expected 'released' or 'invariant', but got 'both'"),
         ({"mask_threshold": 1.0}, r"mask_threshold: expected a number in \[0, 1\), but got 1\.0"),
         ({"mask_threshold": -0.1}, r"mask_threshold: .* but got -0\.1"),
-        ({"encode_chunk": 0}, r"encode_chunk: expected at least 1 frame, or null for all, but got 0"),
+        (
+            {"encode_chunk": 0},
+            r"encode_chunk: expected at least 1 frame, or null to suit the device, but got 0",
+        ),
     ],
 )
 def test_options_out_of_range(options: dict, message: str) -> None:

@@ -20,6 +20,7 @@ from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.data.sources.abilities import objects_of
 from sansa_lightning.figures.gallery import Example, gallery_picture
 from sansa_lightning.figures.plots import bars_plot, table_plot
+from sansa_lightning.images.parts import connected_parts
 from sansa_lightning.metrics.few_shot_iou import overlap_counts
 from sansa_lightning.model import FewShotModel
 from sansa_lightning.strategies.checks import check_whole
@@ -146,9 +147,7 @@ def shown_at(where: Tensor, objects: Objects | None) -> dict[ClassId | None, int
 
 def areas(mask: Tensor) -> int:
     """The number of connected areas of a mask, bool [H, W]; diagonal neighbours are connected."""
-    from scipy.ndimage import label
-
-    return int(label(mask.numpy(), np.ones((3, 3)))[1])
+    return connected_parts(mask.numpy())[1]
 
 
 def size_of(row: Row) -> str:

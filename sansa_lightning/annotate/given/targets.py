@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 
+from PIL import Image
+
+from sansa_lightning.annotate.inputs import as_picture
+from sansa_lightning.data.formats.annotations.entry_ids import whole
 from sansa_lightning.data.formats.annotations.json_file import AnnotationFile
+from sansa_lightning.data.formats.annotations.run_lengths import is_size
 from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.folder import ENDINGS
 from sansa_lightning.files.messages import brief, plain
+from sansa_lightning.images.orientation import Exif
 from sansa_lightning.images.pictures import InMemory
 
 EXPECTED = "a folder, a list of paths (.txt), a file in COCO's format (.json) or tar shards (.tar)"
@@ -26,13 +35,24 @@ class Target:
         name: in the results: below the folder, as listed, or ``<shard>/<member>``.
         path: of its file, or of the shard.
         place: offset and number of bytes in the shard; None for a file.
-        image_id: in a COCO file; None elsewhere.
+        image_id: in the results: of a COCO file its own, else the number of the picture, from 1 on.
+        size: (H, W) of the picture that has this id; None where no file tells.
     """
 
     name: str
     path: Path
     place: tuple[int, int] | None = None
     image_id: int | None = None
+    size: tuple[int, int] | None = None
+
+    def picture(self, exif: Exif) -> Image.Image:
+        """The picture in RGB, turned as in a file of annotations with this size; see ``inputs.as_picture``.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is no whole picture.
+        """
+        return as_picture(self.file(), self.size, exif)
 
     def file(self) -> Path | InMemory:
         """What ``inputs.as_picture`` reads."""
@@ -59,16 +79,37 @@ def find_targets(given: Sequence[Path], root: Path | None) -> list[Target]:
     if not found:
         msg = f"--images: expected pictures ({', '.join(ENDINGS)}), but there are none in {', '.join(map(str, given))}"
         raise ValueError(msg)
+    found = [
+        replace(target, image_id=number) if target.image_id is None else target
+        for number, target in enumerate(found, 1)
+    ]
     _check_different("names", [target.name for target in found])
-    _check_different("ids", [target.image_id for target in found if target.image_id is not None])
+    _check_different("ids (those without one are numbered)", [target.image_id for target in found])
     return found
 
 
-def _check_different(what: str, values: Sequence[str] | Sequence[int]) -> None:
+def _check_different(what: str, values: Sequence[object]) -> None:
     value, times = next(iter(Counter(values).most_common(1)), (None, 0))
     if times > 1:
         msg = f"--images: expected pictures of different {what}, but {times} have {brief(value)}"
         raise ValueError(msg)
+
+
+def fingerprint(targets: Sequence[Target]) -> str:
+    """A digest by which the same pictures are known again: their names, ids, files, and when these were written."""
+
+    @cache
+    def written(path: Path) -> tuple[str, int, int]:
+        try:
+            found = path.stat()
+        except OSError:  # it is skipped, or will be when it is read
+            return str(path.absolute()), -1, -1
+        return str(path.resolve()), found.st_size, found.st_mtime_ns
+
+    digest = hashlib.sha256()
+    for each in targets:
+        digest.update(json.dumps([each.name, each.image_id, each.place, each.size, written(each.path)]).encode())
+    return digest.hexdigest()
 
 
 def _in(path: Path, root: Path | None) -> Iterator[Target]:
@@ -110,7 +151,9 @@ def _of_coco(path: Path, root: Path) -> Iterator[Target]:
             msg = f"{where}: expected an object with a whole number as id, but got {brief(entry)}"
             raise ValueError(msg)
         name = below(where, entry.get("file_name"))
-        yield Target(name, root / name, image_id=image_id)
+        height, width = whole(entry.get("height")), whole(entry.get("width"))
+        size = (height, width) if height is not None and width is not None and is_size(height, width) else None
+        yield Target(name, root / name, image_id=image_id, size=size)
 
 
 def _of_shard(path: Path) -> Iterator[Target]:

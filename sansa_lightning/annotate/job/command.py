@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
-import shutil
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,18 +12,20 @@ from typing import Any
 
 from sansa_lightning.annotate.application import Application
 from sansa_lightning.annotate.given.references import find_references
-from sansa_lightning.annotate.given.targets import Target, find_targets
+from sansa_lightning.annotate.given.targets import Target, find_targets, fingerprint
 from sansa_lightning.annotate.job.entries import Shape
-from sansa_lightning.annotate.job.index_maps import check_classes, write_index_maps
+from sansa_lightning.annotate.job.finish import finish
+from sansa_lightning.annotate.job.index_maps import check_classes
 from sansa_lightning.annotate.job.journal import ENDING, Journal, Record
 from sansa_lightning.annotate.job.model import Prepared, prepare
 from sansa_lightning.annotate.job.progress import Progress
-from sansa_lightning.annotate.job.results import skipped_file, write_results
 from sansa_lightning.annotate.job.work import Settings, Work
+from sansa_lightning.annotate.options import MEMORIES
 from sansa_lightning.files.messages import counted
 
 SAME = ("overlap", "instances", "min_area", "presence", "min_score", "polygons", "exif", "precision", "size")
-"""Options on which the results depend, beside the model, the pictures and the steps, on which rounding depends."""
+"""Options on which the results depend, beside the model and the pictures. The steps change the rounding, so they count
+as well."""
 
 
 def annotate(asked: Namespace) -> int:
@@ -43,16 +42,18 @@ def annotate(asked: Namespace) -> int:
     _check_results(asked, folder)
     targets = find_targets(asked.images, asked.image_root)
     references = None
-    if asked.references.suffix != ".safetensors":
+    if asked.references.suffix != MEMORIES:
         references = find_references(asked.references, asked.reference_images, asked.exif, asked.shots)
         if asked.masks:
             check_classes(len(references.readers))
     prepared = prepare(asked, references)
+    if asked.masks:
+        check_classes(len(prepared.categories))  # of memories
     with _room(asked.out):
-        if not _annotated(asked, folder, targets, prepared):
-            return 0
-        _finish(asked, folder, targets, prepared)
-    shutil.rmtree(folder, ignore_errors=True)
+        # Again: another process may have finished the job while the model was loaded.
+        _check_results(asked, folder)
+        _annotated(asked, folder, targets, prepared)
+        finish(asked, folder, targets, prepared)
     return 0
 
 
@@ -88,8 +89,8 @@ def _check_writable(option: str, folder: Path) -> None:
         raise ValueError(msg) from error
 
 
-def _annotated(asked: Namespace, folder: Path, targets: Sequence[Target], prepared: Prepared) -> bool:
-    """Do what is left of the job, or of its shard; returns whether the whole job is done."""
+def _annotated(asked: Namespace, folder: Path, targets: Sequence[Target], prepared: Prepared) -> None:
+    """Do what is left of the job, or of its shard."""
     job = _job(asked, targets, prepared)
     shard = asked.shard
     name = "all" if shard.of == 1 else f"{shard.number}-of-{shard.of}"
@@ -102,58 +103,28 @@ def _annotated(asked: Namespace, folder: Path, targets: Sequence[Target], prepar
     )
     apply = Application(prepared.segmenter.model, prepared.memories, asked.pairs_per_step, asked.presence)
     work = Work(apply, targets, settings, asked.targets_per_step)
-    every = range(-(-len(targets) // asked.targets_per_step))
+    every = range(len(work.groups))
     with Journal(folder, name, job) as journal:
-        done = Record(folder).places
+        done = Record(folder, len(work.groups)).places
         own = every[shard.number :: shard.of]
         left = [group for group in own if group not in done]
-        pictures = sum(len(work.members(group)) for group in own)
-        progress = Progress(pictures, pictures - sum(len(work.members(group)) for group in left))
+        pictures = sum(len(work.groups[group]) for group in own)
+        progress = Progress(pictures, pictures - sum(len(work.groups[group]) for group in left))
         if progress.done:
             print(f"going on after {counted(progress.done, 'picture')}", flush=True)
         work.run(left, journal, progress)
-        done = Record(folder).places
-    if len(done) == len(every):
-        return True
-    missing = sum(len(work.members(group)) for group in every if group not in done)
-    print(f"shard {shard.number}/{shard.of} is done; {counted(missing, 'picture')} of other shards to do")
-    return False
 
 
 def _job(asked: Namespace, targets: Sequence[Target], prepared: Prepared) -> dict[str, Any]:
     """What the results depend on, in plain values."""
-    names = hashlib.sha256(json.dumps([[each.name, each.image_id] for each in targets]).encode()).hexdigest()
     made_by: Mapping[str, Any] = prepared.memories.made_by
     return {
         **{key: made_by[key] for key in ("base", "method", "strategy", "adapter")},
         "references": prepared.references,
-        "images": f"{len(targets)}, {names[:16]}",
+        "images": f"{len(targets)}, {fingerprint(targets)[:16]}",
         **{option: getattr(asked, option) for option in SAME},
         **{step: getattr(asked, step) for step in ("targets_per_step", "pairs_per_step")},
     }
-
-
-def _finish(asked: Namespace, folder: Path, targets: Sequence[Target], prepared: Prepared) -> None:
-    """Write all results from the journal."""
-    record = Record(folder)
-    counts = write_results(asked.out, record, prepared.categories)
-    says = f"{asked.out}: {counted(counts.images, 'picture')}, {counted(counts.objects, 'object')}"
-    if counts.skipped:
-        says += f"; {counted(counts.skipped, 'picture')} could not be read, see {skipped_file(asked.out)}"
-    if asked.masks:
-        write_index_maps(asked.masks, record)
-        says += f"; index maps in {asked.masks}"
-    if asked.yolo:
-        from sansa_lightning.annotate.job.yolo import write_yolo
-
-        write_yolo(asked.yolo, record, list(prepared.categories))
-        says += f"; YOLO's files in {asked.yolo}"
-    if asked.preview:
-        from sansa_lightning.annotate.job.preview import write_preview
-
-        write_preview(asked.preview, record, targets, list(prepared.categories), asked.exif, asked.preview_pictures)
-        says += f"; look at {asked.preview}"
-    print(says)
 
 
 @contextmanager

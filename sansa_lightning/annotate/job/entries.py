@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sansa_lightning.annotate.found import Found
 from sansa_lightning.annotate.job.polygons import polygons_of
-from sansa_lightning.data.formats.annotations.run_lengths import of_array
+from sansa_lightning.data.formats.annotations import run_lengths
+from sansa_lightning.images.parts import connected_parts
 
 
 @dataclass(frozen=True)
@@ -48,30 +49,26 @@ def _scores(found: Found, number: int) -> dict[str, float]:
 
 
 def _parts(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
-    from scipy.ndimage import label
-
-    numbers, count = label(mask, np.ones((3, 3)))
-    for number in range(1, count + 1):
-        yield numbers == number
+    numbers, count = connected_parts(mask)
+    return (numbers == number for number in range(1, count + 1))
 
 
 def _described(mask: NDArray[np.bool_], polygons: bool) -> dict[str, Any]:
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    x, y = int(columns[0]), int(rows[0])
+    from pycocotools import mask as coco_mask
+
     height, width = mask.shape
-    runs = {"size": [height, width], "counts": of_array(mask, height, width).decode("ascii")}
+    counts = run_lengths.of_array(mask, height, width)
+    runs = {"size": [height, width], "counts": counts}
     return {
-        "segmentation": polygons_of(mask) if polygons else runs,
-        "area": int(np.count_nonzero(mask)),
-        "bbox": [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y],
+        "segmentation": polygons_of(mask) if polygons else {**runs, "counts": counts.decode("ascii")},
+        "area": int(coco_mask.area(runs)),
+        "bbox": [int(value) for value in coco_mask.toBbox(runs)],
     }
 
 
 def mask_of(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The mask of a segmentation of :func:`entries_of`, bool [H, W]."""
-    from pycocotools import mask as coco_mask
-
-    runs = segmentation
     if isinstance(segmentation, list):
-        runs = coco_mask.merge(coco_mask.frPyObjects(segmentation, *size))
-    return np.asarray(coco_mask.decode(runs)) == 1
+        parts = [run_lengths.of_polygon(np.array(part), *size) for part in segmentation]
+        return run_lengths.decode(run_lengths.union(parts, *size), *size) == 1
+    return run_lengths.decode(segmentation["counts"].encode("ascii"), *size) == 1

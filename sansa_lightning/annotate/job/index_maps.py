@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,8 @@ from PIL import Image
 from sansa_lightning.annotate.job.entries import mask_of
 from sansa_lightning.annotate.job.journal import Line, Record
 from sansa_lightning.annotate.job.results import images_of
+from sansa_lightning.data.sources.folder import ENDINGS
+from sansa_lightning.files.names import output_names
 from sansa_lightning.files.whole import replacing
 
 MOST_CLASSES = 255
@@ -36,22 +37,17 @@ def write_index_maps(folder: Path, record: Record) -> None:
     Where objects overlap the smaller one is on top.
     """
     colours = palette()
-    for image, name in output_names(record):
+    for image, name in named(record):
         picture = Image.fromarray(index_map(image))
         picture.putpalette(colours)
         with replacing(folder / f"{name}.png") as partial:
             picture.save(partial, format="PNG")
 
 
-def output_names(record: Record) -> Iterator[tuple[Line, PurePosixPath]]:
-    """Each picture with the name, without an ending, of a file that is made of it.
-
-    Where two pictures differ in their ending alone, that stays in the names.
-    """
-    bases = Counter(_below(image["name"]).with_suffix("") for image in images_of(record))
-    for image in images_of(record):
-        name = _below(image["name"])
-        yield image, name.with_suffix("") if bases[name.with_suffix("")] == 1 else name
+def named(record: Record) -> Iterator[tuple[Line, str]]:
+    """Each picture with the name, without an ending, of a file that is made of it."""
+    names = output_names([image["name"] for image in images_of(record)], ENDINGS)
+    return zip(images_of(record), names, strict=True)
 
 
 def index_map(image: Line) -> NDArray[np.uint8]:
@@ -70,12 +66,3 @@ def palette() -> bytes:
 def colour(number: int) -> tuple[int, int, int]:
     """The colour of a number, RGB."""
     return tuple(sum((number >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(3)) for channel in range(3))  # type: ignore[return-value]
-
-
-def _below(name: str) -> PurePosixPath:
-    """A name that stays below a folder: of an absolute one or one that leads upwards, the rest."""
-    return PurePosixPath(*_harmless(name))
-
-
-def _harmless(name: str) -> Iterator[str]:
-    return (part for part in PurePosixPath(name).parts if part not in ("/", ".."))

@@ -89,13 +89,21 @@ def _segmenter(asked: Namespace) -> Segmenter:
 
 
 def own_base(adapter: Path | None) -> str:
-    """The base that an adapter names; published ones name none and belong to SAM 2's largest."""
+    """The base that an adapter names, SAM 2's largest if it names none, as those of the papers' authors.
+
+    Args:
+        adapter: see ``loading.load``.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it cannot be read.
+    """
     if adapter is None:
         return LARGE
     from sansa_lightning.checkpoints.header import HEADER
-    from sansa_lightning.files.tensor_files import read_tensors
+    from sansa_lightning.checkpoints.portable import adapter_content
 
-    header: Any = read_tensors(adapter_file(adapter)).get(HEADER)
+    header: Any = adapter_content(adapter_file(adapter)).get(HEADER)
     try:
         return str(header["base"]["name"]) if header else LARGE
     except (KeyError, TypeError):

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from sansa_lightning.annotate.given.targets import Target
-from sansa_lightning.annotate.inputs import as_picture
 from sansa_lightning.annotate.job.entries import mask_of
 from sansa_lightning.annotate.job.index_maps import colour
 from sansa_lightning.annotate.job.journal import Line, Record
@@ -97,7 +96,7 @@ def _jpeg(image: Line, target: Target, exif: Exif) -> str:
     import numpy as np
     from PIL import Image
 
-    picture = as_picture(target.file(), exif=exif)
+    picture = target.picture(exif)
     picture.thumbnail((SIDE, SIDE))
     pixels = torch.from_numpy(np.array(picture))
     for each in sorted(image["found"], key=lambda each: -each["area"]):

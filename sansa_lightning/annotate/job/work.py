@@ -13,7 +13,6 @@ from torch import Tensor
 from sansa_lightning.annotate.application import Application
 from sansa_lightning.annotate.found import Overlap, found_in
 from sansa_lightning.annotate.given.targets import Target
-from sansa_lightning.annotate.inputs import as_picture
 from sansa_lightning.annotate.job.entries import Shape, entries_of
 from sansa_lightning.annotate.job.journal import Journal, Line
 from sansa_lightning.annotate.job.progress import Progress
@@ -73,7 +72,8 @@ class Work:
     """
 
     def __init__(self, apply: Application, targets: Sequence[Target], settings: Settings, step: int) -> None:
-        self.apply, self.targets, self.settings, self.step = apply, targets, settings, step
+        self.apply, self.targets, self.settings = apply, targets, settings
+        self.groups = groups_of(targets, step)
 
     @torch.inference_mode()
     def run(self, groups: Sequence[int], journal: Journal, progress: Progress) -> None:
@@ -91,15 +91,11 @@ class Work:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def members(self, group: int) -> range:
-        """Numbers of the pictures of a group."""
-        return range(group * self.step, min((group + 1) * self.step, len(self.targets)))
-
     def _ahead(self, pool: ThreadPoolExecutor, groups: Sequence[int]) -> Iterator[tuple[int, list[Read]]]:
         """Each group with its pictures, of which those of some groups are being read at any time."""
         waiting: deque[tuple[int, list[Future[Read]]]] = deque()
         for group in groups:
-            waiting.append((group, [pool.submit(self._read, self.targets[each]) for each in self.members(group)]))
+            waiting.append((group, [pool.submit(self._read, self.targets[each]) for each in self.groups[group]]))
             if len(waiting) > AHEAD:
                 yield _gathered(waiting.popleft())
         while waiting:
@@ -107,7 +103,7 @@ class Work:
 
     def _read(self, target: Target) -> Read:
         try:
-            picture = as_picture(target.file(), exif=self.settings.exif)
+            picture = target.picture(self.settings.exif)
             return Read((picture.height, picture.width), to_frame(picture, self.apply.memories.size))
         except (ValueError, OSError) as error:
             return Read(error=plain(one_line(error)))
@@ -117,17 +113,22 @@ class Work:
         answers = self.apply(torch.stack(frames)) if frames else iter(())
         own, names = self.settings, self.apply.memories.names
         images: list[Line] = []
-        for number, picture in zip(self.members(group), pictures, strict=True):
+        for number, picture in zip(self.groups[group], pictures, strict=True):
             target = self.targets[number]
             image: Line = {"target": number, "name": target.name}
             if picture.frame is None:
                 images.append({**image, "error": picture.error})
                 continue
             found = found_in(picture.size, names, next(answers), own.overlap, own.min_score)
-            image_id = number + 1 if target.image_id is None else target.image_id
             entries = entries_of(found, own.shape)
-            images.append({**image, "id": image_id, "size": picture.size, "found": entries})
+            images.append({**image, "id": target.image_id, "size": picture.size, "found": entries})
         return images
+
+
+def groups_of(targets: Sequence[Target], step: int) -> list[range]:
+    """The numbers of the pictures of each group of ``step``, the last perhaps smaller."""
+    numbers = range(len(targets))
+    return [numbers[start : start + step] for start in numbers[::step]]
 
 
 def _gathered(waiting: tuple[int, list[Future[Read]]]) -> tuple[int, list[Read]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sansa_lightning.annotate.job.entries import mask_of
-from sansa_lightning.annotate.job.index_maps import output_names
+from sansa_lightning.annotate.job.index_maps import named
 from sansa_lightning.annotate.job.journal import Line, Record
 from sansa_lightning.files.whole import replacing, write_text
 
@@ -41,7 +41,7 @@ def write_yolo(folder: Path, record: Record, names: Sequence[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of OpenCV, which it can do without
         from supervision.dataset.formats.yolo import detections_to_yolo_annotations, save_data_yaml
-    for image, name in output_names(record):
+    for image, name in named(record):
         lines: list[str] = []
         if image["found"]:
             size = (image["size"][0], image["size"][1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from PIL import Image
 
 from fakes.photos import Photos
-from sansa_lightning.annotate.given.targets import find_targets
+from fakes.turned import camera
+from sansa_lightning.annotate.given.targets import find_targets, fingerprint
 from sansa_lightning.annotate.inputs import as_picture
 
 
@@ -80,7 +82,7 @@ def test_what_is_no_shard(tmp_path):
     [
         ([{"id": 1, "file_name": "../a.png"}], r"image 0: expected the name of a picture"),
         ([{"id": "1", "file_name": "a.png"}], r"image 0: expected an object with a whole number as id, but got "),
-        ([{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], r"different ids, but 2 have 1$"),
+        ([{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], r"different ids .*, but 2 have 1$"),
         ([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"}], r"different names, but 2 have 'a\.png'$"),
         ([], r"--images: expected pictures \(\.bmp, .* but there are none in "),
     ],
@@ -103,3 +105,40 @@ def test_a_picture_in_memory_that_is_damaged_is_named(tmp_path):
     (target,) = find_targets([tmp_path / "a.tar"], None)
     with pytest.raises(ValueError, match=r"a\.tar: x\.png cannot be decoded as an image"):
         as_picture(target.file())
+
+
+def test_ids_of_a_file_do_not_meet_the_numbers_of_other_pictures(tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    (tmp_path / "b.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "b.png"}]}))
+    with pytest.raises(ValueError, match=r"different ids \(those without one are numbered\), but 2 have 1$"):
+        find_targets([tmp_path, tmp_path / "b.json"], None)
+    (tmp_path / "b.json").write_text(json.dumps({"images": [{"id": 7, "file_name": "b.png"}]}))
+    assert [each.image_id for each in find_targets([tmp_path, tmp_path / "b.json"], None)] == [1, 7]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_picture_lies_as_the_file_says_whose_ids_it_has(stored, tmp_path):
+    """A camera stored 120x80 and says that it was held sideways."""
+    camera(tmp_path / "a.png", np.zeros((120, 80, 3), np.uint8), 6)
+    assert Image.open(tmp_path / "a.png").size == (120, 80)
+    width, height = (120, 80) if stored else (80, 120)
+    entry = {"id": 1, "file_name": "a.png", "width": width, "height": height}
+    (tmp_path / "a.json").write_text(json.dumps({"images": [entry]}))
+    (target,) = find_targets([tmp_path / "a.json"], None)
+    for exif in ("upright", "stored"):
+        assert target.picture(exif).size == (width, height)
+
+
+def test_other_pictures_of_the_same_names_are_others(tmp_path):
+    """In another folder, in a file that was written anew, and in a shard with the same members."""
+    for folder in "ac":
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (9, 9), "red" if folder == "a" else "blue").save(tmp_path / folder / "x.png")
+    found = {fingerprint(find_targets([tmp_path / folder], None)) for folder in "aca"}
+    shard(tmp_path / "a.tar", "x.png")
+    tar = fingerprint(find_targets([tmp_path / "a.tar"], None))
+    assert tar == fingerprint(find_targets([tmp_path / "a.tar"], None))
+    for path, given in ((tmp_path / "a.tar", "a.tar"), (tmp_path / "a" / "x.png", "a")):
+        os.utime(path, ns=(0, 10**18))
+        found.add(fingerprint(find_targets([tmp_path / given], None)))
+    assert len(found | {tar}) == 5

@@ -21,6 +21,8 @@ from pycocotools.coco import COCO
 from fakes.photos import BROKEN, Photos, content, run
 from launches import refusal, start
 from sansa_lightning import Prompt, load
+from sansa_lightning.annotate.memories import Memories
+from sansa_lightning.annotate.options import read_options
 
 CATEGORIES = {"grid": 1, "plus": 2, "stripes": 3}
 
@@ -100,6 +102,17 @@ def test_shards_are_merged_to_the_same_bytes(
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "again" / "a.json").read_bytes() == finished.read_bytes()
 
 
+@pytest.mark.slow
+def test_shards_at_the_same_time_are_merged_once(photos: Photos, finished: Path, tmp_path: Path) -> None:
+    """No shard replaces the results by what it finds after another one has removed the journals."""
+    processes = [
+        start(*photos.args(tmp_path / "a.json", "--shard", f"{shard}/2"), OMP_NUM_THREADS="1") for shard in range(2)
+    ]
+    assert [process.communicate() and process.returncode for process in processes] == [0, 0]
+    assert (tmp_path / "a.json").read_bytes() == finished.read_bytes()
+    assert [path.name for path in tmp_path.iterdir() if "journal" in path.name] == []
+
+
 @pytest.mark.parametrize(("form", "images"), [("coco", ["images.json"]), ("tar", ["shard-0.tar", "shard-1.tar"])])
 def test_other_forms_of_the_same_pictures(
     form: str, images: list[str], photos: Photos, finished: Path, tmp_path: Path
@@ -171,7 +184,10 @@ def test_another_job_is_not_gone_on_with(photos: Photos, tmp_path: Path, capsys:
         f"{tmp_path / 'a.json.journal'} is of a job that was begun with another overlap, 'keep', not"
     )
     message = refusal(capsys, *photos.args(tmp_path / "a.json", "--shots", "1"))
-    assert "begun with another references, '" in message
+    assert "begun with other references, '" in message
+    shutil.copytree(photos.root / "photos", tmp_path / "copy")
+    message = refusal(capsys, *photos.args(tmp_path / "a.json", "--images", tmp_path / "copy"))
+    assert "begun with other images, '10, " in message
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
@@ -351,6 +367,11 @@ def test_the_base_is_the_adapter_s(photos: Photos, finished: Path, tmp_path: Pat
         (("--overlap", "most"), "argument --overlap: invalid choice: 'most' (choose from"),
         (("--min_score", "2"), "argument --min_score: expected a number from 0 to 1, but got '2'"),
         (("--min_area", "-1"), "argument --min_area: expected a whole number of at least 1, but got '-1'"),
+        (("--min_score", "nan"), "argument --min_score: expected a number from 0 to 1, but got 'nan'"),
+        *(
+            (("--references", "m.safetensors", *more), f"{more[0]}: expected no such option with memories, which have")
+            for more in (("--size", "96"), ("--shots", "1"), ("--reference_images", "."))
+        ),
         (("--shard", "3/3"), "argument --shard: expected I/N with 0 <= I < N, such as 0/4, but got '3/3'"),
         (("--out", "a.txt"), "--out: expected the name of a .json file, but got a.txt"),
         (("--preview", "a.pdf"), "--preview: expected the name of an .html file, but got a.pdf"),
@@ -377,6 +398,25 @@ def test_refusals(more: tuple[str, ...], message: str, photos: Photos, tmp_path:
     said = refusal(capsys, *photos.args(tmp_path / "a.json", *(each.format(root=photos.root) for each in more)))
     assert message in said
     assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_more_classes_than_an_index_map_has_numbers(photos: Photos, tmp_path: Path, capsys: Any) -> None:
+    """Refused before a picture is annotated, also where the classes are those of memories."""
+    entries = [{"image": "0.png", "class": f"c{number}", "points": [[1, 1]]} for number in range(256)]
+    (tmp_path / "r.json").write_text(json.dumps({"references": entries}))
+    names, pixel = tuple(f"c{number}" for number in range(256)), torch.zeros(1)
+    frames = torch.zeros(256, 3, 8, 8, dtype=torch.uint8)
+    made_by = load("nano").maker
+    Memories(names, ({"x": pixel},) * 256, frames, frames[:, 0] > 0, made_by).save(tmp_path / "m.safetensors")
+    for given in ("r.json", "m.safetensors"):
+        args = photos.args(tmp_path / "a.json", "--references", tmp_path / given, "--masks", tmp_path / "maps")
+        said = refusal(capsys, *args)
+        assert said == "--masks: expected at most 255 classes, which a byte can number, but there are 256"
+
+
+def test_scores_are_numbers_in_any_notation() -> None:
+    given = ("--references", "r", "--images", "i", "--out", "a.json", "--min_score")
+    assert [read_options([*given, text]).min_score for text in ("1e-3", "0.50", "1")] == [1e-3, 0.5, 1]
 
 
 def test_finished_results_are_not_replaced_by_accident(photos: Photos, finished: Path, capsys: Any) -> None:
