@@ -119,19 +119,43 @@ def _of_shard(path: Path) -> Iterator[Target]:
     Raises:
         ValueError: it is no tar file or a compressed one, or a picture's name leads out of it or is a link.
     """
+    name = ""
     try:
         with tarfile.open(path, "r:") as shard:
             for member in shard:
                 shard.members = []  # type: ignore[attr-defined]  # tarfile keeps them all: millions need memory
+                name = member.name
                 # The ending begins at the first dot: "7.mask.png" goes with "7.jpg", and is no picture to annotate.
-                ending = member.name.rpartition("/")[2].partition(".")[2].lower()
-                if f".{ending}" not in ENDINGS:
-                    continue
-                name = below(f"{path}", member.name)
-                if not member.isreg() or member.issparse():
-                    msg = f"{path}: expected {brief(member.name)} to be a plain file, but it is a link or a device"
-                    raise ValueError(msg)
-                yield Target(f"{path.name}/{name}", path, (member.offset_data, member.size))
+                ending = name.rpartition("/")[2].partition(".")[2].lower()
+                if f".{ending}" in ENDINGS:
+                    yield _member(path, member)
+            _check_end(path, shard.offset)  # type: ignore[attr-defined]
     except tarfile.TarError as error:
-        msg = f"{path}: expected an uncompressed tar file, but it cannot be read as one: {plain(str(error))}"
+        told = f"; it is damaged or cut in or after {brief(name)}" if name else ""
+        msg = f"{path}: expected an uncompressed tar file, but it cannot be read as one: {plain(str(error))}{told}"
         raise ValueError(msg) from error
+
+
+def _member(path: Path, member: tarfile.TarInfo) -> Target:
+    name = below(f"{path}", member.name)
+    if not member.isreg() or member.issparse():
+        msg = f"{path}: expected {brief(member.name)} to be a plain file, but it is a link or a device"
+        raise ValueError(msg)
+    return Target(f"{path.name}/{name}", path, (member.offset_data, member.size))
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Check that a tar file ends where tarfile stops to read, which says nothing of a damaged header.
+
+    Raises:
+        tarfile.ReadError: it does not end with two blocks of zeros, or something follows them.
+    """
+    with path.open("rb") as file:
+        file.seek(end)
+        rest = file.read(2 * tarfile.BLOCKSIZE)
+        whole = len(rest) == 2 * tarfile.BLOCKSIZE
+        while rest and not rest.strip(b"\0"):
+            rest = file.read(2**20)
+    if rest or not whole:
+        msg = f"expected the end of the file, two blocks of zeros, at byte {end}"
+        raise tarfile.ReadError(msg)

@@ -29,7 +29,9 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("option", ["masks", "yolo"])
 @pytest.mark.parametrize("folder", ["photos", "link", "photos/maps", "refs/cat/masks", "refs", "other/..", "."])
 def test_folders_that_overlap_are_refused(option: str, folder: str, root: Path):
-    with pytest.raises(ValueError, match=rf"^--{option}: expected a folder apart from what the job reads, but .* overl"):
+    with pytest.raises(
+        ValueError, match=rf"^--{option}: expected a folder apart from what the job reads, but .* overl"
+    ):
         check_apart(asked(root, **{option: folder}))
 
 
@@ -50,7 +52,9 @@ def test_a_link_to_a_picture_in_the_folder_is_refused(root: Path):
 def test_the_results_are_no_file_that_is_read(root: Path):
     (root / "coco.json").write_text("{}")
     for options in ({"images": "coco.json"}, {"references": "coco.json"}):
-        with pytest.raises(ValueError, match=r"^--out: .*coco\.json is a file that the job reads; expected another name"):
+        with pytest.raises(
+            ValueError, match=r"^--out: .*coco\.json is a file that the job reads; expected another name"
+        ):
             check_apart(asked(root, out="coco.json", **options))
 
 

@@ -75,6 +75,40 @@ def test_what_is_no_shard(tmp_path):
         names(tmp_path / "b.tar")
 
 
+def three(path: Path) -> bytes:
+    """A tar file of three pictures of 100 bytes: each has a block of a header and a block of content."""
+    with tarfile.open(path, "w") as tar:
+        for name in "abc":
+            member = tarfile.TarInfo(f"{name}.png")
+            member.size = 100
+            tar.addfile(member, io.BytesIO(b"x" * 100))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda whole: whole[:2048], r"two blocks of zeros, at byte 2048; it is damaged or cut in or after 'b\.png'$"),
+        (lambda whole: whole[:3072], r"two blocks of zeros, at byte 3072; it is damaged or cut in or after 'c\.png'$"),
+        (lambda whole: whole[:3584], r"two blocks of zeros, at byte 3072; it is damaged or cut in or after 'c\.png'$"),
+        (lambda whole: whole[:1540], r"unexpected end of data; it is damaged or cut in or after 'b\.png'$"),
+        (lambda whole: whole[:1030], r"two blocks of zeros, at byte 1024; it is damaged or cut in or after 'a\.png'$"),
+        (lambda whole: whole[:1100] + b"?" + whole[1101:], r"at byte 1024; it is damaged or cut in or after 'a\.png'$"),
+        (
+            lambda whole: whole[:1024] + bytes(512) + whole[1536:],
+            r"at byte 1024; it is damaged or cut in or after 'a\.png'$",
+        ),
+        (lambda whole: whole + whole, r"two blocks of zeros, at byte 3072; it is damaged or cut in or after 'c\.png'$"),
+    ],
+)
+def test_a_damaged_shard_is_refused(damage, message, tmp_path):
+    whole = three(tmp_path / "a.tar")
+    assert names(tmp_path / "a.tar") == ["a.tar/a.png", "a.tar/b.png", "a.tar/c.png"]
+    (tmp_path / "a.tar").write_bytes(damage(whole))
+    with pytest.raises(ValueError, match=rf"a\.tar: expected an uncompressed tar file, .*{message}"):
+        names(tmp_path / "a.tar")
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [
