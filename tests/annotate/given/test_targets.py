@@ -45,6 +45,37 @@ def test_hidden_files_and_other_files_are_no_targets(tmp_path):
     assert names(tmp_path) == ["a.PNG", "f/g.jpeg"]
 
 
+def test_links_are_followed_or_told_of(tmp_path, capsys):
+    (tmp_path / "photos/.hidden").mkdir(parents=True)
+    (tmp_path / "more/d").mkdir(parents=True)
+    (tmp_path / "more/d/1.png").write_bytes(b"")
+    for name, to in (("a.png", "../more/d/1.png"), ("b.png", "nowhere"), ("c.png", "c.png"), ("e", "nowhere")):
+        (tmp_path / "photos" / name).symlink_to(to)
+    for name in ("d", "f.png", ".hidden/g"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "more/d")
+    found = find_targets([tmp_path / "photos"], None)
+    assert [target.name for target in found] == ["a.png", "b.png", "c.png"]
+    for target in found[1:]:
+        with pytest.raises((ValueError, FileNotFoundError), match=target.name):  # which the job lists as skipped
+            as_picture(target.file())
+    said = capsys.readouterr().err
+    assert said == f"annotate: 2 links to folders are not followed, the first '{tmp_path / 'photos/d'}'\n"
+
+
+def test_names_with_a_further_dot_are_told_of_once(tmp_path, capsys):
+    for place in ("a.tar", "b.tar"):
+        with tarfile.open(tmp_path / place, "w") as tar:
+            for name in ("1.jpg", "1.mask.PNG", "v.2.jpg", "1.json", "x.y/2.jpg"):
+                tar.addfile(tarfile.TarInfo(name))
+    assert names(tmp_path / "a.tar", tmp_path / "b.tar") == [
+        f"{place}/{name}" for place in ("a.tar", "b.tar") for name in ("1.jpg", "x.y/2.jpg")
+    ]
+    assert capsys.readouterr().err == (
+        f"annotate: 4 pictures in shards are left out, whose endings have a further dot, the first "
+        f"'{tmp_path / 'a.tar'}: 1.mask.PNG'\n"
+    )
+
+
 def shard(path: Path, name: str, kind: bytes = tarfile.REGTYPE) -> Path:
     with tarfile.open(path, "w") as tar:
         member = tarfile.TarInfo(name)
