@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sansa_lightning.annotate.given.told import tell
 from sansa_lightning.data.formats.annotations.json_file import AnnotationFile
+from sansa_lightning.data.formats.notes import NoteBook
 from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.folder import ENDINGS
-from sansa_lightning.files.messages import brief, counted, plain
+from sansa_lightning.files.messages import brief, plain
 from sansa_lightning.images.pictures import InMemory
 
 EXPECTED = "a folder, a list of paths (.txt), a file in COCO's format (.json) or tar shards (.tar)"
 
 
-LeftOut = dict[tuple[str, str], tuple[int, str]]
-"""Count and first name of what is no picture to annotate, by what is said of one and of many."""
-
-LINK = ("link to a folder is not followed", "links to folders are not followed")
-DOTS = (
-    "picture in shards is left out, whose ending has a further dot",
-    "pictures in shards are left out, whose endings have a further dot",
-)
+LINK = "links to a folder, not followed"
+DOTS = "pictures of shards left out, with a further dot in the ending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +61,9 @@ def find_targets(given: Sequence[Path], root: Path | None) -> list[Target]:
         FileNotFoundError: there is no such file.
         ValueError: another kind of file, no pictures, or two of one name.
     """
-    left: LeftOut = {}
-    found = [target for path in given for target in _in(path, root, left)]
-    for (one, many), (count, first) in left.items():
-        sys.stderr.write(f"annotate: {counted(count, one, many)}, the first {brief(first, 200)}\n")
+    book = NoteBook()
+    found = [target for path in given for target in _in(path, root, book)]
+    tell(book)
     if not found:
         msg = f"--images: expected pictures ({', '.join(ENDINGS)}), but there are none in {', '.join(map(str, given))}"
         raise ValueError(msg)
@@ -85,27 +79,22 @@ def _check_different(what: str, values: Sequence[str] | Sequence[int]) -> None:
         raise ValueError(msg)
 
 
-def _leave(left: LeftOut, why: tuple[str, str], name: str) -> None:
-    count, first = left.get(why, (0, name))
-    left[why] = count + 1, first
-
-
-def _in(path: Path, root: Path | None, left: LeftOut) -> Iterator[Target]:
+def _in(path: Path, root: Path | None, book: NoteBook) -> Iterator[Target]:
     if path.is_dir():
-        return _of_folder(path, left)
+        return _of_folder(path, book)
     if not path.exists():
         msg = f"--images: {path} is not there; expected {EXPECTED}"
         raise FileNotFoundError(msg)
     kinds = {".txt": _of_list, ".json": _of_coco}
     if path.suffix == ".tar":
-        return _of_shard(path, left)
+        return _of_shard(path, book)
     if path.suffix not in kinds:
         msg = f"--images: expected {EXPECTED}, but got {path}"
         raise ValueError(msg)
     return kinds[path.suffix](path, path.parent if root is None else root)
 
 
-def _of_folder(folder: Path, left: LeftOut) -> Iterator[Target]:
+def _of_folder(folder: Path, book: NoteBook) -> Iterator[Target]:
     """All pictures below a folder, by name; hidden files and folders are left out, and links that lead to folders.
 
     A link that leads nowhere is a picture: reading it says what is wrong.
@@ -116,7 +105,7 @@ def _of_folder(folder: Path, left: LeftOut) -> Iterator[Target]:
             continue
         link = path.is_symlink()
         if link and path.is_dir():
-            _leave(left, LINK, str(path))
+            book.add(LINK, str(path))
         elif path.suffix.lower() in ENDINGS and (path.is_file() or (link and not path.exists())):
             yield Target(name.as_posix(), path)
 
@@ -140,7 +129,7 @@ def _of_coco(path: Path, root: Path) -> Iterator[Target]:
         yield Target(name, root / name, image_id=image_id)
 
 
-def _of_shard(path: Path, left: LeftOut) -> Iterator[Target]:
+def _of_shard(path: Path, book: NoteBook) -> Iterator[Target]:
     """The pictures of a tar file in webdataset's naming, ``<key>.<ending>``; read later by their place in it.
 
     Raises:
@@ -157,7 +146,7 @@ def _of_shard(path: Path, left: LeftOut) -> Iterator[Target]:
                 if f".{ending}" in ENDINGS:
                     yield _member(path, member)
                 elif member.isreg() and PurePosixPath(name).suffix.lower() in ENDINGS:
-                    _leave(left, DOTS, f"{path}: {name}")
+                    book.add(DOTS, f"{path}: {name}")
             _check_end(path, shard.offset)  # type: ignore[attr-defined]
     except tarfile.TarError as error:
         told = f"; it is damaged or cut in or after {brief(name)}" if name else ""

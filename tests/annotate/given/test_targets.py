@@ -59,7 +59,7 @@ def test_links_are_followed_or_told_of(tmp_path, capsys):
         with pytest.raises((ValueError, FileNotFoundError), match=target.name):  # which the job lists as skipped
             as_picture(target.file())
     said = capsys.readouterr().err
-    assert said == f"annotate: 2 links to folders are not followed, the first '{tmp_path / 'photos/d'}'\n"
+    assert said == f"annotate: 2 links to a folder, not followed (first: {tmp_path / 'photos/d'})\n"
 
 
 def test_names_with_a_further_dot_are_told_of_once(tmp_path, capsys):
@@ -71,8 +71,8 @@ def test_names_with_a_further_dot_are_told_of_once(tmp_path, capsys):
         f"{place}/{name}" for place in ("a.tar", "b.tar") for name in ("1.jpg", "x.y/2.jpg")
     ]
     assert capsys.readouterr().err == (
-        f"annotate: 4 pictures in shards are left out, whose endings have a further dot, the first "
-        f"'{tmp_path / 'a.tar'}: 1.mask.PNG'\n"
+        f"annotate: 4 pictures of shards left out, with a further dot in the ending (first: "
+        f"{tmp_path / 'a.tar'}: 1.mask.PNG)\n"
     )
 
 
