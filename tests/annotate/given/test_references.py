@@ -43,6 +43,41 @@ def test_images_without_a_mask_are_no_references(tmp_path):
     assert [path.name for path, _ in classes["cat"]] == ["b.png"]
 
 
+def test_classes_without_a_usable_reference_are_told_of(tmp_path, capsys):
+    for name in ("ant/images", "ant/masks", "bee/images", "bee/masks", "cat/images", "dog/masks", "notes"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("ant", "bee", "cat"):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}/images/a.png")
+    with pytest.raises(ValueError, match=r"none that can be used: 2 .* masks \(first: cat\); 2 .* \(first: ant\); exp"):
+        found(tmp_path)
+    Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(tmp_path / "bee/masks/a.png")
+    assert found(tmp_path)[1] == {"bee": 2}
+    assert capsys.readouterr().err.splitlines() == [
+        "annotate: 2 classes left out, whose folder has not both of images and masks (first: cat)",
+        "annotate: 1 class left out, without a reference that can be used (first: ant)",
+    ]
+
+
+def test_categories_of_crowds_alone_are_told_of(tmp_path, capsys):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    box = {"segmentation": [[1, 1, 5, 1, 5, 5, 1, 5]], "area": 16, "bbox": [1, 1, 4, 4], "image_id": 1}
+    crowd = {**box, "id": 1, "category_id": 1, "iscrowd": 1}
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 8}],
+        "categories": [{"id": 1, "name": "ant"}, {"id": 2, "name": "bee"}, {"id": 3, "name": "cat"}],
+        "annotations": [crowd, {**box, "id": 2, "category_id": 2, "iscrowd": 0}],
+    }
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(content))
+    assert found(path)[1] == {"bee": 2}
+    said = capsys.readouterr().err
+    assert "2 classes left out, without a reference that can be used (first: ant)" in said
+    assert "1 crowd region (iscrowd) ignored" in said
+    path.write_text(json.dumps({**content, "annotations": [crowd]}))
+    with pytest.raises(ValueError, match=r"coco\.json has none that can be used: .*1 crowd region \(iscrowd\) ignored"):
+        found(path)
+
+
 def test_a_file_in_coco_s_format(coco):
     classes, ids = found(coco.annotations("val"), coco.root / "val2017")
     content = json.loads(coco.annotations("val").read_text())
