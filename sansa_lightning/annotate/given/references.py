@@ -10,6 +10,7 @@ from typing import Any
 
 from sansa_lightning.annotate.given.prompts_file import prompted_images
 from sansa_lightning.annotate.given.told import tell
+from sansa_lightning.annotate.names import check_class_name
 from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.formats.annotations.json_file import read_json
 from sansa_lightning.data.formats.mask_files import read_object_mask
@@ -70,6 +71,8 @@ def find_references(path: Path, images: Path | None, exif: Exif, shots: int | No
         why = f" that can be used: {plain(str(book))}" if book.notes() else ""
         msg = f"--references: {path} has none{why}; expected {EXPECTED}"
         raise ValueError(msg)
+    for name in readers:
+        check_class_name(name, f"--references: {path}")
     tell(book)
     return References(readers, {name: found.ids[name] for name in readers})
 

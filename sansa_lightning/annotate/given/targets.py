@@ -147,7 +147,7 @@ def _of_shard(path: Path, book: NoteBook) -> Iterator[Target]:
                     yield _member(path, member)
                 elif member.isreg() and PurePosixPath(name).suffix.lower() in ENDINGS:
                     book.add(DOTS, f"{path}: {name}")
-            _check_end(path, shard.offset)  # type: ignore[attr-defined]
+            _check_end(path, shard.offset)
     except tarfile.TarError as error:
         told = f"; it is damaged or cut in or after {brief(name)}" if name else ""
         msg = f"{path}: expected an uncompressed tar file, but it cannot be read as one: {plain(str(error))}{told}"
