@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from sansa_lightning.annotate.job.entries import mask_of
 from sansa_lightning.annotate.job.journal import Line, Record
 from sansa_lightning.annotate.job.results import images_of
+from sansa_lightning.files.messages import counted, plain
 from sansa_lightning.files.whole import replacing
 
 MOST_CLASSES = 255
@@ -35,12 +37,14 @@ def write_index_maps(folder: Path, record: Record) -> None:
 
     Where objects overlap the smaller one is on top.
     """
-    colours = palette()
+    colours, written = palette(), set()
     for image, name in output_names(record):
         picture = Image.fromarray(index_map(image))
         picture.putpalette(colours)
+        written.add(folder / f"{name}.png")
         with replacing(folder / f"{name}.png") as partial:
             picture.save(partial, format="PNG")
+    tell_others("masks", folder, ".png", written)
 
 
 def output_names(record: Record) -> Iterator[tuple[Line, PurePosixPath]]:
@@ -52,6 +56,16 @@ def output_names(record: Record) -> Iterator[tuple[Line, PurePosixPath]]:
     for image in images_of(record):
         name = _below(image["name"])
         yield image, name.with_suffix("") if bases[name.with_suffix("")] == 1 else name
+
+
+def tell_others(option: str, folder: Path, ending: str, written: Set[Path]) -> None:
+    """Say on stderr how many files in a folder this job has not written: they are of another job, or of a person."""
+    others = sorted(path for path in folder.rglob(f"*{ending}") if path not in written)
+    if others:
+        sys.stderr.write(
+            f"annotate: --{option}: {counted(len(others), 'file')} in {plain(str(folder))} not of this job "
+            f"(first: {plain(str(others[0].relative_to(folder)))})\n"
+        )
 
 
 def index_map(image: Line) -> NDArray[np.uint8]:
