@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sansa_lightning.clips.prompt import Prompt
+from sansa_lightning.files.messages import brief
 from sansa_lightning.images.orientation import Exif, turned
 from sansa_lightning.images.pictures import EIGHT_BITS, InMemory, decoded, resize_mask
 
@@ -146,8 +147,14 @@ def _rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def fit_prompt(prompt: Prompt, picture: Image.Image, size: int) -> Prompt:
+def fit_prompt(prompt: Prompt, picture: Image.Image, size: int, where: str = "segment") -> Prompt:
     """A prompt in pixels of its picture, in pixels of a clip of side ``size``.
+
+    Args:
+        prompt: of the picture.
+        picture: the right way up.
+        size: in pixels.
+        where: it was given, for the message.
 
     Raises:
         ValueError: a mask prompt has another size than the picture.
@@ -157,6 +164,31 @@ def fit_prompt(prompt: Prompt, picture: Image.Image, size: int) -> Prompt:
         coords = None if prompt.coords is None else prompt.coords.cpu() * scale
         return Prompt(prompt.kind, coords=coords, labels=prompt.labels)
     if prompt.dense.shape != (picture.height, picture.width):
-        msg = f"segment: expected a mask of {[picture.height, picture.width]}, but got {list(prompt.dense.shape)}"
+        msg = f"{where}: expected a mask of {[picture.height, picture.width]}, but got {list(prompt.dense.shape)}"
         raise ValueError(msg)
     return Prompt.mask(resize_mask(prompt.dense.byte().cpu(), size))
+
+
+def check_marks(prompt: Prompt, picture: Image.Image, where: str) -> None:
+    """Check that a foreground click, or a part of a box, lies in the picture.
+
+    Args:
+        prompt: in pixels of the picture; a mask passes.
+        picture: the right way up.
+        where: it was given, for the message.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if prompt.coords is None or prompt.labels is None:
+        return
+    coords, labels = prompt.coords.cpu(), prompt.labels.cpu()
+    edge = torch.tensor([picture.width, picture.height])
+    clicked = (labels == 1) & ((coords >= 0) & (coords <= edge)).all(dim=1)
+    low, high = coords[labels == 2], coords[labels == 3]
+    if not clicked.any() and not ((low < edge).all(dim=1) & (high > 0).all(dim=1)).any():
+        msg = (
+            f"{where}: expected a click on the object, or a box, inside the picture of {picture.width} x "
+            f"{picture.height} pixels, but got {brief(coords.tolist())} with labels {brief(labels.tolist())}"
+        )
+        raise ValueError(msg)

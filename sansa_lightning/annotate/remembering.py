@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from sansa_lightning.annotate.inputs import fit_prompt, prompted, several_references
+from sansa_lightning.annotate.inputs import check_marks, fit_prompt, prompted, several_references
 from sansa_lightning.annotate.memories import Memories
+from sansa_lightning.annotate.names import check_class_name
 from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.files.messages import brief
 from sansa_lightning.images.orientation import Exif
@@ -34,9 +36,7 @@ def named_references(references: Any) -> dict[str, list[Any]]:
         raise ValueError(msg)
     found = {}
     for name, pairs in references.items():
-        if not isinstance(name, str) or not name or not name.isprintable():
-            msg = f"remember: expected names of classes, but got {brief(name)}"
-            raise ValueError(msg)
+        check_class_name(name, "remember")
         found[name] = several_references(pairs)
         if not found[name]:
             msg = f"remember: expected at least one reference for each class, but {brief(name)} has none"
@@ -49,11 +49,15 @@ def fitted(pairs: Sequence[Any], size: int, exif: Exif) -> Fitted:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: one is no pair of a picture and a prompt.
+        ValueError: one is no pair of a picture and a prompt that fits it.
     """
     read = [prompted(pair, number, exif) for number, pair in enumerate(pairs)]
-    frames = torch.stack([to_frame(picture, size) for picture, _ in read])
-    return frames, [fit_prompt(prompt, picture, size) for picture, prompt in read]
+    prompts = []
+    for number, (pair, (picture, prompt)) in enumerate(zip(pairs, read, strict=True)):
+        where = str(pair[0]) if isinstance(pair[0], str | Path) else f"reference {number}"
+        check_marks(prompt, picture, where)
+        prompts.append(fit_prompt(prompt, picture, size, where))
+    return torch.stack([to_frame(picture, size) for picture, _ in read]), prompts
 
 
 def remembered(model: FewShotModel, references: Iterable[tuple[str, Fitted]], made_by: Mapping[str, Any]) -> Memories:

@@ -47,7 +47,7 @@ def write_archive(session: Session, path: Path) -> None:
         with Journal(folder / "journal", "all", {}) as journal:
             images = [_image(session, number) for number in session.pictures]
             journal.append({"group": 0, "images": images})
-        record = Record(folder / "journal")
+        record = Record(folder / "journal", 1)
         categories = {name: number for number, name in enumerate(session.classes, 1)}
         write_results(folder / ANNOTATIONS, record, categories)
         write_index_maps(folder / MASKS, record)

@@ -357,7 +357,7 @@ class TestRefusals:
             ({}, r"^remember: expected a dict of references by the name of their class, but got an empty one$"),
             ([], r"^remember: expected a dict .* but got a list$"),
             ({"cat": []}, r"^remember: expected at least one reference for each class, but 'cat' has none$"),
-            ({3: []}, r"^remember: expected names of classes, but got 3$"),
+            ({3: []}, r"^remember: expected names of classes of printable characters, but got 3$"),
             ({"cat": [TARGETS[0]]}, r"pairs, but number 0 is of ndarray$"),
         ],
     )

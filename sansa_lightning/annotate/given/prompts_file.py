@@ -14,7 +14,7 @@ from sansa_lightning.clips.prompt import Prompt
 from sansa_lightning.data.formats.annotations.json_file import read_json
 from sansa_lightning.data.formats.mask_files import read_object_mask
 from sansa_lightning.data.formats.picture_files import below
-from sansa_lightning.files.messages import brief
+from sansa_lightning.files.messages import brief, counted
 from sansa_lightning.images.orientation import Exif
 
 KEYS = {"image", "class", "points", "labels", "box", "scribbles", "mask"}
@@ -63,25 +63,66 @@ def _mask(where: str, entry: Entry, images: Path, exif: Exif) -> Prompt:
     if entry.keys() & {"points", "labels", "box", "scribbles"}:
         msg = f"{where}: expected a mask alone, or points, scribbles and a box, but got both"
         raise ValueError(msg)
-    return Prompt.mask(read_object_mask(images / below(where, entry["mask"]), exif).mask == 1)
+    mask = images / below(where, entry["mask"])
+    drawn = read_object_mask(mask, exif).mask == 1
+    if not drawn.any():
+        msg = f"{where}: expected a mask that shows the class, but {mask} is empty"
+        raise ValueError(msg)
+    return Prompt.mask(drawn)
 
 
 def _sparse(where: str, entry: Entry) -> Prompt:
     """Points with those of scribbles, and perhaps a box."""
     try:
-        points = [tuple(point) for point in entry.get("points", [])]
-        labels = list(entry.get("labels", [1] * len(points)))
-        if len(labels) != len(points):
-            msg = f"expected {len(points)} labels, one per point, but got {len(labels)}"
+        points = _pairs("points", entry.get("points", []))
+        labels = entry.get("labels", [1] * len(points))
+        if not isinstance(labels, list) or any(type(each) is not int or each not in (0, 1) for each in labels):
+            msg = f"expected labels as a list of 0 and 1, but got {brief(labels)}"
             raise ValueError(msg)
-        drawn = [tuple(point) for stroke in entry.get("scribbles", []) for point in clicks_on(stroke).tolist()]
+        if len(labels) != len(points):
+            msg = f"expected {counted(len(points), 'label')}, one per point, but got {len(labels)}"
+            raise ValueError(msg)
+        drawn = [click for stroke in _listed(entry.get("scribbles", [])) for click in clicks_on(stroke).tolist()]
         points, labels = points + drawn, labels + [1] * len(drawn)
+        if "box" not in entry and 1 not in labels:
+            what = "clicks on the background alone" if points else "none"
+            msg = f"expected a box, or points on the object, but got {what}"
+            raise ValueError(msg)
         if "box" in entry:
-            return Prompt.box(entry["box"], points or None, labels if points else None)
+            return Prompt.box(_corners(entry["box"]), points or None, labels if points else None)
         return Prompt.points(points, labels)
-    except (ValueError, TypeError, RuntimeError) as error:  # torch's, of nested lists of unequal lengths
-        msg = f"{where}: {' '.join(str(error).split())}"
+    except ValueError as error:
+        msg = f"{where}: {error}"
         raise ValueError(msg) from error
+
+
+def _pairs(what: str, given: Any) -> list[list[float]]:
+    if not isinstance(given, list) or not all(_are_numbers(each, 2) for each in given):
+        msg = f"expected {what} as a list of [x, y], but got {brief(given)}"
+        raise ValueError(msg)
+    return given
+
+
+def _listed(given: Any) -> list[Any]:
+    if not isinstance(given, list):
+        msg = f"expected scribbles as a list of strokes, each a list of [x, y], but got {brief(given)}"
+        raise ValueError(msg)
+    return given
+
+
+def _corners(given: Any) -> list[float]:
+    if not _are_numbers(given, 4):
+        msg = f"expected a box as four numbers x0, y0, x1, y1, but got {brief(given)}"
+        raise ValueError(msg)
+    corners: list[float] = given
+    return corners
+
+
+def _are_numbers(given: Any, count: int) -> bool:
+    """Whether it is a list of so many finite numbers."""
+    if not isinstance(given, list) or len(given) != count:
+        return False
+    return all(type(each) in (int, float) and abs(each) < 1e9 for each in given)
 
 
 def clicks_on(stroke: Any) -> NDArray[np.float64]:
@@ -93,10 +134,10 @@ def clicks_on(stroke: Any) -> NDArray[np.float64]:
     Raises:
         ValueError: it is something else.
     """
-    vertices = np.asarray(stroke, np.float64)
-    if vertices.ndim != 2 or vertices.shape[1] != 2 or not len(vertices) or not np.isfinite(vertices).all():
-        msg = f"expected a scribble as a list of points (x, y), but got {brief(stroke)}"
+    if not stroke:
+        msg = "expected a scribble as a list of [x, y], but got an empty one"
         raise ValueError(msg)
+    vertices = np.array(_pairs("a scribble", stroke), np.float64)
     way = np.concatenate([[0], np.hypot(*np.diff(vertices, axis=0).T).cumsum()])
     places = np.linspace(0, way[-1], min(MOST_CLICKS, int(way[-1]) + 1))
     return np.stack([np.interp(places, way, column) for column in vertices.T], axis=1)

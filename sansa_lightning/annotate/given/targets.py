@@ -13,10 +13,12 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from sansa_lightning.annotate.given.told import tell
 from sansa_lightning.annotate.inputs import as_picture
 from sansa_lightning.data.formats.annotations.entry_ids import whole
 from sansa_lightning.data.formats.annotations.json_file import AnnotationFile
 from sansa_lightning.data.formats.annotations.run_lengths import is_size
+from sansa_lightning.data.formats.notes import NoteBook
 from sansa_lightning.data.formats.picture_files import below
 from sansa_lightning.data.formats.text_lists import read_lines
 from sansa_lightning.data.sources.folder import ENDINGS
@@ -25,6 +27,10 @@ from sansa_lightning.images.orientation import Exif
 from sansa_lightning.images.pictures import InMemory
 
 EXPECTED = "a folder, a list of paths (.txt), a file in COCO's format (.json) or tar shards (.tar)"
+
+
+LINK = "links to a folder, not followed"
+DOTS = "pictures of shards left out, with a further dot in the ending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,9 @@ def find_targets(given: Sequence[Path], root: Path | None) -> list[Target]:
         FileNotFoundError: there is no such file.
         ValueError: another kind of file, no pictures, or two of one name.
     """
-    found = [target for path in given for target in _in(path, root)]
+    book = NoteBook()
+    found = [target for path in given for target in _in(path, root, book)]
+    tell(book)
     if not found:
         msg = f"--images: expected pictures ({', '.join(ENDINGS)}), but there are none in {', '.join(map(str, given))}"
         raise ValueError(msg)
@@ -112,26 +120,34 @@ def fingerprint(targets: Sequence[Target]) -> str:
     return digest.hexdigest()
 
 
-def _in(path: Path, root: Path | None) -> Iterator[Target]:
+def _in(path: Path, root: Path | None, book: NoteBook) -> Iterator[Target]:
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, book)
     if not path.exists():
         msg = f"--images: {path} is not there; expected {EXPECTED}"
         raise FileNotFoundError(msg)
     kinds = {".txt": _of_list, ".json": _of_coco}
     if path.suffix == ".tar":
-        return _of_shard(path)
+        return _of_shard(path, book)
     if path.suffix not in kinds:
         msg = f"--images: expected {EXPECTED}, but got {path}"
         raise ValueError(msg)
     return kinds[path.suffix](path, path.parent if root is None else root)
 
 
-def _of_folder(folder: Path) -> Iterator[Target]:
-    """All pictures below a folder, by name; hidden files and folders are left out."""
+def _of_folder(folder: Path, book: NoteBook) -> Iterator[Target]:
+    """All pictures below a folder, by name; hidden files and folders are left out, and links that lead to folders.
+
+    A link that leads nowhere is a picture: reading it says what is wrong.
+    """
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        if path.suffix.lower() in ENDINGS and not any(part.startswith(".") for part in name.parts) and path.is_file():
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        link = path.is_symlink()
+        if link and path.is_dir():
+            book.add(LINK, str(path))
+        elif path.suffix.lower() in ENDINGS and (path.is_file() or (link and not path.exists())):
             yield Target(name.as_posix(), path)
 
 
@@ -156,25 +172,51 @@ def _of_coco(path: Path, root: Path) -> Iterator[Target]:
         yield Target(name, root / name, image_id=image_id, size=size)
 
 
-def _of_shard(path: Path) -> Iterator[Target]:
+def _of_shard(path: Path, book: NoteBook) -> Iterator[Target]:
     """The pictures of a tar file in webdataset's naming, ``<key>.<ending>``; read later by their place in it.
 
     Raises:
         ValueError: it is no tar file or a compressed one, or a picture's name leads out of it or is a link.
     """
+    name = ""
     try:
         with tarfile.open(path, "r:") as shard:
             for member in shard:
                 shard.members = []  # type: ignore[attr-defined]  # tarfile keeps them all: millions need memory
+                name = member.name
                 # The ending begins at the first dot: "7.mask.png" goes with "7.jpg", and is no picture to annotate.
-                ending = member.name.rpartition("/")[2].partition(".")[2].lower()
-                if f".{ending}" not in ENDINGS:
-                    continue
-                name = below(f"{path}", member.name)
-                if not member.isreg() or member.issparse():
-                    msg = f"{path}: expected {brief(member.name)} to be a plain file, but it is a link or a device"
-                    raise ValueError(msg)
-                yield Target(f"{path.name}/{name}", path, (member.offset_data, member.size))
+                ending = name.rpartition("/")[2].partition(".")[2].lower()
+                if f".{ending}" in ENDINGS:
+                    yield _member(path, member)
+                elif member.isreg() and PurePosixPath(name).suffix.lower() in ENDINGS:
+                    book.add(DOTS, f"{path}: {name}")
+            _check_end(path, shard.offset)
     except tarfile.TarError as error:
-        msg = f"{path}: expected an uncompressed tar file, but it cannot be read as one: {plain(str(error))}"
+        told = f"; it is damaged or cut in or after {brief(name)}" if name else ""
+        msg = f"{path}: expected an uncompressed tar file, but it cannot be read as one: {plain(str(error))}{told}"
         raise ValueError(msg) from error
+
+
+def _member(path: Path, member: tarfile.TarInfo) -> Target:
+    name = below(f"{path}", member.name)
+    if not member.isreg() or member.issparse():
+        msg = f"{path}: expected {brief(member.name)} to be a plain file, but it is a link or a device"
+        raise ValueError(msg)
+    return Target(f"{path.name}/{name}", path, (member.offset_data, member.size))
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Check that a tar file ends where tarfile stops to read, which says nothing of a damaged header.
+
+    Raises:
+        tarfile.ReadError: it does not end with two blocks of zeros, or something follows them.
+    """
+    with path.open("rb") as file:
+        file.seek(end)
+        rest = file.read(2 * tarfile.BLOCKSIZE)
+        whole = len(rest) == 2 * tarfile.BLOCKSIZE
+        while rest and not rest.strip(b"\0"):
+            rest = file.read(2**20)
+    if rest or not whole:
+        msg = f"expected the end of the file, two blocks of zeros, at byte {end}"
+        raise tarfile.ReadError(msg)

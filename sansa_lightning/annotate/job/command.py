@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sansa_lightning.annotate.application import Application
+from sansa_lightning.annotate.given.apart import check_apart, check_pictures
 from sansa_lightning.annotate.given.references import find_references
 from sansa_lightning.annotate.given.targets import Target, find_targets, fingerprint
 from sansa_lightning.annotate.job.entries import Shape
@@ -39,8 +40,10 @@ def annotate(asked: Namespace) -> int:
         FileNotFoundError: a file is missing.
     """
     folder = asked.out.with_name(asked.out.name + ENDING)
+    check_apart(asked)
     _check_results(asked, folder)
     targets = find_targets(asked.images, asked.image_root)
+    check_pictures(asked, targets)
     references = None
     if asked.references.suffix != MEMORIES:
         references = find_references(asked.references, asked.reference_images, asked.exif, asked.shots)

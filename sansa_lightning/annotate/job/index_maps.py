@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sansa_lightning.annotate.job.entries import mask_of
 from sansa_lightning.annotate.job.journal import Line, Record
 from sansa_lightning.annotate.job.results import images_of
 from sansa_lightning.data.sources.folder import ENDINGS
+from sansa_lightning.files.messages import counted, plain
 from sansa_lightning.files.names import output_names
 from sansa_lightning.files.whole import replacing
 
@@ -36,18 +38,30 @@ def write_index_maps(folder: Path, record: Record) -> None:
 
     Where objects overlap the smaller one is on top.
     """
-    colours = palette()
+    colours, written = palette(), set()
     for image, name in named(record):
         picture = Image.fromarray(index_map(image))
         picture.putpalette(colours)
+        written.add(folder / f"{name}.png")
         with replacing(folder / f"{name}.png") as partial:
             picture.save(partial, format="PNG")
+    tell_others("masks", folder, ".png", written)
 
 
 def named(record: Record) -> Iterator[tuple[Line, str]]:
     """Each picture with the name, without an ending, of a file that is made of it."""
     names = output_names([image["name"] for image in images_of(record)], ENDINGS)
     return zip(images_of(record), names, strict=True)
+
+
+def tell_others(option: str, folder: Path, ending: str, written: Set[Path]) -> None:
+    """Say on stderr how many files in a folder this job has not written: they are of another job, or of a person."""
+    others = sorted(path for path in folder.rglob(f"*{ending}") if path not in written)
+    if others:
+        sys.stderr.write(
+            f"annotate: --{option}: {counted(len(others), 'file')} in {plain(str(folder))} not of this job "
+            f"(first: {plain(str(others[0].relative_to(folder)))})\n"
+        )
 
 
 def index_map(image: Line) -> NDArray[np.uint8]:

@@ -37,8 +37,10 @@ figcaption { font-size: 13px; overflow-wrap: anywhere }
 <p>{{ shown | length }} of {{ total }} pictures, by the lowest {{ what }} among their objects; pictures without any
 object come last.</p>
 <main>
-{% for each in shown %}<figure><img src="data:image/jpeg;base64,{{ each.jpeg }}" alt="{{ each.name }}">
-<figcaption>{{ each.name }}<br>
+{% for each in shown %}<figure>
+{% if each.jpeg %}<img src="data:image/jpeg;base64,{{ each.jpeg }}" alt="{{ each.name }}">
+{% else %}<p>This picture cannot be read any more.</p>
+{% endif %}<figcaption>{{ each.name }}<br>
 {% for one in each.classes %}<span class="class"><i style="background: {{ one.colour }}"></i>{{ one.name }}
 {{ "%.2f" | format(one.score) }}</span>
 {% endfor %}</figcaption></figure>
@@ -88,7 +90,16 @@ def _shown(image: Line, target: Target, names: Sequence[str], exif: Exif) -> Lin
         {"name": names[number], "score": score, "colour": "#{:02x}{:02x}{:02x}".format(*colour(number + 1))}
         for number, score in sorted(scores.items(), key=lambda item: item[1])
     ]
-    return {"name": image["name"], "classes": classes, "jpeg": _jpeg(image, target, exif)}
+    try:
+        jpeg = _jpeg(image, target, exif)
+    except (ValueError, OSError):  # it was changed or removed after it was annotated
+        jpeg = ""
+    return {"name": _printed(image["name"]), "classes": classes, "jpeg": jpeg}
+
+
+def _printed(name: str) -> str:
+    """A name of a file whose bytes may be no UTF-8, with replacement characters for those."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _jpeg(image: Line, target: Target, exif: Exif) -> str:

@@ -47,6 +47,37 @@ def test_hidden_files_and_other_files_are_no_targets(tmp_path):
     assert names(tmp_path) == ["a.PNG", "f/g.jpeg"]
 
 
+def test_links_are_followed_or_told_of(tmp_path, capsys):
+    (tmp_path / "photos/.hidden").mkdir(parents=True)
+    (tmp_path / "more/d").mkdir(parents=True)
+    (tmp_path / "more/d/1.png").write_bytes(b"")
+    for name, to in (("a.png", "../more/d/1.png"), ("b.png", "nowhere"), ("c.png", "c.png"), ("e", "nowhere")):
+        (tmp_path / "photos" / name).symlink_to(to)
+    for name in ("d", "f.png", ".hidden/g"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "more/d")
+    found = find_targets([tmp_path / "photos"], None)
+    assert [target.name for target in found] == ["a.png", "b.png", "c.png"]
+    for target in found[1:]:
+        with pytest.raises((ValueError, FileNotFoundError), match=target.name):  # which the job lists as skipped
+            as_picture(target.file())
+    said = capsys.readouterr().err
+    assert said == f"annotate: 2 links to a folder, not followed (first: {tmp_path / 'photos/d'})\n"
+
+
+def test_names_with_a_further_dot_are_told_of_once(tmp_path, capsys):
+    for place in ("a.tar", "b.tar"):
+        with tarfile.open(tmp_path / place, "w") as tar:
+            for name in ("1.jpg", "1.mask.PNG", "v.2.jpg", "1.json", "x.y/2.jpg"):
+                tar.addfile(tarfile.TarInfo(name))
+    assert names(tmp_path / "a.tar", tmp_path / "b.tar") == [
+        f"{place}/{name}" for place in ("a.tar", "b.tar") for name in ("1.jpg", "x.y/2.jpg")
+    ]
+    assert capsys.readouterr().err == (
+        f"annotate: 4 pictures of shards left out, with a further dot in the ending (first: "
+        f"{tmp_path / 'a.tar'}: 1.mask.PNG)\n"
+    )
+
+
 def shard(path: Path, name: str, kind: bytes = tarfile.REGTYPE) -> Path:
     with tarfile.open(path, "w") as tar:
         member = tarfile.TarInfo(name)
@@ -75,6 +106,40 @@ def test_what_is_no_shard(tmp_path):
         tar.add(tmp_path / "a.tar", "a.png")
     with pytest.raises(ValueError, match=r"b\.tar: expected an uncompressed tar file"):
         names(tmp_path / "b.tar")
+
+
+def three(path: Path) -> bytes:
+    """A tar file of three pictures of 100 bytes: each has a block of a header and a block of content."""
+    with tarfile.open(path, "w") as tar:
+        for name in "abc":
+            member = tarfile.TarInfo(f"{name}.png")
+            member.size = 100
+            tar.addfile(member, io.BytesIO(b"x" * 100))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda whole: whole[:2048], r"two blocks of zeros, at byte 2048; it is damaged or cut in or after 'b\.png'$"),
+        (lambda whole: whole[:3072], r"two blocks of zeros, at byte 3072; it is damaged or cut in or after 'c\.png'$"),
+        (lambda whole: whole[:3584], r"two blocks of zeros, at byte 3072; it is damaged or cut in or after 'c\.png'$"),
+        (lambda whole: whole[:1540], r"unexpected end of data; it is damaged or cut in or after 'b\.png'$"),
+        (lambda whole: whole[:1030], r"two blocks of zeros, at byte 1024; it is damaged or cut in or after 'a\.png'$"),
+        (lambda whole: whole[:1100] + b"?" + whole[1101:], r"at byte 1024; it is damaged or cut in or after 'a\.png'$"),
+        (
+            lambda whole: whole[:1024] + bytes(512) + whole[1536:],
+            r"at byte 1024; it is damaged or cut in or after 'a\.png'$",
+        ),
+        (lambda whole: whole + whole, r"two blocks of zeros, at byte 3072; it is damaged or cut in or after 'c\.png'$"),
+    ],
+)
+def test_a_damaged_shard_is_refused(damage, message, tmp_path):
+    whole = three(tmp_path / "a.tar")
+    assert names(tmp_path / "a.tar") == ["a.tar/a.png", "a.tar/b.png", "a.tar/c.png"]
+    (tmp_path / "a.tar").write_bytes(damage(whole))
+    with pytest.raises(ValueError, match=rf"a\.tar: expected an uncompressed tar file, .*{message}"):
+        names(tmp_path / "a.tar")
 
 
 @pytest.mark.parametrize(
