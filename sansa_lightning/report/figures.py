@@ -140,7 +140,7 @@ def difference_figure(name: str, title: str, rows: Sequence[tuple[str, float, fl
             canvas.axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=1.5)
         canvas.axes.plot([difference], [place], "o", color=COLOURS[0], markersize=4)
     canvas.axes.set_yticks(range(len(shown)), [row[0] for row in shown], fontsize=7)
-    canvas.label("difference of IoU, percent points, with 95 % interval", "")
+    canvas.label("difference of IoU, percentage points, with 95 % interval", "")
     said = ", ".join(f"{row[0]} {row[1]:+.1f}" for row in reversed(shown))
     return Figure(name, title, f"Difference of IoU by class: {said}", canvas.svg(name))
 
