@@ -79,9 +79,9 @@ def dino_file(size: str, weights: str) -> Path:
     released = f"dinov2_vit{LETTERS[size]}14_pretrain.pth"
     folder = os.environ.get(WEIGHTS_VARIABLE)
     name = released if weights == OFFICIAL else weights
-    if folder and Path(name).name == name and (Path(folder) / name).is_file():
-        return Path(folder) / name
     path = Path(weights).expanduser()
+    if folder and name and Path(name).name == name and (Path(folder) / name).exists():
+        path = Path(folder) / name
     if path.is_file():
         return path
     if path.is_dir():

@@ -177,9 +177,12 @@ class TestMistakes:
             DinoV2("small", weights).attach(nano())
 
     def test_a_name_alone_is_of_the_folder_of_weights(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        (tmp_path / "mine.pth").touch()
+        (tmp_path / "mine").mkdir()
+        for file in ("mine.pth", "mine/model.safetensors"):
+            (tmp_path / file).touch()
         monkeypatch.setenv("SANSA_WEIGHTS", str(tmp_path))
         assert dino_file("small", "mine.pth") == tmp_path / "mine.pth"
+        assert dino_file("small", "mine") == tmp_path / "mine" / "model.safetensors"
 
     def test_a_folder_without_the_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"^DinoV2\.weights: the folder .* has no model\.safetensors$"):
