@@ -22,12 +22,13 @@ import yaml
 
 from sansa_lightning.ablate.counting import attached
 from sansa_lightning.ablate.expand import Asked, Expander
-from sansa_lightning.ablate.identity import IDENTITY_VERSION, INCIDENTAL, OF_TRAINING, identity
+from sansa_lightning.ablate.identity import IDENTITY_VERSION, OF_TRAINING, identity
 from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.cli.noise import quiet
 from sansa_lightning.cli.resolve import as_plain, build, resolve
 from sansa_lightning.files.whole import write_text
+from sansa_lightning.report.gather.facts import INCIDENTAL
 from sansa_lightning.report.recorded import VERSION
 from sansa_lightning.runs.failures import one_line_errors
 from sansa_lightning.strategies.base import Strategy, trained_parameters

@@ -18,6 +18,7 @@ from lightning.pytorch import Trainer
 from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.module import FewShotModule
+from sansa_lightning.report.gather.facts import INCIDENTAL
 from sansa_lightning.strategies.base import Strategy, known_strategies
 from sansa_lightning.trackers.zoo import Base
 
@@ -25,23 +26,6 @@ IDENTITY_VERSION = 2
 """Included in every identity. Raise it when a default changes its value, or a class the meaning of its arguments:
 earlier runs are then different runs, although their configurations say the same. ``tools/move_identities.py`` moves
 records of version 1, which hashed every default, to this one."""
-
-INCIDENTAL = (
-    "run_dir",
-    "ckpt_path",
-    "weights_only",
-    "verbose",
-    "checkpoint_every",
-    "compare_frozen",
-    "trainer.default_root_dir",
-    "trainer.logger",
-    "trainer.enable_progress_bar",
-    "trainer.enable_model_summary",
-    "trainer.log_every_n_steps",
-    "data.num_workers",
-    "model.encoder_cache",
-)
-"""Keys that affect how a run is executed and watched, but not its result."""
 
 OF_TRAINING = (
     "seed_everything",

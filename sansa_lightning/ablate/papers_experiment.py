@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sansa_lightning.ablate.identity import INCIDENTAL
 from sansa_lightning.cli.resolve import as_plain, resolve
 from sansa_lightning.files.messages import brief, one_line
+from sansa_lightning.report.gather.facts import INCIDENTAL
 
 EXPERIMENT = Path(__file__).with_suffix(".yaml")
 BASE = "sam2_hiera_large"

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from sansa_lightning.ablate.expand import Asked, Expander
 from sansa_lightning.ablate.file_lock import locked
-from sansa_lightning.ablate.identity import INCIDENTAL
 from sansa_lightning.ablate.jobs import WRITTEN, Job
 from sansa_lightning.ablate.table import read_table
 from sansa_lightning.files.shipped import located
 from sansa_lightning.files.whole import write_text
+from sansa_lightning.report.gather.facts import INCIDENTAL, below
 from sansa_lightning.runs.failures import run_main
 from sansa_lightning.runs.folder import expanded
 
@@ -72,7 +72,7 @@ def apart(rest: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         if not option.startswith("--") or not equals:
             msg = f"options: expected --key=value, but got {option!r}"
             raise ValueError(msg)
-        if any(key == each or key.startswith(f"{each}.") for each in INCIDENTAL):
+        if below(key, INCIDENTAL):
             watched.append(option)
         else:
             settings[key] = value

@@ -8,13 +8,13 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 from PIL import Image
 
 from sansa_lightning.data.datamodule import EpisodeDataModule
+from sansa_lightning.files.extras import check_extra
 from sansa_lightning.files.whole import write_text
 from sansa_lightning.model import FewShotModel
 
@@ -47,7 +47,7 @@ class Findings:
         Raises:
             ValueError: the folder holds something else, or a number is not finite.
         """
-        check_folder(folder)
+        check_folder(folder)  # again: what others put there while the analysis ran must not be deleted
         partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
         partial.mkdir(parents=True)
         try:
@@ -99,14 +99,27 @@ class Analysis(ABC):
 
 
 def check_folder(folder: Path) -> None:
-    """Check that findings can be written to a folder: that it is new, empty, or holds earlier findings.
+    """Check that findings can be written to a folder: that it is new, empty, or holds earlier findings and no more.
 
     Raises:
-        ValueError: it holds something else.
+        ValueError: it holds something else, or is a file.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / FINDINGS).is_file()):
-        msg = f"--out: expected a new folder, or one with earlier findings, but {folder} holds something else"
-        raise ValueError(msg)
+    if folder.exists() and (other := _other(folder)) is not None:
+        msg = f"--out: expected a new folder, or one with earlier findings alone, but {folder} holds something else"
+        raise ValueError(f"{msg}: {other}" if other else msg)
+
+
+def _other(folder: Path) -> str | None:
+    """The first name in a folder that is not of earlier findings, empty for a file; None if there is none."""
+    if not folder.is_dir():
+        return ""
+    found = sorted(path.name for path in folder.iterdir())
+    try:
+        figures = json.loads((folder / FINDINGS).read_text(encoding="utf-8"))["figures"]
+        own = {FINDINGS, *(f"{name}.png" for name in figures)}
+    except (OSError, ValueError, KeyError, TypeError):
+        own = set()
+    return next((name for name in found if name not in own), None)
 
 
 def check_installed() -> None:
@@ -115,9 +128,7 @@ def check_installed() -> None:
     Raises:
         ValueError: one is not; names the extra.
     """
-    if missing := [package for module, package in NEEDED.items() if find_spec(module) is None]:
-        msg = f"analyze needs {' and '.join(missing)}: pip install 'sansa_lightning[analysis]'"
-        raise ValueError(msg)
+    check_extra("analyze", NEEDED, "analysis")
 
 
 def _picture(path: Path) -> Image.Image:

@@ -57,7 +57,7 @@ def load(
 
     check_step(targets_per_step)
     check_step(pairs_per_step, "pairs_per_step")
-    place = _device(device)
+    place = device_of(device)
     method: Method = Sansa(kshot_memory, mask_threshold, encode_chunk)
     file = None if adapter is None else adapter_file(adapter)
     tracker = Base(name, weights, object_scores=object_scores).build()
@@ -94,7 +94,7 @@ def adapter_file(given: str | Path) -> Path:
     return found
 
 
-def _device(name: str | torch.device) -> torch.device:
+def device_of(name: str | torch.device) -> torch.device:
     """A device of this machine.
 
     Raises:

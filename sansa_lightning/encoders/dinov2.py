@@ -41,8 +41,9 @@ class DinoV2(Encoder):
     Args:
         size: small (ViT-S), base (B), large (L) or giant (g).
         weights: "official" for the published ones: ``dinov2_vit<s|b|l|g>14_pretrain.pth`` in the folder
-            ``SANSA_WEIGHTS``, else of the Hugging Face hub; a file (.pth of the release, .safetensors) or a folder with
-            ``model.safetensors``; a repository of the hub, ``owner/name``; or None for random ones, for tests.
+            ``SANSA_WEIGHTS``, else of the Hugging Face hub; a file (.pth of the release, .safetensors), whose name
+            alone is enough in that folder, or a folder with ``model.safetensors``; a repository of the hub,
+            ``owner/name``; or None for random ones, for tests.
         side: pictures are resized to this square, in pixels, a multiple of 14; FSSAM's 560.
         seed: of random weights.
         chunk: number of frames that go through it at a time; all of a call if None.

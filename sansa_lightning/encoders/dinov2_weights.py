@@ -78,9 +78,10 @@ def dino_file(size: str, weights: str) -> Path:
     """
     released = f"dinov2_vit{LETTERS[size]}14_pretrain.pth"
     folder = os.environ.get(WEIGHTS_VARIABLE)
-    if weights == OFFICIAL and folder and (Path(folder) / released).is_file():
-        return Path(folder) / released
+    name = released if weights == OFFICIAL else weights
     path = Path(weights).expanduser()
+    if folder and name and Path(name).name == name and (Path(folder) / name).exists():
+        path = Path(folder) / name
     if path.is_file():
         return path
     if path.is_dir():
@@ -93,8 +94,9 @@ def dino_file(size: str, weights: str) -> Path:
         (".pth", ".pt", ".safetensors")
     ):
         msg = (
-            f"DinoV2.weights: {path} is neither a file nor a folder; give the path of one, a repository of the hub as "
-            f"owner/name, {OFFICIAL!r}, or null for random weights"
+            f"DinoV2.weights: {path} is neither a file nor a folder; put {path.name} into a folder and set "
+            f"{WEIGHTS_VARIABLE} to it, or give the path of a file or folder, a repository of the hub as owner/name, "
+            f"{OFFICIAL!r}, or null for random weights"
         )
         raise FileNotFoundError(msg)
     remedy = f"put {released} into a folder and set {WEIGHTS_VARIABLE} to it, or set weights to the path of a file"

@@ -16,8 +16,8 @@ HEIGHT = 3.6
 """Of a plot, inches; a panel is a quarter wider."""
 
 DPI = 120
-COLOURS = ("#4d4d4d", "#d1495b", "#2e86ab", "#66a182", "#edae49")
-"""Of curves and bars, in the order of their names."""
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+"""Of curves and bars, in the order of their names: Okabe and Ito's, which the colour-blind can tell apart."""
 
 Drawn = Callable[["Axes"], None]
 
@@ -61,7 +61,7 @@ def curves_plot(
     """
 
     def panel(axes: Axes) -> None:
-        for colour, (name, (across, up)) in zip(_repeated(len(curves)), curves.items(), strict=True):
+        for colour, (name, (across, up)) in zip(repeated_colours(len(curves)), curves.items(), strict=True):
             axes.plot(across, up, marker="o", markersize=3, color=colour, label=name)
         axes.set(title=title, xlabel=x, ylabel=y)
         if log:
@@ -83,11 +83,10 @@ def bars_plot(panels: Mapping[str, Mapping[str, Mapping[str, float | None]]], y:
     def draw(title: str, groups: Mapping[str, Mapping[str, float | None]]) -> Drawn:
         def panel(axes: Axes) -> None:
             names = list(dict.fromkeys(name for bars in groups.values() for name in bars))
-            width = 0.8 / max(len(names), 1)
-            for place, (colour, name) in enumerate(zip(_repeated(len(names)), names, strict=True)):
+            for place, (colour, name) in enumerate(zip(repeated_colours(len(names)), names, strict=True)):
                 heights = [bars.get(name) for bars in groups.values()]
-                left = np.arange(len(groups)) + (place - (len(names) - 1) / 2) * width
-                axes.bar(left, [np.nan if h is None else h for h in heights], width * 0.95, color=colour, label=name)
+                centres, width = beside(place, len(names), len(groups))
+                axes.bar(centres, [np.nan if h is None else h for h in heights], width, color=colour, label=name)
             axes.set(title=title, ylabel=y)
             axes.set_xticks(range(len(groups)), list(groups), rotation=20 if len(groups) > 4 else 0)
 
@@ -149,5 +148,21 @@ def _shades(count: int) -> list[Any]:
     return [shades(place if count <= 20 else place / count) for place in range(count)]
 
 
-def _repeated(count: int) -> list[str]:
+def beside(place: int, bars: int, groups: int) -> tuple[NDArray[np.float64], float]:
+    """Where one bar of each group stands, the groups at 0, 1, 2, ...
+
+    Args:
+        place: of the bar in its group, from 0.
+        bars: of a group.
+        groups: number of them.
+
+    Returns:
+        The centres of the bars, [groups], and their thickness.
+    """
+    width = 0.8 / bars
+    return np.arange(groups, dtype=np.float64) + (place - (bars - 1) / 2) * width, 0.95 * width
+
+
+def repeated_colours(count: int) -> list[str]:
+    """The colours of this many curves or bars; they begin anew after the last."""
     return [COLOURS[place % len(COLOURS)] for place in range(count)]

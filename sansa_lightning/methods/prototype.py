@@ -61,6 +61,11 @@ class Prototype(Method):
         """SANSA: a prototype trains nothing, but may read what SANSA has trained."""
         return Sansa
 
+    def attach(self, tracker: Tracker) -> None:
+        """See :meth:`Method.attach`; a file that the encoder lacks is missed now."""
+        super().attach(tracker)
+        self.encoder.attach(tracker)
+
     def check(self, stage: str, data: Any) -> None:
         """Refuse to train, and references without masks."""
         if stage == "fit":

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sansa_lightning.files.messages import brief
+from sansa_lightning.publish.places import published_config, without_places
 from sansa_lightning.report.gather.facts import fact
 from sansa_lightning.report.gather.runs import DIRTY, Run, classes_of, read_run
 from sansa_lightning.report.tables.model import NOTHING
 from sansa_lightning.runs.folder import CHECKPOINTS, LAST
+from sansa_lightning.runs.result import RunResult
 
 NOT_STATED = "The publisher has not stated it; ask before you use it."
 
@@ -34,7 +36,7 @@ class Licences:
 
 
 def published_run(folder: Path) -> Run:
-    """The finished fit of a folder, with its checkpoint.
+    """The finished fit of a folder, with its checkpoint; its result says nothing of the machine's folders.
 
     Raises:
         ValueError: there is no such fit.
@@ -48,7 +50,13 @@ def published_run(folder: Path) -> Run:
     if not (folder / CHECKPOINTS / LAST).is_file():
         msg = f"publish: {folder} has no {CHECKPOINTS}/{LAST}"
         raise ValueError(msg)
-    return run
+    return replace(run, result=_clean(run.result))
+
+
+def _clean(result: RunResult) -> RunResult:
+    said = {key: without_places(getattr(result, key)) for key in ("strategy", "base")}
+    more = {**result.more, "method": without_places(result.more.get("method"))}
+    return replace(result, **said, more=more, config=published_config(result.config or {}))
 
 
 def card_values(run: Run, repository: str, total: int, licences: Licences) -> dict[str, Any]:
@@ -136,16 +144,6 @@ def _questions(base: str, source: str, licences: Licences) -> dict[str, str]:
         "Which licence has the code that reads it?": "Apache-2.0 (sansa_lightning)",
         "May it be used commercially?": "Only as far as all of these allow; nobody has checked that for you.",
     }
-
-
-def without_places(values: Any) -> Any:
-    """A configuration whose absolute paths are cut to their last part: folders of a machine are nobody's business."""
-    if isinstance(values, Mapping):
-        return {key: without_places(each) for key, each in values.items()}
-    if isinstance(values, list):
-        return [without_places(each) for each in values]
-    absolute = isinstance(values, str) and (values.startswith("~") or PurePath(values).is_absolute())
-    return PurePath(values).name if absolute else values
 
 
 @cache

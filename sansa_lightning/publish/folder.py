@@ -12,7 +12,8 @@ from sansa_lightning.checkpoints.portable import ADAPTER, write_portable
 from sansa_lightning.files.messages import counted
 from sansa_lightning.files.tensor_files import read_tensors
 from sansa_lightning.files.whole import write_text
-from sansa_lightning.publish.facts import Licences, card_values, published_run, without_places
+from sansa_lightning.publish.facts import Licences, card_values, published_run
+from sansa_lightning.publish.places import without_places
 from sansa_lightning.runs.folder import CHECKPOINTS, LAST
 
 CARD, CONFIG, RUN_CONFIG = "README.md", "adapter_config.json", "config.yaml"
@@ -20,7 +21,7 @@ FILES = (ADAPTER, CONFIG, CARD, RUN_CONFIG)
 
 
 def write_adapter(run_folder: Path, out: Path, repository: str, licences: Licences) -> None:
-    """Write the tensors, their header, the card, and the configuration of the run without the places of its data.
+    """Write the tensors, their header, the card, and the configuration of the run, all without the machine's folders.
 
     Args:
         run_folder: of a finished fit.
@@ -39,12 +40,13 @@ def write_adapter(run_folder: Path, out: Path, repository: str, licences: Licenc
         raise ValueError(msg)
     checkpoint = run_folder / CHECKPOINTS / LAST
     header, state = own_parts(read_tensors(checkpoint), str(checkpoint))
+    header = without_places(header)
     total = sum(value.numel() for value in state.values())
     values = card_values(run, repository, total, licences)
     card = _card({**values, "kind": header["strategy"]["class"]})
     write_portable(out / ADAPTER, header, state)
     write_text(out / CONFIG, json.dumps(header, indent=2, sort_keys=True) + "\n")
-    write_text(out / RUN_CONFIG, yaml.safe_dump(without_places(run.result.config or {}), sort_keys=False))
+    write_text(out / RUN_CONFIG, yaml.safe_dump(run.result.config, sort_keys=False))
     write_text(out / CARD, card)
 
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from sansa_lightning.files.extras import check_extra
 from sansa_lightning.runs.folder import expanded
 
 
@@ -25,7 +26,7 @@ def report(args: Sequence[str]) -> int:
     from sansa_lightning.report.pairs.compare import compare, compared_run
     from sansa_lightning.report.write.folder import PAGE, check_folder, write_folder
 
-    check_extra()
+    check_extra("report", {"jinja2": "jinja2", "matplotlib": "matplotlib"}, "report")
     if not given.runs and not given.compare:
         msg = "report: expected run folders, or --compare with two of them"
         raise ValueError(msg)
@@ -36,19 +37,6 @@ def report(args: Sequence[str]) -> int:
     write_folder(contents, given.out)
     print(f"{contents.says.partition('. ')[0]}; {given.out / PAGE}")
     return 0
-
-
-def check_extra() -> None:
-    """Look for the libraries of the extra ``report``.
-
-    Raises:
-        ValueError: one is missing.
-    """
-    from importlib.util import find_spec
-
-    if missing := [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]:
-        msg = f"report needs {' and '.join(missing)}: pip install 'sansa_lightning[report]'"
-        raise ValueError(msg)
 
 
 def report_parser() -> argparse.ArgumentParser:

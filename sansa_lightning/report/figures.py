@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sansa_lightning.figures.plots import COLOURS, beside, repeated_colours
 from sansa_lightning.report.gather.runs import Run
 from sansa_lightning.report.tables.model import Table
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 INK = "#010203"
 """Colour of text and axes, replaced by the reader's."""
-
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-"""Okabe and Ito's, which the colour-blind can tell apart."""
 
 READERS_INK = "<style>svg{color:#1b1b1b}@media(prefers-color-scheme:dark){svg{color:#e8e8e8}}</style>"
 OF_J = re.compile(r"(?:J =|train_targets) (\d+)")
@@ -64,7 +62,7 @@ def speed_figure(
     if paper:
         series["paper, RTX 4090"] = [(*point, each) for each, point in paper.items()]
     canvas = _Canvas()
-    for colour, (label, points) in zip(COLOURS * 9, series.items(), strict=False):
+    for colour, (label, points) in zip(repeated_colours(len(series)), series.items(), strict=True):
         canvas.axes.scatter([x for x, _, _ in points], [y for _, y, _ in points], label=label, color=colour)
         for x, y, row in {row: (x, y, row) for x, y, row in points}.values():
             canvas.axes.annotate(row[:24], (x, y), textcoords="offset points", xytext=(5, 4), fontsize=7)
@@ -89,7 +87,7 @@ def length_figure(name: str, title: str, table: Table) -> Figure | None:
     if not any(label.startswith("here") for label in lines):
         return None
     canvas = _Canvas()
-    for colour, (label, points) in zip(COLOURS * 9, lines.items(), strict=False):
+    for colour, (label, points) in zip(repeated_colours(len(lines)), lines.items(), strict=True):
         style = "--" if label.startswith("paper") else "-"
         canvas.axes.plot(*zip(*points, strict=True), style, marker="o", label=label, color=colour)
     canvas.axes.set_xticks(sorted({x for points in lines.values() for x, _ in points}))
@@ -107,10 +105,9 @@ def class_figure(name: str, title: str, table: Table) -> Figure | None:
     if len(classes) < 2 or not rows:
         return None
     canvas = _Canvas(height=1.2 + 0.11 * len(classes) * (len(rows) + 1))
-    thick = 0.8 / len(rows)
-    for place, (column, colour) in enumerate(zip(rows, COLOURS, strict=False)):
+    for place, (column, colour) in enumerate(zip(rows, repeated_colours(len(rows)), strict=True)):
         values = [float(row.get(column.key) or 0) for row in classes]
-        heights = [number + (place - (len(rows) - 1) / 2) * thick for number in range(len(classes))]
+        heights, thick = beside(place, len(rows), len(classes))
         canvas.axes.barh(heights, values, thick, label=column.title[:40], color=colour)
     canvas.axes.set_yticks(range(len(classes)), [str(row["class"]) for row in classes], fontsize=7)
     canvas.axes.invert_yaxis()
@@ -140,7 +137,7 @@ def difference_figure(name: str, title: str, rows: Sequence[tuple[str, float, fl
             canvas.axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=1.5)
         canvas.axes.plot([difference], [place], "o", color=COLOURS[0], markersize=4)
     canvas.axes.set_yticks(range(len(shown)), [row[0] for row in shown], fontsize=7)
-    canvas.label("difference of IoU, percent points, with 95 % interval", "")
+    canvas.label("difference of IoU, percentage points, with 95 % interval", "")
     said = ", ".join(f"{row[0]} {row[1]:+.1f}" for row in reversed(shown))
     return Figure(name, title, f"Difference of IoU by class: {said}", canvas.svg(name))
 

@@ -40,7 +40,7 @@ class TargetScore(NamedTuple):
 
 
 def write_scores(path: Path, scores: Iterable[TargetScore]) -> None:
-    """Write a CSV with a head, a line for each target in the order of the list, whole or not at all."""
+    """Write a CSV with a header, a line for each target in the order of the list, whole or not at all."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(TargetScore._fields)
@@ -56,9 +56,9 @@ def read_scores(path: Path) -> list[TargetScore]:
         ValueError: it is another kind of file.
     """
     with path.open(encoding="utf-8", newline="") as file:
-        head, *rows = list(csv.reader(file)) or [[]]
-    if tuple(head) != TargetScore._fields:
-        msg = f"{path}: expected the head {','.join(TargetScore._fields)}, but got {','.join(head)[:100]!r}"
+        header, *rows = list(csv.reader(file)) or [[]]
+    if tuple(header) != TargetScore._fields:
+        msg = f"{path}: expected the header {','.join(TargetScore._fields)}, but got {','.join(header)[:100]!r}"
         raise ValueError(msg)
     try:
         return [TargetScore(int(n), int(c), target, shown, int(i), int(u)) for n, c, target, shown, i, u in rows]

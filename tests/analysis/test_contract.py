@@ -33,6 +33,20 @@ def test_earlier_findings_are_replaced_and_nothing_else_is(tmp_path):
     check_folder(tmp_path / "new")
 
 
+def test_what_others_put_beside_earlier_findings_is_kept(tmp_path):
+    out = tmp_path / "out"
+    FOUND.write(out)
+    for name in ("new.png", "thesis.tex"):
+        (out / name).touch()
+    with pytest.raises(ValueError, match=r"out holds something else: new\.png"):
+        FOUND.write(out)
+    assert sorted(path.name for path in out.iterdir()) == ["findings.json", "new.png", "one.png", "thesis.tex"]
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "findings.json").write_text('{"findings": "of somebody else"}')
+    with pytest.raises(ValueError, match=r"site holds something else: findings\.json"):
+        check_folder(tmp_path / "site")
+
+
 def test_a_failure_leaves_nothing_new(tmp_path):
     FOUND.write(tmp_path / "out")
     with pytest.raises(ValueError, match="JSON"):

@@ -16,7 +16,7 @@ from builders import largest_difference, nano, pictures
 from sansa_lightning.clips.frames import normalise
 from sansa_lightning.encoders import dinov2
 from sansa_lightning.encoders.dinov2 import DinoV2, resized_positions
-from sansa_lightning.encoders.dinov2_weights import library_names
+from sansa_lightning.encoders.dinov2_weights import dino_file, library_names
 
 IMAGES = pictures(1, 2)[0]
 WIDTH = 24
@@ -175,6 +175,14 @@ class TestMistakes:
     def test_a_path_that_is_not_there(self, weights: str) -> None:
         with pytest.raises(FileNotFoundError, match=rf"^DinoV2\.weights: {weights} is neither a file nor a folder; "):
             DinoV2("small", weights).attach(nano())
+
+    def test_a_name_alone_is_of_the_folder_of_weights(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "mine").mkdir()
+        for file in ("mine.pth", "mine/model.safetensors"):
+            (tmp_path / file).touch()
+        monkeypatch.setenv("SANSA_WEIGHTS", str(tmp_path))
+        assert dino_file("small", "mine.pth") == tmp_path / "mine.pth"
+        assert dino_file("small", "mine") == tmp_path / "mine" / "model.safetensors"
 
     def test_a_folder_without_the_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"^DinoV2\.weights: the folder .* has no model\.safetensors$"):

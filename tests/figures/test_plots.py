@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sansa_lightning.figures.plots import bars_plot, curves_plot, figure, points_plot, table_plot
+from sansa_lightning.figures.plots import bars_plot, beside, curves_plot, figure, points_plot, table_plot
 
 POINTS = np.random.default_rng(0).normal(size=(12, 2))
 
@@ -29,6 +29,14 @@ def test_each_class_has_a_colour_of_its_own(classes):
     names = {number: f"class {number}" for number in range(classes)}
     picture = np.asarray(points_plot({"frozen": POINTS, "adapted": -POINTS}, labels.tolist(), names))
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > min(classes, 12)
+
+
+def test_bars_of_a_group_stand_side_by_side_around_it():
+    centres, widths = zip(*(beside(place, 2, 3) for place in (0, 1)), strict=True)
+    assert centres[0] == pytest.approx([-0.2, 0.8, 1.8])
+    assert centres[1] == pytest.approx([0.2, 1.2, 2.2])
+    assert max(widths) <= 0.4  # they do not overlap
+    assert beside(0, 1, 2)[0].tolist() == [0, 1]
 
 
 def test_gaps_and_nothing_can_be_drawn():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -14,7 +15,6 @@ from fakes.run_folders import plain_result
 from launches import call, refusal, result, trained
 from sansa_lightning import load
 from sansa_lightning.files.tensor_files import read_tensors
-from sansa_lightning.publish.facts import without_places
 
 REPO = "me/tiny-adapter"
 
@@ -118,6 +118,27 @@ def test_what_cannot_be_published_is_one_line(fitted, hub, tmp_path, capsys):
     assert said.endswith(f"is complete, but could not be pushed to {REPO}: 403: no")
 
 
-def test_places_of_a_machine_are_cut_to_their_names():
-    given = {"a": "/home/me/data/coco", "b": ["~/x/y", "relative/z", 3, None], "c": {"d": "sansa_lightning.a.B"}}
-    assert without_places(given) == {"a": "coco", "b": ["y", "relative/z", 3, None], "c": {"d": "sansa_lightning.a.B"}}
+def test_no_place_of_the_machine_is_published_and_loading_says_what_is_missing(fitted, tmp_path, monkeypatch):
+    run, place = tmp_path / "run", "/home/alice/w/dino.pth"
+    shutil.copytree(fitted, run)
+    encoder = {"class": "DinoV2", "settings": {"size": "small", "weights": place}}
+    prototype = {"encoder": encoder, "threshold": {"class": "Otsu", "settings": {}}}
+    method = {"class": "SansaThen", "settings": {"scored_by": {"class": "Prototype", "settings": prototype}}}
+    checkpoint = torch.load(run / "checkpoints/last.ckpt", weights_only=True)
+    checkpoint["sansa_lightning"]["method"] = method
+    torch.save(checkpoint, run / "checkpoints/last.ckpt")
+    said = result(run)
+    said["config"]["trainer"]["logger"] = {"class_path": "Some", "init_args": {"entity": "alice", "api_key": "x"}}
+    (run / "result.json").write_text(json.dumps({**said, "method": method}))
+    FakeHub(tmp_path).install(monkeypatch, None)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        call("publish", run, "--repo", REPO, "--out", tmp_path / "out")
+    for path in (tmp_path / "out").iterdir():
+        text = path.read_text(errors="replace")
+        assert ("alice" in text, "api_key" in text, str(fitted.parent.parent) in text) == (False, False, False), path
+        assert ("dino.pth" in text) == (path.name != "config.yaml")
+    assert set(yaml.safe_load((tmp_path / "out/config.yaml").read_text())) == {
+        *("seed_everything", "model", "data", "trainer"),
+    }
+    with pytest.raises(FileNotFoundError, match=r"dino\.pth is neither .*; put dino\.pth into a folder and set SANSA"):
+        load("nano", None, adapter=tmp_path / "out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 from sansa_lightning.analysis.contract import Analysis, Findings
 from sansa_lightning.analysis.examples import examples, object_vectors
 from sansa_lightning.analysis.sides import feature_sides
+from sansa_lightning.clips.episode import ClassId, ImageKey
 from sansa_lightning.data.datamodule import EpisodeDataModule
 from sansa_lightning.encoders.tracker_features import EncoderPlace
 from sansa_lightning.figures.plots import curves_plot
+from sansa_lightning.files.messages import counted
 from sansa_lightning.model import FewShotModel
 from sansa_lightning.strategies.checks import check_whole
+
+log = logging.getLogger(__name__)
 
 STEPS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 350, 450)
 """Numbers of components at which accuracy is measured, as far as there are so many."""
@@ -50,12 +55,18 @@ class Concentration(Analysis):
         """See :meth:`Analysis.run`.
 
         Raises:
-            ValueError: there are fewer than two classes with two images.
+            ValueError: there are fewer than two classes with two images; smaller classes are left out.
         """
-        objects = examples(data, self.images)
+        shown = examples(data, self.images)
+        halves, left_out = first_halves([each.class_id for each in shown], [each.key for each in shown])
+        objects = [each for each in shown if each.class_id not in left_out]
+        known = np.asarray([half for half, each in zip(halves, shown, strict=True) if each.class_id not in left_out])
         labels = np.asarray([each.class_id for each in objects])
-        known = first_halves(labels)
+        names = [data.class_names[class_id] for class_id in left_out]
+        if names:
+            log.warning("left out, with too few images of their own for two halves: %s", ", ".join(names))
         numbers: dict[str, Any] = {"objects": [int(known.sum()), int((~known).sum())], "chance": 1 / len(set(labels))}
+        numbers["left_out"] = names
         curves: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
         for side, encoder in feature_sides(model, self.place).items():
             vectors = object_vectors(encoder, model.base, objects)
@@ -65,18 +76,42 @@ class Concentration(Analysis):
         return Findings(numbers, {"accuracy": plot})
 
 
-def first_halves(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Which objects make the centroids: the first half of those of each class, bool [n].
+def first_halves(classes: Sequence[ClassId], keys: Sequence[ImageKey]) -> tuple[NDArray[np.bool_], list[ClassId]]:
+    """Which objects make the centroids: the first half of each class, as far as its images are not of the other half.
+
+    An image that shows several classes is in one half for all of them, so that the halves share no image.
+
+    Args:
+        classes: of the objects.
+        keys: of their images.
+
+    Returns:
+        Bool [n], and the classes that have no object in one of the halves, in the order of their objects.
 
     Raises:
-        ValueError: fewer than two classes have two objects.
+        ValueError: fewer than two classes are in both.
     """
-    order = np.asarray([int((labels[:place] == label).sum()) for place, label in enumerate(labels)])
-    counts = np.asarray([int((labels == label).sum()) for label in labels])
-    if len(np.unique(labels[counts > 1])) < 2 or (counts < 2).any():
-        msg = f"concentration: expected two classes of at least two images, but got {len(np.unique(labels))} classes"
+    first: dict[ImageKey, bool] = {}
+    images = _images(classes, keys)
+    for own in images.values():
+        for key in own:
+            first.setdefault(key, sum(first.get(each, False) for each in own) < len(own) // 2)
+    halves = {class_id: {first[key] for key in own} for class_id, own in images.items()}
+    left_out = [class_id for class_id, found in halves.items() if len(found) < 2]
+    if len(halves) - len(left_out) < 2:
+        msg = (
+            f"concentration: expected at least two classes with two images that no other class has taken, but of "
+            f"{counted(len(halves), 'class', 'classes')} only {len(halves) - len(left_out)} can be halved"
+        )
         raise ValueError(msg)
-    return np.asarray(order < counts // 2)
+    return np.asarray([first[key] for key in keys]), left_out
+
+
+def _images(classes: Sequence[ClassId], keys: Sequence[ImageKey]) -> dict[ClassId, list[ImageKey]]:
+    found: dict[ClassId, list[ImageKey]] = {}
+    for class_id, key in zip(classes, keys, strict=True):
+        found.setdefault(class_id, []).append(key)
+    return found
 
 
 def accuracies(

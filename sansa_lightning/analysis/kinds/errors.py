@@ -85,7 +85,10 @@ class Errors(Analysis):
     def run(self, model: FewShotModel, data: EpisodeDataModule) -> Findings:
         """See :meth:`Analysis.run`."""
         both = list(sides(model))
-        rows = [row_of(one, data) for one in segmented(model, data, range(self.episodes))]
+        rows, drawn = [], Extremes(self.drawn, both[-1])
+        for one in segmented(model, data, range(self.episodes)):
+            rows.append(row_of(one, data))
+            drawn.add(rows[-1], one)
         by_size, by_instances = (pooled(rows, both, group) for group in (size_of, number_of))
         tables, columns = strays(rows, both, data.test_classes)
         source, asked = data.pools("test")[0].source, list(data.class_names.values())
@@ -100,13 +103,37 @@ class Errors(Analysis):
             "groups": bars_plot({"by size": _ious(by_size, both), "by instances": _ious(by_instances, both)}, "IoU"),
             "strayed": table_plot(tables, asked, names),
         }
-        order = sorted(range(len(rows)), key=lambda place: (rows[place].iou(both[-1]), place))
-        chosen = {"worst": order[: self.drawn], "best": order[: -self.drawn - 1 : -1]}
-        # Segmented anew: all pictures of a long list would not fit into memory.
-        figures |= {
-            name: _sheet(list(segmented(model, data, places)), data.class_names) for name, places in chosen.items()
-        }
+        figures |= {name: _sheet(chosen, data.class_names) for name, chosen in drawn.chosen().items()}
         return Findings(numbers, figures)
+
+
+class Extremes:
+    """The worst and the best of many episodes by the IoU of a side, as they come: pictures of all would be too many.
+
+    Args:
+        most: number of each; of equal ones the first are the worst and the last the best.
+        side: whose IoU counts.
+    """
+
+    def __init__(self, most: int, side: str) -> None:
+        self.most, self.side, self._seen = most, side, 0
+        self._worst: list[tuple[float, int, Segmented]] = []
+        self._best: list[tuple[float, int, Segmented]] = []
+
+    def add(self, row: Row, one: Segmented) -> None:
+        """Keep an episode if it is among them so far."""
+        each = (row.iou(self.side), self._seen, one)
+        self._seen += 1
+        self._worst = sorted([*self._worst, each], key=_by_iou)[: self.most]
+        self._best = sorted([*self._best, each], key=_by_iou)[-self.most :]
+
+    def chosen(self) -> dict[str, list[Segmented]]:
+        """The worst first, and the best first."""
+        return {"worst": [one for *_, one in self._worst], "best": [one for *_, one in reversed(self._best)]}
+
+
+def _by_iou(each: tuple[float, int, Segmented]) -> tuple[float, int]:
+    return each[:2]
 
 
 def row_of(one: Segmented, data: EpisodeDataModule) -> Row:

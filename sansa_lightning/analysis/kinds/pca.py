@@ -37,7 +37,7 @@ class Pca(Analysis):
         shown: of each class on the sheet of coloured maps.
     """
 
-    question: ClassVar[str] = "Do the features of objects group by class, and do alike parts get alike features?"
+    question: ClassVar[str] = "Do the features of objects group by class, and do similar parts get similar features?"
     place: EncoderPlace = "neck"
     images: int = 24
     shown: int = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from sansa_lightning.analysis.contract import Analysis, check_folder, check_installed
 from sansa_lightning.analysis.kinds.names import KINDS
-from sansa_lightning.annotate.loading import adapter_file
+from sansa_lightning.annotate.loading import adapter_file, device_of
 from sansa_lightning.checkpoints.trained import load_checkpoint
 from sansa_lightning.cli.analyze.options import OWN, Options
 from sansa_lightning.cli.recipes import FEW_SHOT, RECIPES
@@ -44,14 +45,16 @@ def analyze(asked: Options) -> int:
     check_installed()
     check_folder(asked.out)
     analysis = read_analysis(asked.name, asked.own)
+    device = device_of(asked.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     module, data = build(resolve(asked.config, asked.settings))
-    model = loaded(module, asked.ckpt).to(chosen_device(asked.device))
+    file = None if asked.ckpt is None else adapter_file(asked.ckpt)
+    model = loaded(module, file).to(device)
     data.setup("test")
+    about = described(asked, analysis, file, model, data)
     begun = time.monotonic()
     with torch.no_grad():
         findings = analysis.run(model, data)
-    about = described(asked, analysis, model, data) | {"seconds": round(time.monotonic() - begun, 1)}
-    replace(findings, about=about).write(asked.out)
+    replace(findings, about=about | {"seconds": round(time.monotonic() - begun, 1)}).write(asked.out)
     print(f"{asked.name}: {analysis.question}")
     print("\n".join(f"  {name:<36}{value}" for name, value in few_of(findings.numbers)))
     if asked.ckpt is None and model.trained():
@@ -91,21 +94,19 @@ def read_analysis(name: str, own: Mapping[str, str]) -> Analysis:
     return found
 
 
-def loaded(module: FewShotModule, ckpt: Path | None) -> FewShotModel:
+def loaded(module: FewShotModule, path: Path | None) -> FewShotModel:
     """The configured model with the trained tensors of a file, in eval mode.
 
     Args:
         module: configured, not built.
-        ckpt: a checkpoint, a published adapter, or the folder of a run; None to load nothing.
+        path: of a checkpoint or a published adapter; None to load nothing.
 
     Raises:
         ValueError: the file does not fit.
-        FileNotFoundError: it is not there.
     """
-    if ckpt is None:
+    if path is None:
         module.configure_model()
         return module.built.eval()
-    path = adapter_file(ckpt.expanduser())
     content = read_checkpoint(path)
     module.adapter = RECIPES[FEW_SHOT].published_adapter(content, path, "test")
     if module.adapter is None:
@@ -116,34 +117,30 @@ def loaded(module: FewShotModule, ckpt: Path | None) -> FewShotModel:
     return module.built.eval()
 
 
-def chosen_device(name: str | None) -> torch.device:
-    """A device of this machine; a GPU if there is one and none is named.
+def described(
+    asked: Options, analysis: Any, file: Path | None, model: FewShotModel, data: EpisodeDataModule
+) -> dict[str, Any]:
+    """What is analysed, in plain values: enough to do it again.
 
-    Raises:
-        ValueError: there is no such device.
+    Args:
+        asked: the options.
+        analysis: with its own ones.
+        file: that was loaded.
+        model: with its tensors.
+        data: set up for "test".
     """
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        msg = f"--device: expected one of this machine, such as cpu or cuda, but got {name!r}: {one_line(error)}"
-        raise ValueError(msg) from error
-    return device
-
-
-def described(asked: Options, analysis: Any, model: FewShotModel, data: EpisodeDataModule) -> dict[str, Any]:
-    """What was analysed: enough to do it again."""
-    ckpt = None if asked.ckpt is None else adapter_file(asked.ckpt.expanduser())
-    return {
+    found = {
         "analysis": asked.name,
         "question": analysis.question,
         "options": asdict(analysis),
         "config": [str(path) for path in asked.config],
         "settings": dict(asked.settings),
-        "checkpoint": None if ckpt is None else {"file": str(ckpt), "sha256": sha256_of(ckpt)},
+        "checkpoint": None if file is None else {"file": str(file), "sha256": sha256_of(file)},
         "model": model.header(),
         "trained_parameters": sum(parameter.numel() for parameter in model.trained().values()),
         "classes": list(data.class_names.values()),
         "episodes": data.manifest_hash("test"),
         "version": version("sansa_lightning"),
     }
+    plain: dict[str, Any] = json.loads(json.dumps(found, default=str))  # a Path among the options, for instance
+    return plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sansa_lightning.files.messages import brief
@@ -14,6 +14,28 @@ OWN = re.compile(r"sansa_lightning(?:\.\w+)+")
 
 Conditions = Mapping[str, Any]
 """Facts by their keys with the value that they must have, or a list of values that are all right."""
+
+INCIDENTAL = (
+    "run_dir",
+    "ckpt_path",
+    "weights_only",
+    "verbose",
+    "checkpoint_every",
+    "compare_frozen",
+    "trainer.default_root_dir",
+    "trainer.logger",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.log_every_n_steps",
+    "data.num_workers",
+    "model.encoder_cache",
+)
+"""Keys that affect how a run is executed and watched, but not its result; with all keys below them."""
+
+
+def below(key: str, keys: Iterable[str]) -> bool:
+    """Whether a dotted key is one of the keys, or below one of them."""
+    return any(key == each or key.startswith(f"{each}.") for each in keys)
 
 
 def fact(result: RunResult, key: str) -> Any:

@@ -79,24 +79,32 @@ def compare(a: Run, b: Run) -> Comparison:
     """
     found = [_scores(run) for run in (a, b)]
     if a.manifest != b.manifest or [_target(score) for score in found[0]] != [_target(score) for score in found[1]]:
-        msg = f"--compare: {a.name} and {b.name} were scored on other lists of test episodes; only equal ones compare"
+        msg = (
+            f"--compare: {a.name} and {b.name} were scored on different lists of test episodes; only runs with the "
+            f"same list can be compared"
+        )
         raise ValueError(msg)
     if a.result.score_size != b.result.score_size or _size(a) != _size(b):
-        msg = f"--compare: {a.name} and {b.name} were scored at other sizes; only equal ones compare"
+        msg = f"--compare: {a.name} and {b.name} were scored at different sizes; only runs of one size can be compared"
         raise ValueError(msg)
     classes = dict.fromkeys(score.class_id for score in found[0])
     names = _names(a)
+    # One for all classes: from equal ones, classes with equally many targets would draw the same places, and errors
+    # that go along with the order would add up in the mean instead of averaging out.
+    rng = np.random.default_rng(0)
     differences, drawn = [], []
     for class_id in classes:
         pairs = [pair for pair in zip(*found, strict=True) if pair[0].class_id == class_id]
-        difference, samples = _of_class(names.get(class_id, str(class_id)), pairs)
+        difference, samples = _of_class(names.get(class_id, str(class_id)), pairs, rng)
         differences.append(difference)
         drawn.append(samples)
     order = sorted(zip(*found, strict=True), key=lambda pair: -abs(pair[1].iou - pair[0].iou))
     return Comparison(a.name, b.name, _mean(differences, drawn), differences, order)
 
 
-def _of_class(name: str, pairs: Sequence[tuple[TargetScore, TargetScore]]) -> tuple[Difference, NDArray[np.float64]]:
+def _of_class(
+    name: str, pairs: Sequence[tuple[TargetScore, TargetScore]], rng: np.random.Generator
+) -> tuple[Difference, NDArray[np.float64]]:
     """A class, and the differences of its resamples: of one target always the same."""
     from scipy.stats import bootstrap
 
@@ -106,7 +114,7 @@ def _of_class(name: str, pairs: Sequence[tuple[TargetScore, TargetScore]]) -> tu
         return Difference(name, float(a), float(b), len(pairs), None, None), np.full(RESAMPLES, b - a)
     result = bootstrap(
         tuple(counts), _difference, n_resamples=RESAMPLES, confidence_level=LEVEL, paired=True, method="percentile",
-        vectorized=True, rng=np.random.default_rng(0),
+        vectorized=True, rng=rng,
     )  # fmt: skip
     low, high = (float(each) for each in result.confidence_interval)
     return Difference(name, float(a), float(b), len(pairs), low, high), result.bootstrap_distribution

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sansa_lightning.files.messages import brief, counted
-from sansa_lightning.report.gather.facts import fact
+from sansa_lightning.report.gather.facts import INCIDENTAL, below, fact
 from sansa_lightning.report.gather.runs import Run
 from sansa_lightning.report.gather.sort import latest, of_one_list
 from sansa_lightning.report.rows import PlannedRow, RowScores
@@ -23,14 +23,13 @@ SCORED_ALIKE = (
 OTHER_FOLDS = "rows with other folds do not compare: folds differ by more than rows do"
 
 OF_MODEL = ("base", "strategy", "method")
-INCIDENTAL = (
-    *("seed_everything", "run_dir", "ckpt_path", "checkpoint_every", "compare_frozen", "verbose", "weights_only"),
-    *("data.seed", "data.num_workers", "data.val_episodes", "data.eval_batch_size", "data.controls"),
+SAME_ROW = (
+    *INCIDENTAL,
+    *("seed_everything", "data.seed", "data.val_episodes", "data.eval_batch_size", "data.controls"),
     *("data.protocol.fold", "model.base.seed", "model.recompute", "data.test_seed"),
-    *("trainer.default_root_dir", "trainer.logger", "trainer.callbacks", "trainer.log_every_n_steps"),
-    *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.accelerator", "trainer.devices"),
+    *("trainer.callbacks", "trainer.accelerator", "trainer.devices"),
 )
-"""Keys that make no other row."""
+"""Keys that make no other row, nor do keys below them."""
 
 OF_TRAINING = ("trainer.", "model.losses", "model.optimizer", "model.schedule", "data.train_", "data.batch_size")
 """Beginnings of keys that make no other row where nothing trains."""
@@ -125,9 +124,9 @@ def _settings(run: Run) -> dict[str, Any]:
     }
     found |= {key: fact(result, key) for key in AS_TESTED}
     config = _flat((trained.config if run.trains else result.config) or {})
-    left = (*INCIDENTAL, *found)
+    left = (*SAME_ROW, *found)
     for key, value in config.items():
-        counts = key not in left and not key.startswith(CANONICAL)
+        counts = not below(key, left) and not key.startswith(CANONICAL)
         if counts and (run.trains or not key.startswith(OF_TRAINING)):
             found[key] = value
     return found

@@ -19,7 +19,7 @@ def planted(directions: slice, loudness: float) -> np.ndarray:
 
 
 def found(vectors: np.ndarray) -> dict:
-    known = first_halves(LABELS)
+    known, _ = first_halves(LABELS.tolist(), list(range(len(LABELS))))
     return accuracies(vectors[known], LABELS[known], vectors[~known], LABELS[~known])
 
 
@@ -39,16 +39,35 @@ def test_classes_in_the_last_directions_need_them():
 
 def test_is_the_nearest_mean_by_hand():
     vectors = planted(slice(5, 8), 4.0)
-    known = first_halves(LABELS)
+    known, _ = first_halves(LABELS.tolist(), list(range(len(LABELS))))
     means = np.stack([vectors[known & (c == LABELS)].mean(0) for c in range(3)])
     distances = ((vectors[~known][:, None] - means) ** 2).sum(-1)
     assert found(vectors)["accuracy"][-1] == pytest.approx((distances.argmin(1) == LABELS[~known]).mean())
 
 
 def test_halves_are_of_each_class():
-    halves = first_halves(np.asarray([5, 5, 7, 7, 7, 5]))
+    halves, left_out = first_halves([5, 5, 7, 7, 7, 5], [1, 2, 3, 4, 5, 6])
     assert halves.tolist() == [True, False, True, False, False, False]
-    with pytest.raises(ValueError, match="two classes of at least two"):
-        first_halves(np.asarray([5, 5, 7]))
+    assert left_out == []
+    with pytest.raises(ValueError, match=r"of 2 classes only 1 can be halved"):
+        first_halves([5, 5, 7], [1, 2, 3])
     with pytest.raises(ValueError, match=r"analysis\.images"):
         Concentration(images=1)
+
+
+def test_a_small_class_is_left_out_and_the_others_are_halved():
+    halves, left_out = first_halves([5, 5, 7, 9, 9], [1, 2, 3, 4, 5])
+    assert left_out == [7]
+    assert halves.tolist()[:2] == halves.tolist()[3:] == [True, False]
+
+
+def test_halves_share_no_image():
+    rng = np.random.default_rng(0)
+    keys = [int(key) for _ in range(6) for key in rng.choice(30, 12, replace=False)]
+    halves, _ = first_halves(list(np.arange(6).repeat(12)), keys)
+    first, second = ({key for key, half in zip(keys, halves, strict=True) if half == side} for side in (True, False))
+    assert first
+    assert second
+    assert not first & second
+    halves, left_out = first_halves([5, 5, 7, 7, 9, 9], [1, 2, 1, 2, 1, 3])
+    assert (halves.tolist(), left_out) == ([True, False, True, False, True, False], [])

@@ -9,6 +9,7 @@ import torch
 from sansa_lightning.analysis.episodes import Segmented
 from sansa_lightning.analysis.kinds.errors import (
     Errors,
+    Extremes,
     Row,
     areas,
     number_of,
@@ -48,6 +49,16 @@ def test_pixels_that_strayed_are_counted_by_what_they_show():
     tables, columns = strays(rows, ["frozen"], (4, 7), most=2)
     assert columns == [9, 7]
     assert tables["frozen"].tolist() == [[3 / 22, 2 / 22, 1 / 22, 2 / 22], [0, 0, 0, 0]]
+
+
+def test_the_worst_and_the_best_are_kept():
+    ious = np.random.default_rng(0).integers(0, 6, 40).tolist()
+    extremes = Extremes(7, "frozen")
+    for place, iou in enumerate(ious):
+        extremes.add(row(counts=(iou, 10)), Segmented(place, {}))
+    order = sorted(range(40), key=lambda place: (ious[place], place))
+    found = {name: [one.clip for one in chosen] for name, chosen in extremes.chosen().items()}
+    assert found == {"worst": order[:7], "best": order[:-8:-1]}
 
 
 def test_areas_are_connected_over_corners():

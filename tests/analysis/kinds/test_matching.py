@@ -49,7 +49,6 @@ def test_shares_of_planted_attention():
     y, x = (reference == 1).nonzero()[0].tolist()
     weights = torch.zeros(12, 12, 12, 12)
     target = torch.nn.functional.adaptive_avg_pool2d((CLIP.masks[1] == 1).float()[None], 12)[0] > 0
-    weights[target] = 0
     weights[..., y, x] = torch.where(target, 0.75, 0.0)
     weights[..., 0, 0] = torch.where(target, 0.0, 1.0)
     found = on_objects(Attention(weights, torch.where(target, 0.25, 0.0)), CLIP)

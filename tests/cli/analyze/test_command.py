@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
 import pytest
 
 from launches import call, refusal
-from sansa_lightning.analysis.contract import Findings
-from sansa_lightning.analysis.kinds.names import KINDS
+from sansa_lightning.analysis.contract import Analysis, Findings
+from sansa_lightning.analysis.kinds.names import KINDS, Kind
 from sansa_lightning.cli.analyze.command import read_analysis
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_analysis_has_a_question_and_defaults(name):
-    assert read_analysis(name, {}).question.endswith("?")
+def test_every_analysis_asks_its_own_question_and_has_defaults(name):
+    found = read_analysis(name, {})
+    assert isinstance(found, Analysis)
+    assert "question" in vars(type(found))
+    assert [other for other in KINDS if read_analysis(other, {}).question == found.question] == [name]
 
 
 def test_an_analysis_gets_its_options():
@@ -30,6 +37,31 @@ def test_refusals_are_one_line_and_come_before_the_work(tiny_yaml, tmp_path, cap
     assert "imges" in refusal(capsys, *start, "--out", tmp_path / "new", "--analysis.imges", 3)
     assert "nowhere is not there" in refusal(capsys, *start, "--out", tmp_path / "new", "--ckpt", tmp_path / "nowhere")
     assert not (tmp_path / "new").exists()
+
+
+@dataclass(frozen=True)
+class Filmed(Analysis):
+    """Needs no model."""
+
+    question: ClassVar[str] = "Where are the films?"
+    davis: Path | None = None
+
+    def run(self, model, data):
+        return Findings({"there": self.davis.is_dir()})
+
+
+def test_a_path_among_the_options_is_written(tiny_yaml, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(KINDS, "filmed", Kind(f"{__name__}:Filmed", "for this test"))
+    with pytest.raises(SystemExit, match=r"^0$"):
+        call("analyze", "filmed", "-c", tiny_yaml, "--analysis.davis", tmp_path, "--out", tmp_path / "out")
+    found = Findings.read(tmp_path / "out")
+    assert (found.about["options"], found.numbers) == ({"davis": str(tmp_path)}, {"there": True})
+    assert "filmed: Where are the films?" in capsys.readouterr().out
+
+
+def test_a_device_of_another_machine_is_one_line(tiny_yaml, tmp_path, capsys):
+    said = refusal(capsys, "analyze", "pca", "--config", tiny_yaml, "--out", tmp_path / "new", "--device", "abacus")
+    assert said.startswith("device: expected one of this machine, such as 'cpu' or 'cuda', but got 'abacus': ")
 
 
 @pytest.mark.slow

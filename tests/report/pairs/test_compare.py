@@ -58,6 +58,15 @@ def test_the_interval_is_that_of_another_bootstrap(compared):
         assert (each.low, each.high) == pytest.approx(np.percentile(samples, [2.5, 97.5]), abs=0.012)
 
 
+def test_the_classes_are_drawn_independently(compared):
+    """Twenty classes of ten targets, each the better the later it stands: their errors average out in the mean."""
+    a = [(class_id, 10, 100) for class_id in range(20) for _ in range(10)]
+    b = [(class_id, 10 + 9 * place, 100) for class_id in range(20) for place in range(10)]
+    found = compared(a, b)
+    width = np.mean([each.high - each.low for each in found.classes])
+    assert (found.mean.high - found.mean.low) / width == pytest.approx(1 / np.sqrt(20), rel=0.1)
+
+
 def test_equal_runs_differ_nowhere(compared):
     found = compared(counts(0), counts(0))
     assert {each.difference for each in (*found.classes, found.mean)} == {0.0}
@@ -75,10 +84,10 @@ def test_a_class_of_one_target_has_no_interval_and_the_largest_difference_is_fir
 @pytest.mark.parametrize(
     ("change", "b", "message"),
     [
-        ({"episodes": {"test": "9" * 64}}, [(0, 1, 2)], "other lists of test episodes"),
-        ({}, [(4, 1, 2)], "other lists of test episodes"),
-        ({"score_size": "original"}, [(0, 1, 2)], "other sizes"),
-        ({"changes": {"data.size": 64}}, [(0, 1, 2)], "other sizes"),
+        ({"episodes": {"test": "9" * 64}}, [(0, 1, 2)], "different lists of test episodes"),
+        ({}, [(4, 1, 2)], "different lists of test episodes"),
+        ({"score_size": "original"}, [(0, 1, 2)], "different sizes"),
+        ({"changes": {"data.size": 64}}, [(0, 1, 2)], "different sizes"),
     ],
 )
 def test_only_equal_targets_compare(change, b, message, compared):

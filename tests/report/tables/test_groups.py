@@ -53,3 +53,14 @@ def test_training_makes_no_other_row_where_nothing_trains(grouped):
     frozen = {"strategy": {"class": "Frozen", "settings": {}}, "trained_parameters": 0}
     ((table, _),) = grouped(({}, frozen), ({"trainer.max_epochs": 3}, frozen | {"seed": 1}))
     assert [row["row"] for row in table.rows] == ["nano Frozen Sansa"]
+
+
+def test_how_a_run_is_watched_and_cached_makes_no_other_row(grouped):
+    for watched in (
+        {"trainer.logger": {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "x"}}},
+        {"trainer.logger": [{"class_path": "lightning.pytorch.loggers.CSVLogger"}]},
+        {"model.encoder_cache": {"folder": "x", "gigabytes": 3}},
+        {"trainer.callbacks": {"class_path": "some.Callback"}},
+    ):
+        ((table, _),) = grouped(({}, {}), (watched, {"seed": 1}))
+        assert [(row["row"], row["runs"]) for row in table.rows] == [("nano AdaptFormer Sansa", 2)]

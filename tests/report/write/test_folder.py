@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -167,6 +168,6 @@ def test_an_earlier_report_is_replaced_and_nothing_else(written, tmp_path):
 
 
 def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else object())
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ValueError, match=r"report needs matplotlib: pip install 'sansa_lightning\[report\]'"):
         report([str(tmp_path), "--out", str(tmp_path / "out")])
