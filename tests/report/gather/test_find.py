@@ -37,7 +37,9 @@ def test_what_cannot_be_read_is_apart_with_the_reason(tmp_path):
     found = find([tmp_path])
     assert found.apart == {
         f"{tmp_path / 'half'} (fit)": "result.json is not a complete JSON object",
-        f"{tmp_path / 'odd'} (fit)": "result.json is not as this project writes it: metrics: expected an object, but got [1]",
+        f"{tmp_path / 'odd'} (fit)": (
+            "result.json is not as this project writes it: metrics: expected an object, but got [1]"
+        ),
         str(tmp_path / "early"): "it has a config.yaml but no result: it ended before it began",
     }
 
