@@ -37,14 +37,14 @@ def check_name(repository: str) -> None:
     Raises:
         ValueError: it is not ``owner/name``, or breaks a rule of the hub.
     """
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # documented, but not in __all__
 
     if repository.count("/") != 1:
         msg = f"--repo: expected OWNER/NAME, but got {repository!r}"
         raise ValueError(msg)
     try:
         validate_repo_id(repository)
-    except HFValidationError as error:
+    except ValueError as error:
         msg = f"--repo: expected OWNER/NAME as the hub takes it, but got {repository!r}: {one_line(error)}"
         raise ValueError(msg) from error
 

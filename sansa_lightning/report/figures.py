@@ -175,8 +175,10 @@ class _Canvas:
 
         for each in self.plot.findobj(Text):
             each.set_parse_math(False)  # names of rows and classes may have dollars
-        chosen = {"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}
-        with rc_context(chosen), io.StringIO() as file:
+        with (
+            rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}),
+            io.StringIO() as file,
+        ):
             self.plot.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
             text = file.getvalue()
         start = text.index("<svg")

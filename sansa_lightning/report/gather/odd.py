@@ -9,6 +9,7 @@ from typing import Any
 
 from sansa_lightning.files.messages import brief
 from sansa_lightning.report.gather.facts import fact
+from sansa_lightning.report.scores import NAMES
 from sansa_lightning.runs.result import RunResult
 
 ROUNDING = 1e-6
@@ -54,6 +55,16 @@ KINDS: dict[str, Kind] = {
 OF_CLASS: dict[str, Kind] = {"name": TEXT, "iou": SHARE, "targets": COUNT}
 """Of the values of each class, all of which are there."""
 
+OF_RECORDED: dict[str, Kind] = {
+    **dict.fromkeys(NAMES, SHARE),
+    "margin": DIFFERENCE,
+    "trained_parameters": AMOUNT,
+    "seconds": AMOUNT,
+    "fold": COUNT,
+    "seed": COUNT,
+}
+"""Of the values of each run in a table of ``ablate``."""
+
 CONDITIONS = ("data.source", "data.protocol")
 """Keys of the configuration without which a score says nothing."""
 
@@ -61,6 +72,17 @@ CONDITIONS = ("data.source", "data.protocol")
 def odd_values(result: RunResult) -> list[str]:
     """The values that this project never writes, each by its key, with what was expected; empty if there are none."""
     return list(_odd(result.as_plain(), result))
+
+
+def odd_scores(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The values in the rows of a table that ``ablate`` never writes, each by its key; empty if there are none."""
+    return [
+        _said(f"rows[{place}].runs[{number}].{key}", kind, run[key])
+        for place, row in enumerate(rows)
+        for number, run in enumerate(row["runs"])
+        for key, kind in OF_RECORDED.items()
+        if run.get(key) is not None and not kind[1](run[key])
+    ]
 
 
 def _odd(content: Mapping[str, Any], result: RunResult) -> Iterator[str]:

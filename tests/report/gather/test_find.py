@@ -123,6 +123,17 @@ def test_tables_of_ablate_are_found_among_other_json(tmp_path):
     assert list(find([tmp_path / "table.json"]).tables) == [tmp_path / "table.json"]
 
 
+@pytest.mark.parametrize("miou", [57.3, float("nan"), "high"])
+def test_a_table_with_impossible_scores_is_apart(miou, tmp_path):
+    rows = [{"name": "a", "paper": {}, "runs": [{"identity": "i", "fold": 0, "seed": 0, "miou": miou}]}]
+    (tmp_path / "table.json").write_text(json.dumps(TABLE | {"rows": rows}))
+    found = find([tmp_path])
+    assert not found.tables
+    assert found.apart[str(tmp_path / "table.json")] == (
+        f"it is not as ablate writes it: rows[0].runs[0].miou: expected a number in [0, 1], but got {miou!r}"
+    )
+
+
 def test_what_is_not_there_is_one_line(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"expected a run folder, .* but .*gone is not there"):
         find([tmp_path / "gone"])
