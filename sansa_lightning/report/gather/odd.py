@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -92,6 +93,9 @@ def _odd(content: Mapping[str, Any], result: RunResult) -> Iterator[str]:
         if value is not None and not kind[1](value):
             whole = False
             yield _said(key, kind, value)
+    if not _encodes(json.dumps(content, ensure_ascii=False, default=str)):
+        whole = False
+        yield "a text in it has half of a character"
     if not whole:
         return
     yield from _odd_classes(_at(content, "metrics.test.classes") or [])
@@ -109,6 +113,15 @@ def _odd_classes(classes: Sequence[Any]) -> Iterator[str]:
         for name, kind in OF_CLASS.items():
             if not kind[1](each.get(name)):
                 yield _said(f"{key}.{name}", kind, each.get(name))
+
+
+def _encodes(text: str) -> bool:
+    """Whether a text can be written; JSON can hold one half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _at(values: Any, key: str) -> Any:

@@ -76,11 +76,16 @@ def write_folder(contents: Contents, folder: Path) -> None:
         old.unlink()
     for section in contents.sections:
         for table in section.tables:
-            write_text(folder / TABLES / f"{table.name}.csv", csv_text(table))
+            _write(folder / TABLES / f"{table.name}.csv", csv_text(table))
         for figure in section.figures:
-            write_text(folder / FIGURES / f"{figure.name}.svg", figure.svg)
+            _write(folder / FIGURES / f"{figure.name}.svg", figure.svg)
     for name, text in texts.items():
-        write_text(folder / name, text)
+        _write(folder / name, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text; of a folder's name that is no Unicode, question marks."""
+    write_text(path, text.encode(errors="replace").decode())
 
 
 def csv_text(table: Table) -> str:

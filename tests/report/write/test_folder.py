@@ -142,6 +142,16 @@ def test_names_of_runs_and_classes_are_no_markup_anywhere(tmp_path):
     assert "<script>alert" not in (tmp_path / "report" / "index.html").read_text()
 
 
+def test_names_that_are_no_unicode_end_no_report(tmp_path):
+    write_run(tmp_path / "run\udcff", changes=NANO)
+    write_run(tmp_path / "odd", changes=NANO, base={"name": "nano\ud800"})
+    report([str(tmp_path), "--out", str(tmp_path / "report")])
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "run? |" in text
+    assert "odd (fit) | result.json is not as this project writes it: a text in it has half of a character |" in text
+    assert "run?," in (tmp_path / "report" / "tables" / "provenance.csv").read_text()
+
+
 def test_special_characters_are_escaped():
     assert latex("50% & a_b <x> ± 猫") == r"50\% \& a\_\allowbreak{}b \textless{}x\textgreater{} $\pm$ ?"
     assert (
