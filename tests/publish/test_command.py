@@ -14,7 +14,6 @@ from fakes.run_folders import plain_result
 from launches import call, refusal, result, trained
 from sansa_lightning import load
 from sansa_lightning.files.tensor_files import read_tensors
-from sansa_lightning.publish.command import check_name, publish
 from sansa_lightning.publish.facts import without_places
 
 REPO = "me/tiny-adapter"
@@ -101,6 +100,18 @@ def test_what_the_hub_has_not_is_one_line(hub):
             load("nano", adapter=name)
 
 
+@pytest.mark.parametrize("name", ["../x", "./..", "a/b/c", "a/", "/b", "a/..", "a--b/c", "a/b.git", "a b/c"])
+def test_a_repository_that_the_hub_does_not_take_is_refused(name, tmp_path, capsys):
+    assert refusal(capsys, "publish", tmp_path, "--repo", name).startswith("--repo: expected OWNER/NAME")
+
+
+def test_an_odd_run_is_refused_with_file_and_key(tmp_path, capsys):
+    (tmp_path / "result.json").write_text(json.dumps(plain_result() | {"metrics": {"test": {"miou": "high"}}}))
+    said = refusal(capsys, "publish", tmp_path, "--repo", "me_1/SANSA.b-2")
+    assert "result.json is not as this project writes it: metrics.test.miou: expected a number in [0, 1]" in said
+    assert refusal(capsys, "publish", tmp_path / "nope", "--repo", REPO).endswith("nope: it is not there")
+
+
 def test_what_cannot_be_published_is_one_line(fitted, hub, tmp_path, capsys):
     def refused(*args: object) -> str:
         return refusal(capsys, "publish", *args)
@@ -117,24 +128,6 @@ def test_what_cannot_be_published_is_one_line(fitted, hub, tmp_path, capsys):
     hub.refusal = RuntimeError("403: no")
     said = refused(fitted, "--repo", REPO, "--out", tmp_path / "out")
     assert said.endswith(f"is complete, but could not be pushed to {REPO}: 403: no")
-
-
-@pytest.mark.parametrize("name", ["../x", "./..", "a/b/c", "a/", "/b", "a/..", "a--b/c", "a/b.git", "a b/c"])
-def test_a_repository_that_the_hub_does_not_take_is_refused(name):
-    with pytest.raises(ValueError, match=r"^--repo: expected OWNER/NAME"):
-        check_name(name)
-
-
-def test_a_repository_that_the_hub_takes_passes():
-    check_name("me_1/SANSA.b-2")
-
-
-def test_an_odd_run_is_refused_with_file_and_key(tmp_path):
-    (tmp_path / "result.json").write_text(json.dumps(plain_result() | {"metrics": {"test": {"miou": "high"}}}))
-    with pytest.raises(ValueError, match=r"result\.json is not as .*: metrics\.test\.miou: expected .* got 'high'$"):
-        publish([str(tmp_path), "--repo", REPO])
-    with pytest.raises(ValueError, match=r"expected the folder of a finished fit, but got .*nope: it is not there$"):
-        publish([str(tmp_path / "nope"), "--repo", REPO])
 
 
 def test_places_of_a_machine_are_cut_to_their_names():
