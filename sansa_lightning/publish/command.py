@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from sansa_lightning.files.messages import one_line
 from sansa_lightning.runs.folder import expanded
-
-REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def publish(args: Sequence[str]) -> int:
@@ -23,9 +20,7 @@ def publish(args: Sequence[str]) -> int:
         ValueError: the run or the repository's name does not fit, the folder holds other files, or the hub refuses.
     """
     given = publish_parser().parse_args(args)
-    if not REPOSITORY.fullmatch(given.repo):
-        msg = f"--repo: expected OWNER/NAME, but got {given.repo!r}"
-        raise ValueError(msg)
+    check_name(given.repo)
     from sansa_lightning.publish.facts import Licences
     from sansa_lightning.publish.folder import write_adapter
 
@@ -34,6 +29,24 @@ def publish(args: Sequence[str]) -> int:
     print(f"{out}: adapter, configuration and card")
     print(push(out, given.repo, public=given.public))
     return 0
+
+
+def check_name(repository: str) -> None:
+    """Refuse a name that the hub does not take.
+
+    Raises:
+        ValueError: it is not ``owner/name``, or breaks a rule of the hub.
+    """
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # documented, but not in __all__
+
+    if repository.count("/") != 1:
+        msg = f"--repo: expected OWNER/NAME, but got {repository!r}"
+        raise ValueError(msg)
+    try:
+        validate_repo_id(repository)
+    except ValueError as error:
+        msg = f"--repo: expected OWNER/NAME as the hub takes it, but got {repository!r}: {one_line(error)}"
+        raise ValueError(msg) from error
 
 
 def push(folder: Path, repository: str, *, public: bool) -> str:

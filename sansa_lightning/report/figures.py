@@ -168,8 +168,14 @@ class _Canvas:
     def svg(self, name: str) -> str:
         """The plot, the same each time."""
         from matplotlib import rc_context
+        from matplotlib.text import Text
 
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), io.StringIO() as file:
+        for each in self.plot.findobj(Text):
+            each.set_parse_math(False)  # names of rows and classes may have dollars
+        with (
+            rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}),
+            io.StringIO() as file,
+        ):
             self.plot.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
             text = file.getvalue()
         start = text.index("<svg")

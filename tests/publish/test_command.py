@@ -100,6 +100,18 @@ def test_what_the_hub_has_not_is_one_line(hub):
             load("nano", adapter=name)
 
 
+@pytest.mark.parametrize("name", ["../x", "./..", "a/b/c", "a/", "/b", "a/..", "a--b/c", "a/b.git", "a b/c"])
+def test_a_repository_that_the_hub_does_not_take_is_refused(name, tmp_path, capsys):
+    assert refusal(capsys, "publish", tmp_path, "--repo", name).startswith("--repo: expected OWNER/NAME")
+
+
+def test_an_odd_run_is_refused_with_file_and_key(tmp_path, capsys):
+    (tmp_path / "result.json").write_text(json.dumps(plain_result() | {"metrics": {"test": {"miou": "high"}}}))
+    said = refusal(capsys, "publish", tmp_path, "--repo", "me_1/SANSA.b-2")
+    assert "result.json is not as this project writes it: metrics.test.miou: expected a number in [0, 1]" in said
+    assert refusal(capsys, "publish", tmp_path / "nope", "--repo", REPO).endswith("nope: it is not there")
+
+
 def test_what_cannot_be_published_is_one_line(fitted, hub, tmp_path, capsys):
     def refused(*args: object) -> str:
         return refusal(capsys, "publish", *args)

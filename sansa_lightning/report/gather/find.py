@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sansa_lightning.report.gather.odd import odd_scores
 from sansa_lightning.report.gather.runs import Run, read_run
 from sansa_lightning.report.recorded import VERSION
 from sansa_lightning.report.scores import IN_DOMAIN
@@ -29,7 +30,7 @@ class Found:
     Attributes:
         runs: all that can be read.
         tables: content of the tables that ``ablate`` wrote, by file.
-        apart: what cannot be read, with the reason.
+        apart: what cannot be read or believed, with the reason.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -56,7 +57,7 @@ def find(paths: Iterable[Path]) -> Found:
             if (table := _table(path)) is None:
                 msg = f"report: {path} is not a table that ablate wrote (a JSON file with a title and rows)"
                 raise ValueError(msg)
-            found.tables[path] = table
+            _keep(path, table, found)
         for folder in _folders(path):
             if (real := folder.resolve()) not in seen:
                 seen.add(real)
@@ -85,7 +86,14 @@ def _look(folder: Path, found: Found) -> None:
         found.apart[str(folder)] = "it has a config.yaml but no result: it ended before it began"
     for file in () if results else sorted(folder.glob("*.json")):
         if (table := _table(file)) is not None:
-            found.tables[file] = table
+            _keep(file, table, found)
+
+
+def _keep(file: Path, table: dict[str, Any], found: Found) -> None:
+    if odd := odd_scores(table["rows"]):
+        found.apart[str(file)] = f"it is not as ablate writes it: {odd[0]}"
+    else:
+        found.tables[file] = table
 
 
 def _table(file: Path) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sansa_lightning.report.gather.facts import fact
+from sansa_lightning.report.gather.odd import odd_values
 from sansa_lightning.report.rows import Place
-from sansa_lightning.report.scores import RunScores, run_scores
+from sansa_lightning.report.scores import IN_DOMAIN, RunScores, run_scores
 from sansa_lightning.runs.episode_scores import FILES
 from sansa_lightning.runs.folder import CHECKPOINTS, EPISODES, PREDICTIONS
 from sansa_lightning.runs.result import RunResult, result_name
@@ -106,30 +107,37 @@ class Run:
 
 
 def read_run(folder: Path, subcommand: str) -> Run | str:
-    """A run of a folder, or why it cannot be read, in words."""
+    """A run of a folder, or why it cannot be read or believed, in words."""
     result = RunResult.read(folder, subcommand)
     if result is None:
-        return f"{result_name(subcommand)} is not a complete JSON object"
+        return _unread(folder, result_name(subcommand))
     run = Run(folder, subcommand, result)
+    parts = {result_name(subcommand): result, SECOND: RunResult.read(folder / IN_DOMAIN, "test")}
+    for file, part in parts.items():
+        if part is not None and (odd := odd_values(part)):
+            return f"{file} is not as this project writes it: {'; '.join(odd[:MOST_ODD])}"
     try:
-        odd = [key for key, kind in KINDS.items() if not isinstance(getattr(result, key), kind | None)]
-        if odd:
-            return f"{result_name(subcommand)} is not as this project writes it: {', '.join(odd)}"
-        touched: list[Any] = [run.scores, run.place, run.manifest, run.provenance, run.trains, classes_of(run)]
+        if run.trained_by is not None and (odd := odd_values(run.trained_by)):
+            return f"it tests a checkpoint of a run whose result is not as this project writes it: {odd[0]}"
+        touched: list[Any] = [run.scores, hash(run.place), run.manifest, run.provenance, run.trains, classes_of(run)]
+        touched += [fact(result, key) for key in ("batch", "losses", "sources")]
         del touched
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return f"{result_name(subcommand)} is not as this project writes it ({type(error).__name__}: {error})"
     return run
 
 
-KINDS: dict[str, Any] = {
-    "config": dict,
-    "metrics": dict,
-    "base": dict,
-    "strategy": dict,
-    "episodes": dict,
-    "commit": str,
-}
+SECOND = f"{IN_DOMAIN}/{result_name('test')}"
+"""The file of the score on the training classes."""
+
+MOST_ODD = 3
+"""Odd values that a reason names."""
+
+
+def _unread(folder: Path, name: str) -> str:
+    if not folder.is_dir():
+        return "it is no folder" if folder.exists() else "it is not there"
+    return f"{name} is not a complete JSON object" if (folder / name).exists() else f"it has no {name}"
 
 
 def classes_of(run: Run) -> dict[str, tuple[float, int]]:

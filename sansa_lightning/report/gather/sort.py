@@ -56,17 +56,22 @@ def of_one_list(runs: Iterable[Run], apart: dict[str, str]) -> list[Run]:
 
 
 def latest(runs: Sequence[Run], group: Callable[[Run], Any], apart: dict[str, str]) -> list[Run]:
-    """One run for each row, fold and seed: of several the last one.
+    """One run for each row, fold and seed: of several the last one, of those of one time the first by name.
 
     Args:
-        runs: the earliest first.
+        runs: the earliest first, those of one time by name.
         group: of a run: its row.
         apart: gets the others, with the reason.
     """
     kept: dict[Any, Run] = {}
     for run in runs:
         key = (group(run), run.place)
-        if key in kept:
-            apart[kept[key].name] = f"{run.name} is a later run of the same row, fold and seed"
-        kept[key] = run
+        if (other := kept.get(key)) is None:
+            kept[key] = run
+        elif (other.result.time or "") == (run.result.time or ""):
+            when = f"the same time, {run.result.time}, as a copy has" if run.result.time else "no time either"
+            apart[run.name] = f"{other.name}, of the same row, fold and seed, has {when}; the first by name counts"
+        else:
+            apart[other.name] = f"{run.name} is a later run of the same row, fold and seed"
+            kept[key] = run
     return list(kept.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def recorded_table(file: Path, content: Mapping[str, Any]) -> Table:
         columns = [OURS[0], OURS[1], *(PAPERS if is_papers else ()), *OURS[2:]]
         notes = [f"recorded in {file.name}: commit, list of episodes and configuration are in the runs' own folders"]
         notes += [str(note) for note in content.get("notes", ())]
-        name, title = f"recorded_{content.get('table', file.stem)}", str(content["title"])
+        name = re.sub(r"[^\w-]", "_", f"recorded_{content.get('table', file.stem)}")  # of a file in the report's folder
+        title = str(content["title"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"report: {file} is not a table as ablate writes it ({type(error).__name__}: {error})"
         raise ValueError(msg) from error

@@ -12,8 +12,12 @@ from typing import Any
 from sansa_lightning.files.whole import write_text
 from sansa_lightning.report.tables.model import Table
 from sansa_lightning.report.write.contents import Contents
+from sansa_lightning.runs.result import result_name
 
 PAGE, MARKDOWN, LATEX = "index.html", "report.md", "report.tex"
+RESULTS = tuple(result_name(subcommand) for subcommand in ("fit", "validate", "test", "predict"))
+"""Files by which the folder of a run is known."""
+
 TABLES, FIGURES = "tables", "figures"
 GENERATOR = "sansa_lightning report"
 """Name in the page, by which an earlier report is known."""
@@ -22,6 +26,7 @@ LATEX_CHARACTERS = {
     **{character: f"\\{character}" for character in "&%$#{}"},
     "_": "\\_\\allowbreak{}",
     "/": "/\\allowbreak{}",
+    **{character: f"{{{character}}}" for character in "[]*"},  # a row that begins with one is an option of the last
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
@@ -29,19 +34,29 @@ LATEX_CHARACTERS = {
     "<": "\\textless{}",
     ">": "\\textgreater{}",
 }
+MARKDOWN_CHARACTERS = {
+    **{character: f"\\{character}" for character in "\\`*_[]|~$"},
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+}
 LONG = 28
 """Characters of a text above which its cell breaks lines."""
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that holds something else than an earlier report.
+    """Refuse a folder that holds something else than an earlier report, or that belongs to a run.
 
     Raises:
-        ValueError: it does, or it is a file.
+        ValueError: it does, or it is a file, or it is in the folder of a run.
     """
-    page = folder / PAGE
+    page, real = folder / PAGE, folder.resolve()
+    runs = [each for each in (real, *real.parents) if any((each / name).is_file() for name in RESULTS)]
     if folder.exists() and not folder.is_dir():
         msg = f"--out: {folder} is a file; choose a folder"
+        raise ValueError(msg)
+    if runs:
+        msg = f"--out: {folder} is in the folder of a run, {runs[0]}; choose a folder elsewhere"
         raise ValueError(msg)
     if folder.is_dir() and any(folder.iterdir()) and not (page.is_file() and GENERATOR in page.read_text("utf-8")):
         msg = f"--out: {folder} holds other files than a report; choose a new folder"
@@ -61,11 +76,16 @@ def write_folder(contents: Contents, folder: Path) -> None:
         old.unlink()
     for section in contents.sections:
         for table in section.tables:
-            write_text(folder / TABLES / f"{table.name}.csv", csv_text(table))
+            _write(folder / TABLES / f"{table.name}.csv", csv_text(table))
         for figure in section.figures:
-            write_text(folder / FIGURES / f"{figure.name}.svg", figure.svg)
+            _write(folder / FIGURES / f"{figure.name}.svg", figure.svg)
     for name, text in texts.items():
-        write_text(folder / name, text)
+        _write(folder / name, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text; of a folder's name that is no Unicode, question marks."""
+    write_text(path, text.encode(errors="replace").decode())
 
 
 def csv_text(table: Table) -> str:
@@ -82,7 +102,7 @@ def csv_text(table: Table) -> str:
 def latex(text: object) -> str:
     """A text in LaTeX; characters that its usual fonts lack become question marks."""
     marked = "".join(LATEX_CHARACTERS.get(each, each if ord(each) < 256 else "?") for each in str(text))
-    return re.sub(r"[\x00-\x1f]", " ", marked)
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", marked)
 
 
 def latex_columns(table: Table) -> str:
@@ -95,9 +115,9 @@ def latex_columns(table: Table) -> str:
     return "".join(found)
 
 
-def in_pipes(text: object) -> str:
-    """A text in a cell of a Markdown table."""
-    return " ".join(str(text).replace("|", "\\|").split())
+def markdown(text: object) -> str:
+    """A text in Markdown, in a cell of a table too: on one line, and none of it is read as markup."""
+    return " ".join("".join(MARKDOWN_CHARACTERS.get(each, each) for each in str(text)).split())
 
 
 def _render(name: str, contents: Contents) -> str:
@@ -114,7 +134,7 @@ def _render(name: str, contents: Contents) -> str:
         lstrip_blocks=True,
         **marks,
     )
-    environment.filters |= {"latex": latex, "pipes": in_pipes, "base64": _base64}
+    environment.filters |= {"latex": latex, "markdown": markdown, "base64": _base64}
     environment.globals |= {"latex_columns": latex_columns, "generator": GENERATOR, "long": LONG}
     return environment.get_template(f"{name}.j2").render(contents=contents) + "\n"
 

@@ -68,7 +68,29 @@ def test_runs_beside_each_other_were_scored_on_one_list_on_each_fold(run):
 
 
 def test_of_two_runs_of_a_row_fold_and_seed_the_later_one_counts(run):
-    runs = [run("a"), run("b"), run("c", seed=1)]
+    runs = [run("a"), run("b", time="2026-01-01T00:00:01+00:00"), run("c", seed=1)]
     apart = {}
     assert latest(runs, lambda _: "row", apart) == [runs[1], runs[2]]
     assert apart == {runs[0].name: f"{runs[1].name} is a later run of the same row, fold and seed"}
+
+
+def test_of_two_runs_of_one_time_the_first_by_name_counts(run):
+    time = "2026-01-01T00:00:05+00:00"
+    runs = [run("old", 0.1), run("b", 0.2, time=time), run("a", 0.3, time=time)]
+    apart = {}
+    ordered = of_one_list(runs, {})
+    assert latest(ordered, lambda _: "row", apart) == [runs[2]]
+    assert apart == {
+        runs[0].name: f"{runs[2].name} is a later run of the same row, fold and seed",
+        runs[1].name: (
+            f"{runs[2].name}, of the same row, fold and seed, has the same time, {time}, as a copy has; "
+            "the first by name counts"
+        ),
+    }
+
+
+def test_of_two_runs_without_a_time_none_is_later(run):
+    runs = [run("a", time=None), run("b", time=None)]
+    apart = {}
+    assert latest(runs, lambda _: "row", apart) == [runs[0]]
+    assert apart[runs[1].name].endswith("has no time either; the first by name counts")

@@ -40,6 +40,10 @@ def test_on_the_papers_experiment_the_papers_number_is_beside_ours():
     assert recorded_table(RESULTS / "table9.json", recorded).rows[0]["difference"] is None
 
 
+def test_the_name_of_a_table_is_no_path():
+    assert recorded_table(Path("a.json"), content("table9") | {"table": "/../../x"}).name == "recorded________x"
+
+
 def test_another_form_is_one_line():
     recorded = content("table9")
     del recorded["rows"][0]["runs"][0]["fold"]

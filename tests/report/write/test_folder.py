@@ -12,7 +12,7 @@ import pytest
 from fakes.run_folders import NANO, write_run, write_targets
 from sansa_lightning.report.command import report
 from sansa_lightning.report.tables.model import Column, Table
-from sansa_lightning.report.write.folder import csv_text, in_pipes, latex, latex_columns
+from sansa_lightning.report.write.folder import csv_text, latex, latex_columns, markdown
 
 ODD = "50% of a_b & {c} | <i>#1</i> ~ ^ \\ $ 猫 ±"
 """Characters that mean something in one of the formats."""
@@ -128,9 +128,40 @@ def test_markdown_has_as_many_cells_in_each_row(written):
     assert len(widths) > 40
 
 
+def test_names_of_runs_and_classes_are_no_markup_anywhere(tmp_path):
+    name = "<script>alert(1)<script>dots|a$b_{$d"
+    classes = [{"name": f"{name}{i}", "class_id": i, "iou": 0.5, "targets": 2} for i in range(2)]
+    scores = {"test": {"miou": 0.5, "classes": classes}}
+    one = write_run(tmp_path / f"x{name}", changes=NANO, metrics=scores)
+    write_run(tmp_path / f"y{name}", status="failed", error=f"ValueError: {name}")
+    report([str(tmp_path), "--out", str(tmp_path / "report"), "--title", name])
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert one.name in (tmp_path / "report" / "tables" / "provenance.csv").read_text()
+    assert text.count("&lt;script&gt;alert(1)&lt;script&gt;dots\\|a\\$b\\_{\\$d") > 6
+    assert not re.search(r"<|(?<!\\)\$", text)
+    assert "<script" not in (tmp_path / "report" / "report.tex").read_text()
+    assert "<script>alert" not in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_names_that_are_no_unicode_end_no_report(tmp_path):
+    write_run(tmp_path / "run\udcff", changes=NANO)
+    write_run(tmp_path / "odd", changes=NANO, base={"name": "nano\ud800"})
+    report([str(tmp_path), "--out", str(tmp_path / "report")])
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "run? |" in text
+    assert "odd (fit) | result.json is not as this project writes it: a text in it has half of a character |" in text
+    assert "run?," in (tmp_path / "report" / "tables" / "provenance.csv").read_text()
+
+
 def test_special_characters_are_escaped():
     assert latex("50% & a_b <x> ± 猫") == r"50\% \& a\_\allowbreak{}b \textless{}x\textgreater{} $\pm$ ?"
-    assert in_pipes("a|b\nc") == r"a\|b c"
+    assert (
+        latex("[a]* \x7f\x85") == "{[}a{]}{*}   "
+    )  # a row that begins with [ would be an option of the last one's end
+    assert markdown("a|b\nc") == r"a\|b c"
+    assert markdown(r"<img src=q> [a](b) `c` *d* _e_ $f$ ~g~ \| &lt;") == (
+        r"&lt;img src=q&gt; \[a\](b) \`c\` \*d\* \_e\_ \$f\$ \~g\~ \\\| &amp;lt;"
+    )
     rows = [{"a": "x" * 40, "b": 1}]
     table = Table(name="t", title="T", columns=[Column("a", "a", "text"), Column("b", "b", "count")], rows=rows)
     assert latex_columns(table) == "p{6cm}r"
@@ -160,11 +191,19 @@ def test_an_earlier_report_is_replaced_and_nothing_else(written, tmp_path):
     report([str(one), "--out", str(out)])
     assert not (out / "tables" / "stale.csv").exists()
     with pytest.raises(ValueError, match="holds other files than a report; choose a new folder"):
-        report([str(one), "--out", str(one)])
+        report([str(one), "--out", str(tmp_path)])
     with pytest.raises(ValueError, match="is a file; choose a folder"):
         report([str(one), "--out", str(one / "result.json")])
     with pytest.raises(ValueError, match="expected run folders, or --compare with two of them"):
         report(["--out", str(out)])
+
+
+@pytest.mark.parametrize("place", ["", "report", "checkpoints/deep/report"])
+def test_a_report_is_never_written_into_a_run(place, tmp_path):
+    one = write_run(tmp_path / "one", changes=NANO)
+    with pytest.raises(ValueError, match=r"--out: .* is in the folder of a run, .*one; choose a folder elsewhere"):
+        report([str(one), "--out", str(one / place)])
+    assert [path.name for path in one.rglob("*")] == ["result.json"]
 
 
 def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
