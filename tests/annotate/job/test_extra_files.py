@@ -28,7 +28,7 @@ def record(folder: Path, *pictures: tuple[str, np.ndarray]) -> Record:
         images.append({**own, "found": entries_of(found, Shape())})
     folder.mkdir()
     (folder / "all.jsonl").write_text(json.dumps({"group": 0, "images": images}) + "\n")
-    return Record(folder)
+    return Record(folder, 1)
 
 
 def drawn(*boxes: tuple[int, int, int, int]) -> np.ndarray:
