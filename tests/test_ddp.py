@@ -90,8 +90,8 @@ def test_predict_collects_from_both(two):
     status, _, err = finish(start("predict", "--config", two.config, "--run_dir", out, "--ckpt_path", last, *ddp))
     assert status == 0, err
     entries = json.loads((out / "predictions" / "annotations.json").read_text())
-    assert [entry["episode"] for entry in entries] == [0, 1, 2, 3, 4]
-    assert len(list((out / "predictions" / "masks").iterdir())) == 5
+    assert [entry["episode"] for entry in entries["annotations"]] == [0, 1, 2, 3, 4]
+    assert len(list((out / "predictions" / "masks").rglob("*.png"))) == 5
 
 
 def test_a_file_that_one_process_cannot_read_ends_both(two, tmp_path):

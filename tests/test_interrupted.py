@@ -99,9 +99,9 @@ def test_the_last_validation_is_repeated_if_a_run_was_stopped_before_it(tiny_yam
 
 
 OTHER = {
-    "seed": (("--data.seed", 1), "episodes "),
+    "seed": (("--data.seed", 1), "clips "),
     "batch size": (("--data.batch_size", 1), "batch_size 2 (now 1)"),
-    "fold": (("--data.protocol.init_args.fold", 1), "episodes "),
+    "fold": (("--data.protocol.init_args.fold", 1), "clips "),
     "length": (("--data.train_length", 10), "train_length 8 (now 10)"),
 }
 
