@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 import yaml
@@ -39,6 +41,17 @@ def write_table(coco, tmp_path) -> Callable[..., Path]:
     return write
 
 
+class Aside(io.StringIO):
+    """Takes what this thread prints; the table is printed by another one, perhaps while the next run has begun."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream, self.thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return super().write(text) if threading.get_ident() == self.thread else self.stream.write(text)
+
+
 @pytest.fixture
 def commands(monkeypatch) -> list[list[str]]:
     """The commands of the runs, which are carried out by the command line in this process."""
@@ -48,7 +61,7 @@ def commands(monkeypatch) -> list[list[str]]:
         given.append(command[3:])
         said = io.StringIO()
         try:
-            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(Aside(sys.stdout)):
                 call(*command[3:])
         except SystemExit as error:
             log.write_text(said.getvalue())
