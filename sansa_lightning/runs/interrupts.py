@@ -35,6 +35,8 @@ class _State:
     owner = 0
     heard: signal.Signals | None = None
     at = 0.0
+    children: Any = None
+    """The handler of SIGCHLD that :func:`_hear` has put aside."""
 
 
 def heard() -> signal.Signals | None:
@@ -80,8 +82,9 @@ def listening() -> Iterator[None]:
             yield
     finally:
         _State.owner = 0
-        for number, handler in previous.items():
-            with suppress(TypeError):  # None: not set by Python
+        children, _State.children = _State.children, None
+        for number, handler in [*previous.items(), (signal.SIGCHLD, children)]:
+            with suppress(TypeError):  # None: not set by Python, or not put aside
                 signal.signal(number, handler)
 
 
@@ -196,4 +199,19 @@ def _hear(number: int, frame: FrameType | None) -> None:
     if _State.heard is not None and now - _State.at < SAME:
         return
     _State.heard, _State.at = _State.heard or signal.Signals(number), now
+    _put_aside_the_handler_of_children()
     raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _put_aside_the_handler_of_children() -> None:
+    """A loading process that dies is no news after a request, which launchers send to the whole group.
+
+    Torch's handler would raise RuntimeError wherever the main thread is: also while it records the interruption.
+    """
+    current = signal.getsignal(signal.SIGCHLD)
+    if callable(current) and current is not _nothing:
+        _State.children = signal.signal(signal.SIGCHLD, _nothing)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Not SIG_DFL: Python complains of a pending signal whose handler is gone."""

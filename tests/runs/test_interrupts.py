@@ -39,6 +39,24 @@ def leave(capsys):
     return run
 
 
+def test_a_loading_process_that_dies_while_the_interruption_is_recorded_changes_nothing(capsys):
+    def torchs(*_: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Terminated.")
+
+    def say(name: str) -> str:
+        subprocess.run([sys.executable, "-S", "-c", ""], check=True)  # ends, and SIGCHLD arrives
+        return f"heard {name}"
+
+    before = signal.signal(signal.SIGCHLD, torchs)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            interruptible(say)(lambda _: ask())()
+        assert signal.getsignal(signal.SIGCHLD) is torchs
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (ended.value.code, capsys.readouterr().err) == (143, "heard SIGTERM\n")
+
+
 @BOTH
 def test_a_request_is_one_line_and_the_status_that_shells_give(number, leave):
     before = signal.getsignal(number)
