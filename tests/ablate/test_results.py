@@ -22,16 +22,19 @@ RESULTS = sorted((ABLATIONS / "results").glob("*.json"))
 SHOWN = ("| ", "- order: ", "- disagrees: ", "- in-domain, ")
 """How the lines begin of a table and of what it says of the paper's order."""
 
+ONE_SEED = {"crossings"}
+"""Tables that were run with seed 0 alone; the others have three."""
+
 each_table = pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 
 
 @cache
 def expanded(path: Path) -> tuple[Table, list[PlannedRow], dict[str, Job]]:
-    """The table that a file has results of, on all folds and with the seeds of the record."""
+    """The table that a file has results of, on all folds and with the seeds that its page promises."""
     table, faults = read_table(ABLATIONS / "tables" / f"{path.stem}.yaml")
     assert table is not None
-    seeds = {run["seed"] for row in json.loads(path.read_text())["rows"] for run in row["runs"]}
-    expander = Expander(Asked(folds=(0, 1, 2, 3), seeds=tuple(sorted(seeds)), runs=Path("not there")))
+    seeds = (0,) if path.stem in ONE_SEED else (0, 1, 2)
+    expander = Expander(Asked(folds=(0, 1, 2, 3), seeds=seeds, runs=Path("not there")))
     rows = expander.expand(table)
     assert faults == expander.faults == []
     return table, rows, expander.jobs
